@@ -1,0 +1,112 @@
+"""`Memory`: the same, blocking. It delegates, it does not copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from memoranda._bridge import run
+from memoranda.memory import AsyncMemory
+from memoranda.scope import Scope
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from memoranda.embedders import Embedder
+    from memoranda.settings import Settings
+    from memoranda.stores.base import Store
+    from memoranda.write.extract import Extractor, PureExtractor
+
+__all__ = ['Memory']
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Memory, P], T]:
+    @wraps(method)
+    def call(self: Memory, *args: P.args, **kwargs: P.kwargs) -> T:
+        return run(method(self.aio, *args, **kwargs))
+
+    return call
+
+
+class Memory:
+    """A memory for code without an event loop. Works inside a running one too, and may be shared by threads.
+
+    Arguments and methods are those of `AsyncMemory`.
+    """
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | None = None,
+        *,
+        project: str | None = None,
+        embedder: Embedder | Any | None = None,
+        extractor: Extractor | PureExtractor | None = None,
+        settings: Settings | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.aio = AsyncMemory(
+            database, project=project, embedder=embedder, extractor=extractor, settings=settings, store=store
+        )
+        """The memory this one delegates to."""
+
+    @classmethod
+    def _of(cls, memory: AsyncMemory) -> Memory:
+        view = object.__new__(cls)
+        view.aio = memory
+        return view
+
+    def in_project(self, project: str) -> Memory:
+        """The same storage, another tenant."""
+        return self._of(self.aio.in_project(project))
+
+    def scoped(self, scope: Scope) -> Memory:
+        """A view bound to a scope."""
+        return self._of(self.aio.scoped(scope))
+
+    def project_wide(self) -> Memory:
+        """A view whose by-id operations need no scope."""
+        return self._of(self.aio.project_wide())
+
+    @property
+    def location(self) -> str:
+        """Where the memories are."""
+        return self.aio.location
+
+    @property
+    def project(self) -> str:
+        """The tenant."""
+        return self.aio.project
+
+    def __enter__(self) -> Self:
+        run(self.aio.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    add = _blocking(AsyncMemory.add)
+    search = _blocking(AsyncMemory.search)
+    context = _blocking(AsyncMemory.context)
+    get = _blocking(AsyncMemory.get)
+    get_slot = _blocking(AsyncMemory.get_slot)
+    get_all = _blocking(AsyncMemory.get_all)
+    episodes = _blocking(AsyncMemory.episodes)
+    update = _blocking(AsyncMemory.update)
+    delete = _blocking(AsyncMemory.delete)
+    delete_all = _blocking(AsyncMemory.delete_all)
+    history = _blocking(AsyncMemory.history)
+    stats = _blocking(AsyncMemory.stats)
+    reindex = _blocking(AsyncMemory.reindex)
+    finish_erasure = _blocking(AsyncMemory.finish_erasure)
+    close = _blocking(AsyncMemory.close)

@@ -1,0 +1,66 @@
+"""Puts an engine together from what a caller names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from memoranda.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from memoranda.engine import Engine
+    from memoranda.settings import Settings
+    from memoranda.stores.base import Store
+    from memoranda.write.extract import Extractor, PureExtractor
+
+__all__ = ['assemble']
+
+
+def assemble(
+    database: str | os.PathLike[str] | None,
+    *,
+    embedder: Any,
+    extractor: Extractor | PureExtractor | None,
+    settings: Settings | None,
+    store: Store | None,
+) -> Engine:
+    """An engine over a database. Nothing is opened or loaded yet.
+
+    Raises:
+        ConfigurationError: Something that can't be used.
+    """
+    from memoranda.embedders import resolve_embedder
+    from memoranda.engine import Engine
+    from memoranda.settings import Settings
+
+    settings = settings if settings is not None else Settings()
+    if store is not None and database is not None:
+        raise ConfigurationError('database and store were both given, and a memory has one: leave one of them out')
+    if extractor is None:
+        if settings.model is not None:
+            raise ConfigurationError(
+                f'model={settings.model!r} cannot be used: this version draws facts by rules or by an extractor of '
+                'your own (extractor=...): unset MEMORANDA_MODEL'
+            )
+        from memoranda.write.rules import RulesExtractor
+
+        extractor = RulesExtractor()
+    return Engine(
+        store if store is not None else _store(database, settings),
+        embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
+        extractor=extractor,
+        settings=settings,
+    )
+
+
+def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store:
+    from memoranda.settings import resolve_database
+    from memoranda.stores.sqlite import SQLiteStore
+
+    return SQLiteStore(
+        resolve_database(database, settings).path,
+        busy_timeout=settings.busy_timeout,
+        durability=settings.durability,
+        readers=settings.readers,
+        cache_mb=settings.cache_mb,
+    )

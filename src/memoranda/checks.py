@@ -1,0 +1,93 @@
+"""Checks of what callers pass, shared by the write path and the read path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
+from typing import Final, cast
+
+from memoranda.errors import InvalidInput
+from memoranda.records import KINDS
+
+__all__ = ['as_moment', 'check_kind', 'check_slot', 'check_tags', 'check_unit', 'storable']
+
+MAX_TAGS: Final = 64
+_KIND = re.compile(r'[a-z][a-z0-9_-]{0,63}')
+_SLOT = re.compile(r'[^\W_](?:[\w.@+#-]{0,126}\w)?')
+_UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
+_EARLIEST = datetime(1, 1, 2, tzinfo=timezone.utc)
+_LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
+
+
+def storable(text: str) -> str:
+    """The text without NUL and half surrogate pairs."""
+    return _UNSTORABLE.sub('\ufffd', text)
+
+
+def as_moment(value: object, name: str) -> datetime:
+    """A moment from a datetime (naive means UTC), a date, ISO 8601 text or unix seconds.
+
+    Raises:
+        InvalidInput: It is none of these, or lies outside the years 1 to 9999.
+    """
+    moment: datetime | None = None
+    try:
+        if isinstance(value, datetime):
+            moment = value
+        elif isinstance(value, date):
+            moment = datetime(value.year, value.month, value.day)
+        elif isinstance(value, str):
+            moment = datetime.fromisoformat(value.strip())
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=value)
+        if moment is not None:
+            moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or not _EARLIEST <= moment <= _LATEST:
+        raise InvalidInput(
+            f'{name}={value!r} is not a moment: pass a datetime, ISO 8601 text such as 2026-05-31T09:30:00Z, '
+            'or unix seconds, within the years 1 to 9999'
+        )
+    return moment
+
+
+def check_kind(kind: object) -> str:
+    """A kind of memory: one of ours, or a lower-case word of the user's own."""
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise InvalidInput(
+            f'kind={kind!r} is not a lower-case word of up to 64 letters, digits, - and _: '
+            f'use one of {", ".join(KINDS)}, or a word of your own'
+        )
+    return kind
+
+
+def check_slot(slot: object) -> str:
+    """A single-valued key such as `home.city`."""
+    if not isinstance(slot, str) or not _SLOT.fullmatch(slot) or slot != slot.casefold():
+        raise InvalidInput(
+            f'slot={slot!r} is not a key of up to 128 lower-case letters, digits and . _ - @ + #, beginning and ending '
+            'with a letter or digit: write it like home.city'
+        )
+    return slot
+
+
+def check_tags(tags: object) -> tuple[str, ...]:
+    """Words to find a memory by."""
+    if isinstance(tags, str) or not isinstance(tags, Sequence | set | frozenset):
+        raise InvalidInput(f'tags={tags!r} is a {type(tags).__name__}: pass a list of words')
+    listed = cast('Sequence[object]', tags)
+    if len(listed) > MAX_TAGS:
+        raise InvalidInput(f'tags has {len(listed)} entries, and {MAX_TAGS} is the most: use metadata for the rest')
+    for tag in listed:
+        if not isinstance(tag, str) or not tag.strip() or len(tag) > 128 or storable(tag) != tag:
+            raise InvalidInput(f'tag {tag!r} is not text of 1 to 128 characters: leave it out or shorten it')
+    return tuple(dict.fromkeys(cast('Sequence[str]', listed)))
+
+
+def check_unit(name: str, value: object) -> float:
+    """A number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidInput(f'{name}={value!r} is not a number from 0 to 1: pass one, for example 0.8')
+    return float(value)

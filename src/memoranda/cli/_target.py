@@ -1,0 +1,173 @@
+"""Which database and whose memories a command is about: the options that all of them share."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from memoranda.cli._output import out
+from memoranda.cli._safe import one_line
+from memoranda.errors import InvalidInput, MemoryNotFound
+
+if TYPE_CHECKING:
+    from memoranda.memory import Memory
+
+    from memoranda.records import MemoryRecord
+
+__all__ = ['JSON_ASKED', 'DatabaseOption', 'JsonOption', 'ProjectOption', 'Target', 'every', 'resolve', 'scoped']
+
+P = ParamSpec('P')
+
+JSON_ASKED = 'memoranda.json'
+_DEFAULT_USER = 'me'
+_FULL_ID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
+_PAGE = 500
+
+
+def _remember_json(ctx: typer.Context, value: bool) -> bool:
+    ctx.meta[JSON_ASKED] = value  # errors are shown the same way
+    return value
+
+
+_SCOPE = 'Scope'
+JsonOption = Annotated[bool, typer.Option('--json', help='Print JSON.', callback=_remember_json, is_eager=True)]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option('--database', '-d', metavar='PATH', help='Default: MEMORANDA_DATABASE, else the user data folder.'),
+]
+ProjectOption = Annotated[str | None, typer.Option('--project', help='The tenant.', rich_help_panel=_SCOPE)]
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        '--user', '-u', help="Default, when no id is given: MEMORANDA_USER, else 'me'.", rich_help_panel=_SCOPE
+    ),
+]
+AgentOption = Annotated[str | None, typer.Option('--agent', help='Agent id.', rich_help_panel=_SCOPE)]
+RunOption = Annotated[str | None, typer.Option('--run', help='Conversation id.', rich_help_panel=_SCOPE)]
+AppOption = Annotated[str | None, typer.Option('--app', help='Application id.', rich_help_panel=_SCOPE)]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    'database': (DatabaseOption, None),
+    'project': (ProjectOption, None),
+    'user': (UserOption, None),
+    'agent': (AgentOption, None),
+    'run': (RunOption, None),
+    'app': (AppOption, None),
+    'as_json': (JsonOption, False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The shared options of a command."""
+
+    database: str | None = None
+    project: str | None = None
+    user: str | None = None
+    agent: str | None = None
+    run: str | None = None
+    app: str | None = None
+    as_json: bool = False
+
+    @property
+    def default_user(self) -> str:
+        """Whose memories are meant when no id is given."""
+        return os.environ.get('MEMORANDA_USER') or _DEFAULT_USER
+
+    @property
+    def assumed(self) -> bool:
+        """Whether no id was given, so that the default user is meant."""
+        return self.user is None and self.agent is None and self.run is None and self.app is None
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The ids, as keyword arguments of the memory's methods."""
+        found = {'user_id': self.user, 'agent_id': self.agent, 'run_id': self.run, 'app_id': self.app}
+        if self.assumed:
+            found['user_id'] = self.default_user
+        return {key: value for key, value in found.items() if value is not None}
+
+    @property
+    def whose(self) -> str:
+        """The ids in words."""
+        text = ', '.join(f'{key.removesuffix("_id")} {one_line(value, 60)}' for key, value in self.ids.items())
+        if self.assumed:
+            text += ' (MEMORANDA_USER)' if os.environ.get('MEMORANDA_USER') else ' (the default; --user names another)'
+        return text
+
+    def open(self) -> Memory:
+        """The memory, opened lazily; use it in a `with` block."""
+        from memoranda import Memory
+
+        options: dict[str, Any] = {} if self.project is None else {'project': self.project}
+        return Memory(self.database, **options)
+
+    def introduce(self, what: str) -> None:
+        """Say whose memories follow."""
+        if not self.as_json:
+            out(stderr=True).print(f'{what} {self.whose}', style='dim')
+
+
+def scoped(function: Callable[Concatenate[Target, P], None]) -> Callable[..., None]:
+    """Give a command the shared options and hand them over as its first argument."""
+
+    def command(**options: Any) -> None:
+        target = Target(**{name: options.pop(name) for name in _SHARED})
+        function(target, **options)  # pyright: ignore[reportCallIssue]
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, (kind, default) in _SHARED.items()
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def every(memory: Memory, ids: dict[str, Any], *, include_inactive: bool = False) -> Iterator[MemoryRecord]:
+    """All memories of a scope, oldest first, read page by page."""
+    cursor: str | None = None
+    while True:
+        page = memory.get_all(**ids, limit=_PAGE, cursor=cursor, include_inactive=include_inactive)
+        yield from page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def resolve(memory: Memory, given: str, ids: dict[str, Any]) -> str:
+    """The full id for an id or for its beginning or end, within the scope.
+
+    Raises:
+        InvalidInput: It is too short, or several memories fit.
+        MemoryNotFound: None fits.
+    """
+    wanted = given.strip().strip('[]…').lower()
+    if _FULL_ID.fullmatch(wanted):
+        return wanted
+    bare = wanted.replace('-', '')
+    if len(bare) < 4 or not re.fullmatch(r'[0-9a-f]+', bare):
+        raise InvalidInput(
+            f'{one_line(given, 60)!r} is no memory id, nor at least 4 characters of one: `memoranda list` shows the ids'
+        )
+    found: list[str] = []
+    for record in every(memory, ids, include_inactive=True):
+        candidate = record.id.replace('-', '')
+        if (candidate.endswith(bare) or candidate.startswith(bare)) and record.id not in found:
+            found.append(record.id)
+    if not found:
+        raise MemoryNotFound(f'no memory {one_line(given, 60)!r} in this scope: `memoranda list` shows the ids')
+    if len(found) > 1:
+        raise InvalidInput(
+            f'{one_line(given, 60)!r} fits {len(found)} memories: write one of {", ".join(found[:5])} in full'
+        )
+    return found[0]

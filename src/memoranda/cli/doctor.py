@@ -1,0 +1,273 @@
+"""`memoranda doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from memoranda.cli._output import emit, one_line, out, plain, size
+from memoranda.cli._target import DatabaseOption, JsonOption, ProjectOption, Target
+from memoranda.errors import MemorandaError
+
+if TYPE_CHECKING:
+    from memoranda.settings import Settings
+    from memoranda.stores.base import Stats
+
+__all__ = ['doctor']
+
+_LITTLE_SPACE = 256 << 20
+_LARGE_LOG = 64 << 20
+_MAGIC = b'SQLite format 3\x00'
+_PASSING = {'tmpfs', 'ramfs', 'overlay', 'overlayfs', 'aufs'}
+_NETWORK = {'nfs', 'nfs4', 'cifs', 'smb3', 'smbfs', 'fuse.sshfs', '9p', 'afs', 'ceph', 'glusterfs', 'lustre'}
+
+
+@dataclass(slots=True)
+class _Report:
+    """What was found."""
+
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    warnings: list[str] = field(default_factory=list[str])
+    """Worth knowing."""
+    problems: list[str] = field(default_factory=list[str])
+    """Wrong: the exit code is 1."""
+
+
+def doctor(database: DatabaseOption = None, project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Say where the memories are, what is there, and what is wrong."""
+    report = _Report()
+    settings = _settings(report)
+    target = Target(database=database, project=project, as_json=as_json)
+    if settings is not None:
+        _embedder(report, settings)
+        report.facts['model'] = settings.model or 'none: rules'
+        path = _locate(report, settings, database)
+        if path is not None and _look_at_file(report, path):
+            _look_inside(report, target)
+    if as_json:
+        emit({'ok': not report.problems, **report.facts, 'warnings': report.warnings, 'problems': report.problems})
+    else:
+        _print(report)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _settings(report: _Report) -> Settings | None:
+    from memoranda.settings import Settings
+
+    try:
+        settings = Settings()
+    except MemorandaError as error:
+        report.problems.append(str(error))
+        return None
+    report.facts['settings'] = {o.name: {'value': o.value, 'source': o.source} for o in settings.describe()}
+    return settings
+
+
+def _locate(report: _Report, settings: Settings, database: str | None) -> Path | None:
+    """Where the database is, and who says so."""
+    from memoranda.settings import resolve_database
+
+    try:
+        found = resolve_database(database, settings)
+    except MemorandaError as error:
+        report.problems.append(str(error))
+        return None
+    report.facts['chosen_by'] = '--database' if database is not None else _source(settings)
+    if not isinstance(found.path, Path):
+        report.facts['database'] = str(found.path)
+        report.warnings.append(f'{found.path} is gone when the process ends: name a file to keep memories')
+        return None
+    # A relative path in a settings file starts at that file, wherever the command is run.
+    from_file = database is None and settings.origin('database').source == 'file'
+    given = database or settings.database
+    if given and not from_file and not Path(given.removeprefix('sqlite:///')).expanduser().is_absolute():
+        report.warnings.append(
+            f'the path {given!r} is relative, so it means another file in every working directory: write it in full'
+        )
+    path = found.path.absolute()
+    report.facts['database'] = str(path)
+    return path
+
+
+def _source(settings: Settings) -> str:
+    origin = settings.origin('database')
+    return 'default' if origin.source == 'default' else f'{origin.source} {origin.detail}'.strip()
+
+
+def _look_at_file(report: _Report, path: Path) -> bool:
+    """What can be told without opening the database. Returns whether it makes sense to open it."""
+    folder = next((p for p in path.parents if p.exists()), Path('/'))
+    free = shutil.disk_usage(folder).free
+    report.facts['disk_free'] = free
+    if free < _LITTLE_SPACE:
+        report.problems.append(f'{folder} has {size(free)} left: free some space, or move the database')
+    kind = _file_system(folder)
+    if kind:
+        report.facts['file_system'] = kind
+    if kind in _PASSING:
+        report.warnings.append(f'{folder} is on {kind}, which a restart may empty: put the database on a real disk')
+    if kind in _NETWORK:
+        report.warnings.append(
+            f'{folder} is on a network file system ({kind}), where SQLite can not lock safely: use a local disk'
+        )
+    if not path.exists():
+        report.facts['exists'] = False
+        if not folder.is_dir():
+            report.problems.append(f'{folder} is not a folder: name another file')
+        elif not os.access(folder, os.W_OK):
+            report.problems.append(f'{folder} can not be written by this user: change its rights, or name another file')
+        return False
+    report.facts['exists'] = True
+    return _looks_like_sqlite(report, path)
+
+
+def _looks_like_sqlite(report: _Report, path: Path) -> bool:
+    if path.is_dir():
+        report.problems.append(f'{path} is a folder: name a file in it, for example {path / "memoranda.db"}')
+        return False
+    try:
+        with path.open('rb') as file:
+            head = file.read(len(_MAGIC))
+    except OSError as error:
+        report.problems.append(f'{path} can not be read ({error.strerror}): change its rights, or name another file')
+        return False
+    if head and head != _MAGIC:
+        report.problems.append(
+            f'{path} is no SQLite database (or its beginning is damaged): '
+            'name another file, or restore this one from a backup'
+        )
+        return False
+    log = Path(f'{path}-wal')
+    report.facts['size'] = path.stat().st_size
+    report.facts['log_size'] = log.stat().st_size if log.exists() else 0
+    if report.facts['log_size'] > _LARGE_LOG:
+        report.warnings.append(
+            f'{log.name} holds {size(report.facts["log_size"])} not yet written back: a reader is open for long; end it'
+        )
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        report.problems.append(f'{path} or its folder can not be written by this user: change the rights')
+        return False
+    return True
+
+
+def _file_system(folder: Path) -> str | None:
+    """The type of the file system a folder is on, where the system says (Linux)."""
+    try:
+        mounts = Path('/proc/self/mounts').read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError:
+        return None
+    best, kind = -1, None
+    real = folder.resolve()
+    for line in mounts:
+        parts = line.split()
+        if len(parts) < 3:
+            continue
+        point = Path(parts[1].replace('\\040', ' '))
+        # The longest mount point above the folder is the one in force; of equal ones the last.
+        if (point == real or point in real.parents) and len(point.parts) >= best:
+            best, kind = len(point.parts), parts[2]
+    return kind
+
+
+def _look_inside(report: _Report, target: Target) -> None:
+    try:
+        with target.open() as memory:
+            stats = memory.stats()
+    except MemorandaError as error:
+        report.problems.append(str(error))
+        return
+    facts = report.facts
+    facts |= {
+        'backend': stats.backend,
+        'schema_version': stats.schema_version,
+        'owners': stats.owners,
+        'memories': stats.memories,
+        'versions': stats.versions,
+        'episodes': stats.episodes,
+        'jobs_queued': stats.jobs_queued,
+        'jobs_dead': stats.jobs_dead,
+        'scrub_pending': stats.scrub_pending,
+        'details': plain(stats.details),
+    }
+    _compare_embedders(report, stats)
+    if stats.jobs_dead:
+        report.problems.append(
+            f'{stats.jobs_dead} jobs were given up: their messages are stored, but no memories were drawn from them'
+        )
+    if stats.jobs_queued:
+        report.warnings.append(f'{stats.jobs_queued} jobs are waiting: the next add of the same user works them off')
+    if stats.scrub_pending:
+        report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
+    if stats.building is not None:
+        report.warnings.append('a reindex was begun and not finished: run `memoranda reindex` again')
+
+
+def _embedder(report: _Report, settings: Settings) -> None:
+    from memoranda.embedders import resolve_embedder
+
+    report.facts['embedder'] = None
+    try:
+        report.facts['embedder'] = resolve_embedder(settings.embedder).name
+    except MemorandaError as error:
+        report.problems.append(str(error))
+
+
+def _compare_embedders(report: _Report, stats: Stats) -> None:
+    stored, configured = stats.generation, report.facts['embedder']
+    report.facts['embedder_in_file'] = plain(stored)
+    if stored is not None and configured is not None and stored.embedder != configured:
+        report.problems.append(
+            f'the vectors in the file were made by {stored.embedder}, and {configured} is configured: '
+            'run `memoranda reindex`, or configure the former'
+        )
+
+
+def _print(report: _Report) -> None:
+    facts, console = report.facts, out()
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style='dim', no_wrap=True)
+    table.add_column()
+
+    def row(name: str, value: object) -> None:
+        table.add_row(name, Text(one_line(str(value))))
+
+    if 'database' in facts:
+        row('database', facts['database'])
+        row('chosen by', facts['chosen_by'])
+    if facts.get('exists') is False:
+        row('state', 'not there yet; the first `memoranda add` creates it')
+    if 'size' in facts:
+        row('size', size(facts['size']) + (f' + {size(facts["log_size"])} log' if facts['log_size'] else ''))
+    if 'disk_free' in facts:
+        row('disk', f'{size(facts["disk_free"])} free' + _suffix(facts.get('file_system')))
+    if 'backend' in facts:
+        details = ', '.join(f'{k} {v}' for k, v in facts['details'].items() if isinstance(v, str | int | float))
+        row('store', f'{facts["backend"]}, schema {facts["schema_version"]}' + (f', {details}' if details else ''))
+        row('holds', f'{facts["memories"]} memories, {facts["episodes"]} messages of {facts["owners"]} owners')
+        row('jobs', f'{facts["jobs_queued"]} waiting, {facts["jobs_dead"]} given up')
+        stored = facts['embedder_in_file']
+        row('vectors', f'{stored["embedder"]}, {stored["dimensions"]} dimensions' if stored else 'none yet')
+    if 'model' in facts:
+        row('embedder', facts['embedder'] or 'none')
+        row('model', facts['model'])
+    row('python', f'{platform.python_version()} on {platform.system()}')
+    console.print(table)
+    for warning in report.warnings:
+        console.print(f'warning: {one_line(warning)}', style='yellow')
+    for problem in report.problems:
+        console.print(f'wrong: {one_line(problem)}', style='red')
+    if not report.problems:
+        console.print('ok' if not report.warnings else 'works', style='green')
+
+
+def _suffix(kind: object) -> str:
+    return f', {kind}' if kind else ''

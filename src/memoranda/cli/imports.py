@@ -1,0 +1,188 @@
+"""`memoranda import`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from memoranda.cli._output import emit, note, one_line, out
+from memoranda.cli._target import Target, scoped
+from memoranda.errors import InvalidInput
+from memoranda.importers import FORMATS, Conversation, Format, ImportProblem, read
+from memoranda.importers.base import digest
+
+if TYPE_CHECKING:
+    from memoranda.memory import Memory
+
+    from memoranda.records import AddResult
+
+__all__ = ['import_']
+
+_NAMED = 5
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What an import has done so far."""
+
+    conversations: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]])
+    new: int = 0
+    known: int = 0
+    memories: int = 0
+    skipped: int = 0
+    problems: list[ImportProblem] = field(default_factory=list[ImportProblem])
+    started: float = field(default_factory=time.monotonic)
+
+    def report(self, problem: ImportProblem) -> None:
+        """Count a problem, and keep the first few to name them."""
+        self.skipped += 1
+        if len(self.problems) < _NAMED:
+            self.problems.append(problem)
+
+    def as_json(self, *, finished: bool) -> dict[str, Any]:
+        """The figures."""
+        return {
+            'finished': finished,
+            'conversations': len(self.conversations),
+            'messages_new': self.new,
+            'messages_known': self.known,
+            'memories': self.memories,
+            'skipped': self.skipped,
+            'problems': [{'where': p.where, 'reason': p.reason} for p in self.problems],
+            'seconds': round(time.monotonic() - self.started, 2),
+        }
+
+
+def _format(value: str) -> str:
+    if value != 'auto' and value not in FORMATS:
+        raise typer.BadParameter(f'{value!r} is unknown: use auto or one of {", ".join(FORMATS)}')
+    return value
+
+
+@scoped
+def import_(
+    target: Target,
+    paths: Annotated[list[Path], typer.Argument(metavar='PATH...', help='Files, or the ZIP archive of an export.')],
+    format_: Annotated[
+        str, typer.Option('--format', '-f', callback=_format, help=f'auto, {", ".join(FORMATS)}.', metavar='FORMAT')
+    ] = 'auto',
+    strict: Annotated[bool, typer.Option('--strict', help='Stop at the first thing that can not be read.')] = False,
+) -> None:
+    """Remember exported conversations: ChatGPT, Claude, chat-API lists, JSONL of messages, LoCoMo.
+
+    It may be stopped at any time and run again: what is there already is not added twice. Messages keep their dates,
+    so an old chat imported late never overrides what was said since. Whose they are: --user, else what the file
+    says, else the default user.
+    """
+    tally = _Tally()
+    finished = False
+    console = out(stderr=True)
+    progress = Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn('{task.fields[messages]} messages'),
+        TimeRemainingColumn(),
+        console=console,
+        disable=target.as_json or not console.is_terminal,
+        transient=True,
+    )
+    try:
+        with target.open() as memory, progress:
+            for path in paths:
+                _import_file(memory, target, path, format_, progress, tally, strict=strict)
+        finished = True
+    except KeyboardInterrupt:
+        note('stopped; the same command goes on where it left off', style='yellow')
+        raise typer.Exit(130) from None
+    finally:
+        _summary(target, tally, finished=finished)
+
+
+def _import_file(
+    memory: Memory, target: Target, path: Path, format_: str, progress: Progress, tally: _Tally, *, strict: bool
+) -> None:
+    task = progress.add_task(one_line(path.name, 30), total=None, messages=0)
+
+    def advance(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total)
+
+    def stop(problem: ImportProblem) -> None:
+        tally.report(problem)
+        raise problem
+
+    report = stop if strict else tally.report
+    chosen: Format | None = next((f for f in FORMATS if f == format_), None)
+    for conversation in read(path, chosen, on_problem=report, on_progress=advance):
+        _store(memory, target, conversation, tally, report)
+        progress.update(task, messages=tally.new + tally.known)
+
+
+def _store(
+    memory: Memory,
+    target: Target,
+    conversation: Conversation,
+    tally: _Tally,
+    report: Callable[[ImportProblem], None],
+) -> None:
+    ids = _ids(target, conversation)
+    tally.conversations.add(tuple(sorted(ids.values())))
+    try:
+        _count(tally, len(conversation.messages), _add(memory, ids, conversation, conversation.messages))
+    except InvalidInput as error:
+        if len(conversation.messages) == 1:
+            report(ImportProblem(conversation.source_id, str(error)))
+            return
+        # One message the engine refuses must not keep its neighbours out.
+        for offset, message in enumerate(conversation.messages):
+            try:
+                _count(tally, 1, _add(memory, ids, conversation, [message], offset))
+            except InvalidInput as refused:
+                where = f'{conversation.source_id}, message {conversation.start + offset + 1}'
+                report(ImportProblem(where, str(refused)))
+
+
+def _ids(target: Target, conversation: Conversation) -> dict[str, str]:
+    found = {'agent_id': target.agent, 'app_id': target.app, 'run_id': target.run or conversation.run_id}
+    found['user_id'] = target.user or conversation.user_id or target.default_user
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _add(
+    memory: Memory, ids: dict[str, str], conversation: Conversation, messages: list[dict[str, Any]], offset: int = 0
+) -> AddResult:
+    # The content is part of the key: an export made later, with more messages, is not the same batch.
+    content = json.dumps(messages, default=str, sort_keys=True)
+    key = digest(conversation.source_id, str(conversation.start + offset), content)
+    return memory.add(messages, **ids, idempotency_key=f'import:{key}')
+
+
+def _count(tally: _Tally, messages: int, result: AddResult) -> None:
+    new = min(messages, len(result.episode_ids)) if not result.known else messages - result.known
+    tally.new += new
+    tally.known += messages - new
+    tally.memories += sum(edit.before is None and edit.after.status == 'active' for edit in result.changes)
+
+
+def _summary(target: Target, tally: _Tally, *, finished: bool) -> None:
+    figures = tally.as_json(finished=finished)
+    if not finished and not tally.conversations and not tally.problems:
+        return  # the error that follows says it all
+    if target.as_json:
+        emit(figures)
+        return
+    for problem in tally.problems:
+        note(f'skipped: {one_line(str(problem), 200)}', style='yellow')
+    if tally.skipped > len(tally.problems):
+        note(f'skipped: {tally.skipped - len(tally.problems)} more', style='yellow')
+    out().print(
+        f'{len(tally.conversations)} conversations: {tally.new} new messages, {tally.known} known already, '
+        f'{tally.memories} memories drawn, {tally.skipped} skipped, {figures["seconds"]:.1f} s'
+    )

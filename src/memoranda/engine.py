@@ -1,0 +1,233 @@
+"""What the façade stands on: store, embedder, extractor, and the threads they run on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memoranda._bridge import wait_for
+from memoranda._threads import Pool
+from memoranda.errors import EmbedderMismatch
+from memoranda.records import Edit, Episode, MemoryRecord, fact_hash, now
+from memoranda.scope import Owner, Reach, Scope
+from memoranda.stores.base import Generation, Moment, Snapshot, Store, VersionWrite
+from memoranda.write.extract import Extractor, PureExtractor
+from memoranda.write.guard import MAX_FACT_CHARS, Candidate
+from memoranda.write.worker import Worker
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from memoranda.embedders import Embedder
+    from memoranda.recall.lanes import FloatVector
+    from memoranda.settings import Settings
+
+__all__ = ['Engine']
+
+log = logging.getLogger('memoranda')
+T = TypeVar('T')
+_GENERATION_SECONDS = 1.0
+_RELATED_CHARS = 2_000
+
+
+class Engine:
+    """One store with what it takes to write to it and to recall from it. Shared by every view of a memory."""
+
+    def __init__(
+        self, store: Store, *, embedder: Embedder, extractor: Extractor | PureExtractor, settings: Settings
+    ) -> None:
+        from memoranda.embedders import QueryCache
+
+        self.store, self.embedder, self.extractor, self.settings = store, embedder, extractor, settings
+        self.worker = Worker(self, lease_seconds=settings.lease_seconds)
+        self._queries = QueryCache(embedder)
+        self._lock = threading.Lock()
+        self._threads: _Threads | None = None
+        self._generation: tuple[float, Generation | None] = (-_GENERATION_SECONDS, None)
+        self._matched = False
+
+    async def close(self) -> None:
+        """End the threads and close the store."""
+        with self._lock:
+            threads, self._threads = self._threads, None
+        if threads is not None and threads.pid == os.getpid():
+            if threads.loop is not None:
+                await self.on_loop(self.embedder.aclose, threads)
+            done: Future[None] = Future()
+            threading.Thread(target=threads.end, args=(done,), name='memoranda-close', daemon=True).start()
+            await wait_for(done)
+        await self.store.close()
+
+    def token(self) -> str:
+        """A name for one lease."""
+        return f'{os.getpid()}-{secrets.token_hex(8)}'
+
+    async def compute(self, function: Callable[[], T]) -> T:
+        """Run something that takes the processor, off the caller's loop."""
+        return await wait_for(self._running().pool.submit(lambda _: function()))
+
+    async def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]], threads: _Threads | None = None) -> T:
+        """Run a coroutine on the engine's own loop, where network clients live."""
+        import asyncio
+
+        loop = (threads or self._running()).running_loop()
+        return await wait_for(asyncio.run_coroutine_threadsafe(make(), loop))
+
+    def _running(self) -> _Threads:
+        with self._lock:
+            if self._threads is None or self._threads.pid != os.getpid():  # first use, or the child of a fork
+                self._threads = _Threads(os.getpid())
+            return self._threads
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[FloatVector]:
+        """Vectors of documents, (len(texts), dimensions)."""
+        if not texts:
+            return []
+        if self.embedder.local:
+            return await self.compute(lambda: list(self.embedder.embed_now(texts)))
+        return list(await self.on_loop(lambda: self.embedder.embed(texts)))
+
+    async def embed_queries(self, texts: Sequence[str]) -> Sequence[FloatVector]:
+        """Vectors of questions; recent ones are remembered."""
+        if self.embedder.local:
+            return await self.compute(lambda: list(self._queries.embed_now(texts)))
+        return list(await self.on_loop(lambda: self._queries.embed(texts)))
+
+    def terms(self, text: str) -> Sequence[str]:
+        """Index terms of a text, with repeats."""
+        from memoranda.recall.tokens import index_terms
+
+        return index_terms(text)
+
+    async def generation(self, *, fresh: bool = False) -> Generation | None:
+        """The embedding generation of the store, if this engine's embedder made it.
+
+        Returns:
+            None while there are no vectors, and after another process has switched to an embedder that this one lacks.
+
+        Raises:
+            EmbedderMismatch: The file was made with another embedder than the one configured.
+        """
+        read_at, known = self._generation
+        if fresh or time.monotonic() - read_at > _GENERATION_SECONDS:
+            known = await self.store.generation()
+            self._generation = (time.monotonic(), known)
+        if known is None or known.embedder == self.embedder.name:
+            self._matched = self._matched or known is not None
+            return known
+        if self._matched:
+            log.warning('vectors are now made by %s, which is not configured here: searching by keywords', known.embedder)
+            return None
+        raise EmbedderMismatch(
+            f'embedder {self.embedder.name!r} cannot search vectors made by {known.embedder!r} '
+            f'({known.dimensions} dimensions): run `memoranda reindex` with the new embedder, or configure the old one'
+        )
+
+    def forget_generation(self) -> None:
+        """Ask the store again: the vectors were switched."""
+        self._generation, self._matched = (-_GENERATION_SECONDS, None), False
+
+    @property
+    def location(self) -> str:
+        """Where the store keeps what it holds."""
+        return self.store.location
+
+    async def ensure_generation(self) -> Generation | None:
+        """The generation to write vectors to, made on first use."""
+        known = await self.generation()
+        if known is not None or self._matched:
+            return known
+        dimensions = self.embedder.dimensions
+        if dimensions is None:
+            dimensions = len((await self.embed(['dimensions']))[0])
+        created = await self.store.start_generation(self.embedder.name, dimensions, rebuild=False)
+        self._generation = (time.monotonic(), created)
+        return await self.generation()
+
+    async def writes(self, edits: Sequence[Edit], known: Mapping[str, FloatVector]) -> Sequence[VersionWrite]:
+        """The search side of edits: terms for each, vectors for those whose words are new."""
+        new = [e.after.text for e in edits if _reworded(e) and e.after.text not in known]
+        vectors = {**known, **dict(zip(new, await self.embed(new), strict=True))}
+        terms = await self.compute(lambda: [self.terms(e.after.text) for e in edits])
+        return [
+            VersionWrite(terms=t, vector=vectors[e.after.text] if _reworded(e) else None)
+            for e, t in zip(edits, terms, strict=True)
+        ]
+
+    async def snapshot_for(
+        self, owner: Owner, candidates: Sequence[Candidate], vectors: Mapping[str, FloatVector]
+    ) -> Snapshot:
+        """The memories that candidates may touch."""
+        proposals = [c.proposal for c in candidates]
+        return await self.store.snapshot(
+            owner,
+            hashes=list({fact_hash(' '.join(p.text.split())) for p in proposals if p.text}),
+            slots=list({p.slot for p in proposals if p.slot}),
+            ids=list({p.target for p in proposals if p.target}),
+            near=list(vectors.values()),
+        )
+
+    async def related(self, owner: Owner, scope: Scope, messages: Sequence[Episode], limit: int) -> list[MemoryRecord]:
+        """Current memories that messages may be about."""
+        from memoranda.recall.search import SearchRequest, search
+
+        text = '\n'.join(m.text for m in messages)
+        # The end of a long batch: a change of mind comes last.
+        request = SearchRequest(
+            query=text[-_RELATED_CHARS:],
+            reaches=[Reach(owner, (scope.run_id,) if owner.kind == 'user' and scope.run_id else None)],
+            moment=Moment(now=now()),
+            include=('memories',),
+            top_k=limit,
+        )
+        return [hit.memory for hit in await search(self, request) if hit.memory is not None]
+
+    def max_fact_chars(self, options: Mapping[str, Any]) -> int:
+        """How long a fact may be: what a caller gives as it is may be as long as a message."""
+        return MAX_FACT_CHARS if options.get('infer', True) else self.settings.max_text_chars
+
+
+class _Threads:
+    """What runs in one process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def running_loop(self) -> asyncio.AbstractEventLoop:
+        """The engine's own event loop, started on first use."""
+        import asyncio
+
+        with self._lock:
+            if self.loop is None:
+                self.loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self.loop.run_forever, name='memoranda-loop', daemon=True)
+                self._thread.start()
+            return self.loop
+
+    def end(self, done: Future[None]) -> None:
+        """Finish what is queued and end the threads."""
+        try:
+            self.pool.close()
+            if self.loop is not None and self._thread is not None:
+                self.loop.call_soon_threadsafe(self.loop.stop)
+                self._thread.join()
+                self.loop.close()
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+
+def _reworded(edit: Edit) -> bool:
+    return edit.before is None or edit.before.text != edit.after.text
+

@@ -1,0 +1,84 @@
+"""Every error memoranda raises. A message names the value, the reason and the fix, in that order."""
+
+from __future__ import annotations
+
+__all__ = [
+    'ConfigurationError',
+    'Conflict',
+    'EmbedderMismatch',
+    'InvalidFilter',
+    'InvalidInput',
+    'InvalidScope',
+    'MemorandaError',
+    'MemoryNotFound',
+    'ProcessingFailed',
+    'StoreBusy',
+    'StoreError',
+    'StoreFull',
+    'StoreUnreadable',
+    'StoreUnwritable',
+]
+
+
+class MemorandaError(Exception):
+    """The base of them all."""
+
+
+class InvalidInput(MemorandaError, ValueError):
+    """An argument that can't be used. Nothing was written."""
+
+
+class InvalidScope(InvalidInput):
+    """A scope or project id that is missing or malformed."""
+
+
+class InvalidFilter(InvalidInput):
+    """A filter with an unknown field or operator, or a value that doesn't fit."""
+
+
+class ConfigurationError(MemorandaError, ValueError):
+    """A setting that is unknown or can't be used."""
+
+
+class MemoryNotFound(MemorandaError, LookupError):
+    """No such memory in this scope (a memory of another scope answers the same)."""
+
+
+class Conflict(MemorandaError):
+    """Something else changed first, or an idempotency key was reused for other content."""
+
+
+class ProcessingFailed(MemorandaError):
+    """The messages are stored, but drawing memories from them failed; the job stays queued.
+
+    Attributes:
+        receipt: What was stored, and the job that will be tried again.
+    """
+
+    def __init__(self, message: str, receipt: object) -> None:
+        super().__init__(message)
+        self.receipt = receipt
+
+
+class StoreError(MemorandaError):
+    """The storage failed."""
+
+
+class StoreUnreadable(StoreError):
+    """A file that isn't ours, is damaged, or was written by a newer version."""
+
+
+class StoreUnwritable(StoreError):
+    """A path that can't be created or written."""
+
+
+class StoreFull(StoreError):
+    """The disk is full. The operation was rolled back."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the database for longer than the busy timeout."""
+
+
+class EmbedderMismatch(StoreError, ConfigurationError):
+    """The file's vectors were made by another embedder."""

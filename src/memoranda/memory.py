@@ -1,0 +1,635 @@
+"""`AsyncMemory`: remember, recall, correct, erase."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from memoranda.checks import as_moment, check_slot
+from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound
+from memoranda.records import AddResult, Change, ContextBlock, Edit, HistoryEntry, Hit, MemoryRecord, Page, fact_hash, new_id, now
+from memoranda.scope import Level, Owner, Reach, Scope, check_project
+from memoranda.stores.base import Batch, Commit, EpisodePage, ErasureResult, Moment, Stats
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from memoranda.embedders import Embedder
+    from memoranda.engine import Engine
+    from memoranda.filters import Filter
+    from memoranda.recall.search import Strategy
+    from memoranda.settings import Settings
+    from memoranda.stores.base import Store
+    from memoranda.write.extract import Extractor, PureExtractor
+
+__all__ = ['AsyncMemory']
+
+Include: TypeAlias = Literal['memories', 'episodes']
+Moments: TypeAlias = datetime | str | float | None
+
+
+class _Keep:
+    """Stands for "leave it as it is", where None means "none"."""
+
+
+KEEP = _Keep()
+
+
+class AsyncMemory:
+    """A memory: facts drawn from conversations, kept true over time, recalled when they matter.
+
+    Every operation names a scope (`user_id`, `run_id` or its alias `session_id`, `agent_id`, `app_id`) and never
+    leaves it. Opens on first use; `async with` or `close()` ends it. May be shared by threads and event loops.
+
+    Args:
+        database: A path, `sqlite:///` and an absolute path, or `':memory:'`; by default `MEMORANDA_DATABASE`, else
+            `memoranda.db` in the user's data directory.
+        project: The tenant; by default the setting.
+        embedder: A Pydantic AI embedding model or its name; by default the bundled one, which works offline.
+        extractor: Draws facts from messages; by default rules, without a model.
+        settings: By default read from the environment and `memoranda.toml`.
+
+    Raises:
+        ConfigurationError: A setting or argument that can't be used. Nothing is opened yet.
+    """
+
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | None = None,
+        *,
+        project: str | None = None,
+        embedder: Embedder | Any | None = None,
+        extractor: Extractor | PureExtractor | None = None,
+        settings: Settings | None = None,
+        store: Store | None = None,
+    ) -> None:
+        from memoranda.assembly import assemble
+
+        self._engine: Engine = assemble(database, embedder=embedder, extractor=extractor, settings=settings, store=store)
+        self._project = check_project(project if project is not None else self._engine.settings.project)
+        self._bound: Scope | None = None
+        self._wide = False
+
+    def _view(self, *, project: str | None = None, bound: Scope | None = None, wide: bool = False) -> AsyncMemory:
+        view = object.__new__(AsyncMemory)
+        view._engine, view._project = self._engine, project or self._project
+        view._bound, view._wide = bound, wide
+        return view
+
+    def in_project(self, project: str) -> AsyncMemory:
+        """The same storage, another tenant."""
+        return self._view(project=check_project(project))
+
+    def scoped(self, scope: Scope) -> AsyncMemory:
+        """A view bound to a scope: its ids need not be passed, and no others are accepted."""
+        return self._view(bound=scope)
+
+    def project_wide(self) -> AsyncMemory:
+        """A view whose by-id operations (get, update, delete, history) need no scope: for whoever runs the project."""
+        return self._view(wide=True)
+
+    @property
+    def location(self) -> str:
+        """Where the memories are: an absolute path, or `':memory:'`."""
+        return self._engine.location
+
+    @property
+    def project(self) -> str:
+        """The tenant."""
+        return self._project
+
+    async def __aenter__(self) -> Self:
+        await self._engine.store.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is under way and close the storage, for every view. A later call opens it again."""
+        await self._engine.close()
+
+    async def add(
+        self,
+        messages: object,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        infer: bool = True,
+        kind: str | None = None,
+        slot: str | None = None,
+        level: Literal['user', 'run'] | None = None,
+        tags: Sequence[str] = (),
+        confidence: float | None = None,
+        importance: float | None = None,
+        pinned: bool = False,
+        occurred_at: Moments = None,
+        valid_from: Moments = None,
+        valid_to: Moments = None,
+        expires_at: Moments = None,
+        idempotency_key: str | None = None,
+    ) -> AddResult:
+        """Remember what was said.
+
+        Messages are redacted and stored first; then facts are drawn from them and merged with what is known. Passing a
+        conversation again (same `run_id`, or messages with timestamps) adds only what is new in it.
+
+        Args:
+            messages: Text; a dict with `role`, `content` and optionally `name`, `timestamp`, `metadata`; a list of
+                these; or Pydantic AI messages.
+            user_id: Whose memories.
+            agent_id: The agent it was said to; alone, the agent's own memories.
+            run_id: The conversation. `session_id` is the same.
+            app_id: The application; alone, memories shared by it.
+            session_id: See `run_id`.
+            metadata: Your own JSON, kept with messages and facts, and filterable.
+            infer: False stores each user message as one fact, as given.
+            kind: With `infer=False`: what sort of fact, `knowledge` by default.
+            slot: With `infer=False`: its single-valued key; a new value supersedes the old.
+            level: With `infer=False`: `'run'` keeps the fact to this conversation.
+            tags: Words to find it by.
+            confidence: With `infer=False`: 0..1.
+            importance: With `infer=False`: 0..1.
+            pinned: Always part of `context`.
+            occurred_at: When it was said, unless a message tells itself; by default now.
+            valid_from: With `infer=False`: since when it holds, by default since it was said.
+            valid_to: With `infer=False`: until when.
+            expires_at: When to stop recalling it.
+            idempotency_key: A repeated call with this key and the same content does nothing and answers the same.
+
+        Raises:
+            InvalidInput: Something can't be used; nothing was stored.
+            Conflict: The idempotency key was used for something else.
+            ProcessingFailed: The messages are stored, drawing facts from them failed and is tried again later.
+        """
+        from memoranda.write.intake import take_in
+        from memoranda.write.options import job_options
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        options = job_options(
+            infer=infer,
+            kind=kind,
+            slot=slot,
+            level=level,
+            tags=tags,
+            confidence=confidence,
+            importance=importance,
+            pinned=pinned,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            expires_at=expires_at,
+        )
+        return await take_in(
+            self._engine,
+            messages,
+            project=self._project,
+            scope=scope,
+            options=options,
+            metadata=metadata,
+            occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
+            idempotency_key=idempotency_key,
+        )
+
+    async def search(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        filters: Mapping[str, Any] | Filter | None = None,
+        top_k: int = 5,
+        min_score: float = 0.0,
+        strategy: Strategy = 'hybrid',
+        include: Sequence[Include] = ('memories',),
+        levels: Sequence[Level] | None = None,
+        as_of: Moments = None,
+        known_at: Moments = None,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """The memories that answer a question, best first.
+
+        Args:
+            query: A question or some words, in any language.
+            user_id: Whose memories: all of that user's, whatever the conversation.
+            agent_id: Also the agent's own.
+            run_id: Of this user's run-level facts, only this conversation's. `session_id` is the same.
+            app_id: Also the application's.
+            session_id: See `run_id`.
+            filters: What a hit must satisfy, such as `{'kind': 'preference'}` (docs/filters.md).
+            top_k: How many, 1 to 1,000.
+            min_score: 0..1; weaker hits are left out.
+            strategy: `'hybrid'`, `'semantic'`, `'keyword'`, or `'recency'` (the latest first).
+            include: `'memories'` (facts), `'episodes'` (passages of messages), or both in one list.
+            levels: Only memories of these levels.
+            as_of: What held then instead of now.
+            known_at: What was believed then instead of now.
+            explain: Give every part of each score in `hit.why`.
+
+        Raises:
+            InvalidInput: Something can't be used.
+            EmbedderMismatch: The file was made with another embedder.
+        """
+        from memoranda.recall.search import SearchRequest, search
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        request = SearchRequest.checked(
+            query=query,
+            reaches=scope.reaches(self._project, levels=_levels(levels)),
+            moment=_moment(as_of, known_at),
+            include=include,
+            top_k=top_k,
+            strategy=strategy,
+            filters=filters,
+            min_score=min_score,
+            explain=explain,
+        )
+        return await search(self._engine, request)
+
+    async def context(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        max_tokens: int = 800,
+        top_k: int = 12,
+        filters: Mapping[str, Any] | Filter | None = None,
+        include: Sequence[Include] = ('memories', 'episodes'),
+        as_of: Moments = None,
+        known_at: Moments = None,
+    ) -> ContextBlock:
+        """What an agent would be given for a question: standing instructions and profile, then what is relevant.
+
+        Reads the user, this run, the agent, the app and the project's global memories. The text is framed as data,
+        dated, cited by short ids, and at most `max_tokens` long (o200k). Arguments are those of `search`.
+        """
+        from memoranda.recall.block import build
+        from memoranda.recall.search import SearchRequest
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        request = SearchRequest.checked(
+            query=query,
+            reaches=scope.reaches(self._project, shared=True),
+            moment=_moment(as_of, known_at),
+            include=include,
+            top_k=top_k,
+            filters=filters,
+        )
+        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or not 50 <= max_tokens <= 1_000_000:
+            raise InvalidInput(f'max_tokens={max_tokens!r} is not a whole number from 50 to 1,000,000: pass one')
+        return await build(self._engine, request, max_tokens=max_tokens)
+
+    async def get(
+        self,
+        memory_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> MemoryRecord:
+        """One memory as it is now, superseded ones too.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope, or was deleted.
+        """
+        found = await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
+        if found.status == 'retracted' and found.valid_to is None:
+            raise MemoryNotFound(f'memory {memory_id!r} was deleted: its history is still there, history() tells it')
+        return found
+
+    async def get_slot(
+        self,
+        slot: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> MemoryRecord | None:
+        """The current value of a slot, the most personal first (this run's before the user's); None when unknown."""
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        reaches = scope.reaches(self._project)
+        if scope.user_id is not None and scope.run_id is None:
+            reaches = [replace(r, runs=()) if r.owner.kind == 'user' else r for r in reaches]
+        found = await self._engine.store.by_slot(check_slot(slot), reaches, now=now())
+        return found[0] if found else None
+
+    async def get_all(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        filters: Mapping[str, Any] | Filter | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        levels: Sequence[Level] | None = None,
+        include_inactive: bool = False,
+        as_of: Moments = None,
+        known_at: Moments = None,
+    ) -> Page:
+        """Memories in the order they were first recorded, a page at a time.
+
+        Args:
+            user_id: As in `search`.
+            agent_id: As in `search`.
+            run_id: As in `search`.
+            app_id: As in `search`.
+            session_id: As in `search`.
+            filters: As in `search`.
+            limit: How many, 1 to 1,000.
+            cursor: `page.cursor` of the page before.
+            levels: As in `search`.
+            include_inactive: Superseded, retracted and expired ones too.
+            as_of: As in `search`.
+            known_at: As in `search`.
+        """
+        from memoranda.filters import parse
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        found, after = await self._engine.store.page(
+            scope.reaches(self._project, levels=_levels(levels)),
+            where=parse(filters),
+            moment=_moment(as_of, known_at),
+            inactive=include_inactive,
+            limit=_count('limit', limit),
+            cursor=_cursor(cursor),
+        )
+        return Page(items=tuple(found), cursor=after)
+
+    async def episodes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> EpisodePage:
+        """The verbatim messages, in the order they were recorded, a page at a time."""
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        return await self._engine.store.episodes(
+            scope.reaches(self._project), limit=_count('limit', limit), cursor=_cursor(cursor)
+        )
+
+    async def update(
+        self,
+        memory_id: str,
+        *,
+        text: str | None = None,
+        kind: str | None = None,
+        slot: str | None | _Keep = KEEP,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None,
+        importance: float | None = None,
+        pinned: bool | None = None,
+        locked: bool | None = None,
+        expires_at: Moments | _Keep = KEEP,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> MemoryRecord:
+        """Correct a memory by hand. What is left out stays; the version before remains in its history.
+
+        New words lock the memory: extraction never overwrites what a person has written (`locked=False` allows it).
+
+        Raises:
+            InvalidInput: Something can't be used.
+            MemoryNotFound: It isn't in this scope, or isn't active.
+            Conflict: Another current memory already says this or holds this slot.
+        """
+        from memoranda.write.edits import edited
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        settings = self._engine.settings
+        while True:
+            before = await self._active(memory_id, scope)
+            fields = edited(
+                before,
+                settings,
+                text=text,
+                kind=kind,
+                slot=before.slot if isinstance(slot, _Keep) else slot,
+                metadata=metadata,
+                tags=tags,
+                importance=importance,
+                pinned=pinned,
+                locked=locked,
+                expires_at=before.expires_at if isinstance(expires_at, _Keep) else expires_at,
+            )
+            if fields == before:
+                return before
+            saved = await self._edit('update', before, fields, reason='edited')
+            if saved is not None:
+                return saved
+
+    async def delete(
+        self,
+        memory_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> None:
+        """Retract a memory: it is no longer recalled, its words stay in its history. `delete_all` erases.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope, or isn't active.
+        """
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        while True:
+            before = await self._active(memory_id, scope)
+            if await self._edit('retract', before, replace(before, status='retracted'), reason='deleted') is not None:
+                return
+
+    async def delete_all(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> ErasureResult:
+        """Erase messages, memories with all versions, history texts, vectors and index entries of a scope.
+
+        With one id everything of that owner goes; further ids narrow it to what was said under them (a run of a user).
+        Nothing of the words stays in the files once the result says `verified`.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        return await self._engine.store.erase(scope.erasure(self._project))
+
+    async def history(
+        self,
+        memory_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> list[HistoryEntry]:
+        """What happened to a memory, oldest first.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope.
+        """
+        await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
+        return list(await self._engine.store.history(memory_id, project=self._project))
+
+    async def stats(self) -> Stats:
+        """What the storage holds, over all projects."""
+        return await self._engine.store.stats()
+
+    async def reindex(self, *, progress: Any = None) -> int:
+        """Embed everything anew with this memory's embedder, while searches go on with the old vectors.
+
+        Resumable: what a killed run has done is kept.
+
+        Args:
+            progress: Called as (done, total) after each batch.
+
+        Returns:
+            How many texts were embedded; 0 when the vectors were this embedder's already.
+        """
+        from memoranda.reindex import reindex
+
+        return await reindex(self._engine, progress=progress)
+
+    async def finish_erasure(self) -> bool:
+        """Go on with erasures that answered `pending`. True when nothing of them is left in the files."""
+        return await self._engine.store.finish_scrub()
+
+    def _scope(
+        self, user_id: str | None, agent_id: str | None, run_id: str | None, app_id: str | None, session_id: str | None
+    ) -> Scope:
+        if run_id is not None and session_id is not None and run_id != session_id:
+            raise InvalidScope(f'run_id={run_id!r} and session_id={session_id!r} are the same thing: pass one')
+        given = Scope(user_id=user_id, agent_id=agent_id, run_id=run_id or session_id, app_id=app_id)
+        if self._bound is None:
+            if given.is_global:
+                raise InvalidScope('no id was given: pass user_id=..., or use scoped(Scope.GLOBAL) for shared memories')
+            return given
+        for name in ('user_id', 'agent_id', 'run_id', 'app_id'):
+            value: str | None = getattr(given, name)
+            if value is not None and value != getattr(self._bound, name):
+                raise InvalidScope(
+                    f'{name}={value!r} is outside the scope this memory is bound to: leave it out, or use another view'
+                )
+        return self._bound
+
+    def _id_scope(
+        self, user_id: str | None, agent_id: str | None, run_id: str | None, app_id: str | None, session_id: str | None
+    ) -> Scope | None:
+        if self._wide and (user_id, agent_id, run_id, app_id, session_id) == (None,) * 5:
+            return None
+        return self._scope(user_id, agent_id, run_id, app_id, session_id)
+
+    async def _owned(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
+        if not isinstance(memory_id, str) or not memory_id.strip():
+            raise InvalidInput(f'memory_id={memory_id!r} is not an id: pass the id of a memory')
+        found = await self._engine.store.get(memory_id, project=self._project)
+        if found is not None and (scope is None or _within(found, scope.reaches(self._project))):
+            return found
+        raise MemoryNotFound(f'memory {memory_id!r} does not exist in this scope: check the id and the scope')
+
+    async def _active(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
+        found = await self._owned(memory_id, scope)
+        if found.status != 'active':
+            raise MemoryNotFound(f'memory {memory_id!r} is {found.status}: only an active one can be changed')
+        return found
+
+    async def _edit(
+        self, op: Literal['update', 'retract'], before: MemoryRecord, fields: MemoryRecord, *, reason: str
+    ) -> MemoryRecord | None:
+        """Write one edit; None when the memory changed meanwhile and should be read again."""
+        at, change_id = now(), new_id()
+        after = replace(
+            fields,
+            version=before.version + 1,
+            recorded_at=at,
+            actor='user',
+            change_id=change_id,
+            hash=fact_hash(fields.text),
+        )
+        edit = Edit(op=op, before=before, after=after)
+        generation = await self._engine.ensure_generation()
+        commit = Commit(
+            owner=before.scope.home(self._project),
+            expect_version=None,
+            change=Change(id=change_id, edits=(edit,), actor='user', reason=reason, at=at),
+            writes=await self._engine.writes((edit,), {}),
+            generation=generation.id if generation else None,
+        )
+        try:
+            await self._engine.store.commit(commit)
+        except Conflict:
+            latest = await self._engine.store.get(before.id, project=self._project)
+            if latest is None or latest.version == before.version:
+                raise
+            return None
+        return after
+
+
+def _within(memory: MemoryRecord, reaches: Sequence[Reach]) -> bool:
+    home: Owner = memory.scope.home(memory.project)
+    run = memory.scope.run_key(memory.level)
+    return any(r.owner == home and r.sees(run) for r in reaches)
+
+
+def _levels(levels: Sequence[Level] | None) -> tuple[Level, ...] | None:
+    if levels is None:
+        return None
+    known = ('user', 'run', 'agent', 'app', 'global')
+    if isinstance(levels, str) or not levels or any(level not in known for level in levels):
+        raise InvalidInput(f'levels={levels!r} is not a list of levels: use some of {", ".join(known)}')
+    return tuple(levels)
+
+
+def _moment(as_of: Moments, known_at: Moments) -> Moment:
+    return Moment(
+        now=now(),
+        as_of=None if as_of is None else as_moment(as_of, 'as_of'),
+        known_at=None if known_at is None else as_moment(known_at, 'known_at'),
+    )
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise InvalidInput(f'{name}={value!r} is not a whole number from 1 to 1,000: pass one')
+    return value
+
+
+def _cursor(cursor: object) -> str | None:
+    if cursor is not None and (not isinstance(cursor, str) or not cursor or len(cursor) > 64):
+        raise InvalidInput(f'cursor={cursor!r} is not one that a page returned: pass page.cursor as it is')
+    return cursor
+

@@ -1,0 +1,1 @@
+"""The read path: words, questions, candidates and their order. No I/O happens here."""

@@ -1,0 +1,137 @@
+"""A search from question to hits: read the question, embed it, gather and rank in one snapshot of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from memoranda.recall.calibrate import Calibration, calibration_for
+from memoranda.recall.query import Query, analyse
+from memoranda.recall.rank import Strategy, rank
+from memoranda.errors import InvalidInput
+from memoranda.records import Hit
+from memoranda.stores.base import Moment, Ranked, SearchPlan
+from memoranda.checks import check_unit, storable
+
+if TYPE_CHECKING:
+    from memoranda.engine import Engine
+    from memoranda.filters import Filter
+    from memoranda.recall.lanes import FloatVector, Lane, LaneName
+    from memoranda.scope import Reach
+
+__all__ = ['SearchRequest', 'Strategy', 'search']
+
+OVERFETCH, OVERFETCH_LEAST = 3, 20
+"""Rows read beyond the top k: the second stage reorders them by what only a row tells."""
+MAX_QUERY_CHARS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """What is asked, and of whom."""
+
+    query: str
+    reaches: Sequence[Reach]
+    moment: Moment
+    include: Sequence[LaneName]
+    top_k: int
+    strategy: Strategy = 'hybrid'
+    where: Filter | None = None
+    min_score: float = 0.0
+    explain: bool = False
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        query: object,
+        reaches: Sequence[Reach],
+        moment: Moment,
+        include: object,
+        top_k: object,
+        strategy: object = 'hybrid',
+        filters: Mapping[str, Any] | Filter | None = None,
+        min_score: object = 0.0,
+        explain: bool = False,
+    ) -> SearchRequest:
+        """A request from what a caller passed.
+
+        Raises:
+            InvalidInput: Something can't be used.
+        """
+        from memoranda.filters import parse
+
+        if not isinstance(query, str) or not query.strip():
+            raise InvalidInput(f'query={query!r} is empty or no text: pass a question or some words')
+        if len(query) > MAX_QUERY_CHARS:
+            raise InvalidInput(
+                f'query has {len(query):,} characters, and {MAX_QUERY_CHARS:,} is the most: pass the question only'
+            )
+        if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= 1000:
+            raise InvalidInput(f'top_k={top_k!r} is not a whole number from 1 to 1,000: pass one')
+        if strategy not in get_args(Strategy):
+            raise InvalidInput(f'strategy={strategy!r} is unknown: use one of {", ".join(get_args(Strategy))}')
+        lanes = cast('Sequence[object]', include) if isinstance(include, Sequence) else ()
+        if isinstance(include, str) or not lanes or any(i not in ('memories', 'episodes') for i in lanes):
+            raise InvalidInput(f"include={include!r} is not a list of 'memories' and 'episodes': pass one or both")
+        return cls(
+            query=storable(query),
+            reaches=reaches,
+            moment=moment,
+            include=tuple(cast('Sequence[LaneName]', dict.fromkeys(lanes))),
+            top_k=top_k,
+            strategy=cast('Strategy', strategy),
+            where=parse(filters),
+            min_score=check_unit('min_score', min_score),
+            explain=explain,
+        )
+
+
+async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
+    """The best hits, best first."""
+    speakers = await engine.store.speakers(request.reaches) if 'episodes' in request.include else ()
+    query = analyse(request.query, speakers=speakers, now=request.moment.as_of or request.moment.now)
+    generation = await engine.generation() if request.strategy in ('hybrid', 'semantic') else None
+    vectors = await _vectors(engine, request, query) if generation is not None else {}
+    calibration = calibration_for(generation.embedder if generation else None)
+    plan = SearchPlan(
+        reaches=request.reaches,
+        moment=request.moment,
+        lanes=request.include,
+        terms=query.terms if request.strategy in ('hybrid', 'keyword') else (),
+        vectors=vectors,
+        generation=generation.id if generation else None,
+        where=request.where,
+        rank=lambda lanes: _rank(lanes, query, request, calibration),
+        finish=lambda pairs: _finish(pairs, query, request),
+    )
+    return await engine.store.search(plan)
+
+
+async def _vectors(engine: Engine, request: SearchRequest, query: Query) -> dict[str, FloatVector]:
+    texts = {'memories': query.dense_text, 'episodes': query.dense_text_first_person}
+    wanted = {lane: texts[lane] for lane in request.include}
+    distinct = list(dict.fromkeys(wanted.values()))
+    vectors = dict(zip(distinct, await engine.embed_queries(distinct), strict=True))
+    return {lane: vectors[text] for lane, text in wanted.items()}
+
+
+def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibration: Calibration) -> Sequence[Ranked]:
+    return rank(
+        query,
+        lanes,
+        strategy=request.strategy,
+        top_k=request.top_k * OVERFETCH + OVERFETCH_LEAST,
+        now=request.moment.as_of or request.moment.now,
+        calibration=calibration,
+    )
+
+
+def _finish(pairs: Sequence[tuple[Ranked, Hit]], query: Query, request: SearchRequest) -> list[Hit]:
+    hits = [
+        replace(hit, score=ranked.score, why=dict(ranked.parts) if request.explain else None)
+        for ranked, hit in pairs
+        if ranked.score >= request.min_score
+    ]
+    return hits[: request.top_k]

@@ -1,0 +1,318 @@
+"""The records that cross every border: frozen, UTC, identified by UUIDv7."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from memoranda.scope import Level, Scope
+
+__all__ = [
+    'KINDS',
+    'AddResult',
+    'Change',
+    'ContextBlock',
+    'Edit',
+    'Episode',
+    'Evidence',
+    'HistoryEntry',
+    'Hit',
+    'Job',
+    'MemoryRecord',
+    'Op',
+    'Page',
+    'Status',
+    'Trust',
+    'content_hash',
+    'fact_hash',
+    'new_id',
+    'now',
+]
+
+KINDS = (
+    'preference',
+    'profile',
+    'goal',
+    'constraint',
+    'instruction',
+    'event',
+    'interaction',
+    'relationship',
+    'knowledge',
+    'heuristic',
+    'summary',
+)
+"""The kinds we know; any other lower-case word is a kind of the user's own."""
+
+Status = Literal['active', 'pending', 'superseded', 'retracted', 'rejected', 'expired']
+Trust = Literal['user', 'assistant', 'tool', 'external']
+Role = Literal['user', 'assistant', 'system', 'tool']
+Op = Literal['add', 'update', 'supersede', 'confirm', 'correct', 'retract', 'expire', 'restore', 'erase']
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The words of a message that a memory rests on. `quote == episode.text[start:end]`, checked by code."""
+
+    episode_id: str
+    start: int
+    """Code points from the start of the stored text."""
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRecord:
+    """One version of a memory: a short fact drawn from messages."""
+
+    id: str
+    """Stable over all versions."""
+    version: int
+    """1 for the first."""
+    project: str
+    level: Level
+    scope: Scope
+    """The ids of its level: the identity of the memory together with its hash or slot."""
+    said_under: Scope
+    """The ids it was said under: provenance, filterable, never part of the identity."""
+    text: str
+    kind: str
+    slot: str | None = None
+    """A single-valued key such as `home.city`: a new value supersedes the old one."""
+    status: Status = 'active'
+    confidence: float = 1.0
+    """0..1"""
+    importance: float = 0.5
+    """0..1"""
+    trust: Trust = 'user'
+    pinned: bool = False
+    locked: bool = False
+    """Edited by a person: extraction never overwrites it."""
+    valid_from: datetime
+    """When the fact began to hold in the world."""
+    valid_to: datetime | None = None
+    recorded_at: datetime
+    """When we began to believe this version."""
+    retired_at: datetime | None = None
+    """When we stopped."""
+    expires_at: datetime | None = None
+    supersedes: str | None = None
+    superseded_by: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tags: tuple[str, ...] = ()
+    actor: str = 'rules'
+    change_id: str = ''
+    hash: str = ''
+
+    def is_current(self, at: datetime) -> bool:
+        """Active, unretired, valid and unexpired at the moment given."""
+        return (
+            self.status == 'active'
+            and self.retired_at is None
+            and self.valid_from <= at
+            and (self.valid_to is None or at < self.valid_to)
+            and (self.expires_at is None or at < self.expires_at)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One verbatim message, after redaction: the evidence."""
+
+    id: str
+    project: str
+    scope: Scope
+    conversation_id: str
+    seq: int
+    """Position in its conversation, from 0."""
+    role: Role
+    name: str | None = None
+    text: str
+    occurred_at: datetime
+    """When it was said."""
+    recorded_at: datetime
+    trust: Trust = 'user'
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    content_hash: str = ''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One memory before and after a change."""
+
+    op: Op
+    before: MemoryRecord | None
+    after: MemoryRecord
+
+    @property
+    def memory_id(self) -> str:
+        """The memory it touches."""
+        return self.after.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One atomic set of edits."""
+
+    id: str
+    edits: tuple[Edit, ...]
+    actor: str
+    reason: str
+    job_id: str | None = None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One link of an owner's audit chain. After erasure the words, and the salt that bound them, are gone."""
+
+    seq: int
+    change_id: str
+    memory_id: str
+    op: Op
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    actor: str
+    reason: str
+    at: datetime
+    salt: str | None
+    digest: str
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work that outlives the process: messages from which memories are still to be drawn."""
+
+    id: str
+    project: str
+    kind: str
+    payload: Mapping[str, Any]
+    """Ids, never text."""
+    state: Literal['queued', 'running', 'done', 'dead']
+    attempts: int
+    run_after: datetime
+    lease_until: datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResult:
+    """What an `add` did."""
+
+    job_id: str | None
+    """None when nothing was left to process."""
+    episode_ids: tuple[str, ...]
+    """The messages stored by this call, oldest first; those seen before are not among them."""
+    changes: tuple[Edit, ...] = ()
+    """What became of them."""
+    known: int = 0
+    """Messages skipped because this conversation already held them."""
+    skipped: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How many proposals were dropped, by reason."""
+
+    @property
+    def memories(self) -> tuple[MemoryRecord, ...]:
+        """The memories that are believed because of this call."""
+        return tuple(e.after for e in self.changes if e.after.status == 'active')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One answer of a search: a memory, or the passage of a message."""
+
+    memory: MemoryRecord | None = None
+    episode: Episode | None = None
+    start: int = 0
+    """For an episode: the passage that matched, in code points of its text."""
+    end: int = 0
+    score: float
+    """0..1, comparable across queries."""
+    why: Mapping[str, Any] | None = None
+    """With `explain=True`: every part of the score."""
+
+    @property
+    def id(self) -> str:
+        """Id of the memory or episode."""
+        return self.memory.id if self.memory else self.episode.id if self.episode else ''
+
+    @property
+    def text(self) -> str:
+        """The fact, or the passage."""
+        if self.memory:
+            return self.memory.text
+        return self.episode.text[self.start : self.end] if self.episode else ''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A slice of a listing, oldest first."""
+
+    items: tuple[MemoryRecord, ...]
+    cursor: str | None
+    """Pass it to get the next slice; None at the end."""
+
+    def __iter__(self):  # noqa: ANN204
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextBlock:
+    """What an agent would be given. `str(block)` is the framed text, empty when there is nothing to say."""
+
+    text: str
+    tokens: int
+    """Of `text`, counted with o200k."""
+    standing: tuple[MemoryRecord, ...] = ()
+    relevant: tuple[Hit, ...] = ()
+    left_out: int = 0
+    """Hits that did not fit."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
+def now() -> datetime:
+    """The current moment, UTC."""
+    return datetime.now(timezone.utc)
+
+
+_id_lock = threading.Lock()
+_last_id = 0
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562 §5.7) that sorts after every earlier one of this process."""
+    global _last_id
+    with _id_lock:
+        stamp = (time.time_ns() // 1_000_000) << 74 | int.from_bytes(os.urandom(10)) >> 6
+        _last_id = stamp = max(stamp, _last_id + 1)
+    value = (stamp >> 74) << 80 | 7 << 76 | ((stamp >> 62) & 0xFFF) << 64 | 2 << 62 | stamp & (1 << 62) - 1
+    return str(uuid.UUID(int=value))
+
+
+def content_hash(*parts: str) -> str:
+    """A digest of a message's identity (role, name, text, and its timestamp when one was given)."""
+    return hashlib.blake2b('\x1f'.join(parts).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()
+
+
+def fact_hash(text: str) -> str:
+    """A digest of a fact that case, white space, width and final punctuation don't change."""
+    folded = ' '.join(unicodedata.normalize('NFKC', text).casefold().split()).rstrip('.!,;: ')
+    return hashlib.blake2b(folded.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()

@@ -1,0 +1,325 @@
+"""Settings: from arguments, `MEMORANDA_*` variables, and an optional `memoranda.toml`, in this order of precedence."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memoranda.errors import ConfigurationError
+from memoranda.scope import check_project
+
+__all__ = ['DatabaseTarget', 'SettingOrigin', 'Settings', 'SettingSource', 'default_database', 'resolve_database']
+
+PREFIX = 'MEMORANDA_'
+CONFIG_VARIABLE = 'MEMORANDA_CONFIG'
+CONFIG_FILE = 'memoranda.toml'
+ELSEWHERE = (CONFIG_VARIABLE, 'MEMORANDA_USER')
+"""Variables that are not settings: where the file is, and whose memories the command line means."""
+
+SettingSource = Literal['default', 'file', 'environment', 'argument']
+"""Where a setting comes from, weakest first.
+
+- `default`: nobody set it
+- `file`: the file that `MEMORANDA_CONFIG` names, else `memoranda.toml` in the working directory
+- `environment`: `MEMORANDA_` and its name in capitals; an empty variable counts as not set
+- `argument`: passed to `Settings(...)`
+"""
+
+_MEMORY = ':memory:'
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTarget:
+    """What to open."""
+
+    kind: Literal['sqlite']
+    path: Path | Literal[':memory:']
+    """Absolute."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingOrigin:
+    """A setting, and where it comes from."""
+
+    name: str
+    value: str | int | float | bool | None
+    """Passwords in URLs are masked."""
+    source: SettingSource
+    detail: str = ''
+    """The file or the variable; empty for defaults and arguments."""
+
+
+class Settings(BaseSettings):
+    """What can be set without writing code. Frozen; unknown names are errors wherever they stand.
+
+    Raises:
+        ConfigurationError: A name that is unknown, a value that doesn't fit, or a file that can't be read.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra='forbid', frozen=True, hide_input_in_errors=True
+    )
+
+    database: str | None = None
+    """Path or URL (see `resolve_database`); None: `memoranda.db` in the user's data directory."""
+    project: str = 'default'
+    """The tenant."""
+    embedder: str | None = None
+    """A Pydantic AI embedding model such as `openai:text-embedding-3-small`; None or `bundled`: the bundled one."""
+    model: str | None = None
+    """A Pydantic AI model that draws memories from messages; None: rules, without a model."""
+    durability: Literal['normal', 'full'] = 'normal'
+    """
+    - `normal`: a committed message survives the death of the process
+    - `full`: and a power failure, at the price of a disk flush for every commit
+    """
+    busy_timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """Seconds to wait for another process that is writing."""
+    readers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that read."""
+    cache_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
+    """MiB of vectors kept in memory."""
+    lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Seconds after which work of a process that fell silent is taken over."""
+    max_text_chars: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
+    """Characters a message may have; a longer one is refused."""
+    secrets: Literal['redact', 'allow'] = 'redact'
+    """What becomes of passwords and keys in messages, before anything is stored."""
+    trace_include_content: bool = False
+    """Whether telemetry may hold remembered text."""
+
+    _origins: dict[str, tuple[SettingSource, str]] = PrivateAttr(default_factory=dict[str, tuple[SettingSource, str]])
+
+    # Hidden from type checkers, which then see the constructor that the fields make.
+    if not TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            environment = _environment()
+            file, from_file = _read_file()
+            origins = {name: ('file', str(file)) for name in from_file}
+            origins |= {name: ('environment', variable) for name, variable in environment.items()}
+            origins |= dict.fromkeys(values, ('argument', ''))
+            for name, (source, detail) in origins.items():
+                if name not in type(self).model_fields:
+                    raise _unknown(name, source, detail)
+            merged = {name: value for name, value in from_file.items() if name not in environment} | values
+            try:
+                super().__init__(**merged)
+            except ValidationError as e:
+                raise _invalid(e, merged, environment, origins) from None
+            self._origins = origins
+
+    @field_validator('project')
+    @classmethod
+    def _valid_project(cls, value: str) -> str:
+        return check_project(value)
+
+    @field_validator('database', 'embedder', 'model')
+    @classmethod
+    def _not_blank(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError('is empty')
+        return value
+
+    def origin(self, name: str) -> SettingOrigin:
+        """One setting, and where it comes from."""
+        source, detail = self._origins.get(name, ('default', ''))
+        value = getattr(self, name)
+        return SettingOrigin(name, _masked(value) if isinstance(value, str) else value, source, detail)
+
+    def describe(self) -> tuple[SettingOrigin, ...]:
+        """Every setting, and where it comes from, in the order of the documentation."""
+        return tuple(self.origin(name) for name in type(self).model_fields)
+
+
+def default_database() -> Path:
+    """The file used when nobody names one."""
+    from platformdirs import user_data_path
+
+    return user_data_path('memoranda', appauthor=False) / 'memoranda.db'
+
+
+def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | None = None) -> DatabaseTarget:
+    """What a database argument means. Nothing is created or opened.
+
+    Args:
+        value: A path (`~` is the home directory; a relative one starts at the working directory), `':memory:'`, or
+            `sqlite:///` and an absolute path; None: `settings.database`, else the default. A relative path in a
+            settings file starts at that file's directory.
+        settings: None reads them.
+
+    Raises:
+        ConfigurationError: It names another kind of database, or a directory.
+    """
+    base = Path()
+    if value is None:
+        settings = settings or Settings()
+        value = settings.database
+        origin = settings.origin('database')
+        if origin.source == 'file':
+            base = Path(origin.detail).parent
+    if value is None:
+        return DatabaseTarget('sqlite', default_database())
+    text = _path_text(value)
+    if isinstance(value, str):
+        if text in (_MEMORY, 'sqlite://', 'sqlite:///:memory:'):
+            return DatabaseTarget('sqlite', _MEMORY)
+        # Two letters at least: C:\ is a drive.
+        scheme = re.match(r'([A-Za-z][A-Za-z0-9+.-]+):', text)
+        if scheme:
+            text = _path_text(_path_of_url(text, scheme[1].lower()))
+    try:
+        path = Path(os.path.abspath(base / Path(text).expanduser()))
+    except (RuntimeError, OSError) as e:
+        raise ConfigurationError(
+            f'database={text!r} is relative to a directory that is unknown ({e}): write an absolute path'
+        ) from e
+    if _is_directory(path) or text.endswith(('/', os.sep)):
+        raise ConfigurationError(f'database={str(path)!r} is a directory: name a file in it, such as memoranda.db')
+    return DatabaseTarget('sqlite', path)
+
+
+def _path_text(value: object) -> str:
+    text: object = os.fspath(cast('os.PathLike[str]', value)) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise ConfigurationError(f'database={text!r} is a {type(text).__name__}, and a path is text: pass str or Path')
+    if not text.strip() or '\0' in text:
+        raise ConfigurationError(f'database={text!r} is no path: name a file, or leave it out for the default')
+    return text
+
+
+def _path_of_url(url: str, scheme: str) -> str:
+    shown = _masked(url)
+    if scheme.startswith('postgres'):
+        raise ConfigurationError(
+            f'database={shown!r} is PostgreSQL, whose store comes in a later version with the extra '
+            '`memoranda[postgres]`: use a file for now'
+        )
+    if scheme != 'sqlite':
+        raise ConfigurationError(
+            f'database={shown!r} has the unknown scheme {scheme!r}: use a path, sqlite:///absolute/path.db or :memory:'
+        )
+    parts = urlsplit(url)
+    if parts.netloc or not parts.path.startswith('/'):
+        raise ConfigurationError(
+            f'database={shown!r} has no absolute path: write sqlite:///absolute/path.db, or a path'
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f'database={shown!r} has options, which are not read: remove what follows the path')
+    path = unquote(parts.path)
+    if re.match(r'/[A-Za-z]:[/\\]', path):
+        return path[1:]
+    if re.fullmatch(r'/[^/]+', path):
+        # Other libraries read this as a relative path, and hardly anybody means the root directory.
+        raise ConfigurationError(
+            f'database={shown!r} names a file in the root directory: write sqlite:///absolute/path.db, '
+            f'or the path {path[1:]!r} for the working directory (sqlite:///{path} if you do mean the root)'
+        )
+    return '/' + path.lstrip('/')
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _environment() -> dict[str, str]:
+    """Names of settings to the variables that set them."""
+    found: dict[str, str] = {}
+    for variable, value in os.environ.items():
+        name = variable.upper()
+        if name.startswith(PREFIX) and name not in ELSEWHERE and value:
+            found[name.removeprefix(PREFIX).lower()] = variable
+    return found
+
+
+def _read_file() -> tuple[Path | None, dict[str, Any]]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    what = f'{CONFIG_VARIABLE}={named!r}' if named else f'settings file {CONFIG_FILE}'
+    try:
+        # Absolute now, because it is shown later; this fails when the working directory is gone.
+        path = Path(os.path.abspath(Path(named).expanduser() if named else CONFIG_FILE))
+        with path.open('rb') as file:
+            return path, tomllib.load(file)
+    except FileNotFoundError:
+        if not named:
+            return None, {}
+        raise ConfigurationError(f'{what} does not exist: create it, or unset {CONFIG_VARIABLE}') from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigurationError(f'{what} is not valid TOML ({e}): correct it') from e
+    except (OSError, RuntimeError, ValueError) as e:
+        raise ConfigurationError(f'{what} can not be read ({e}): name a readable file') from e
+
+
+def _label(name: str, source: str, detail: str) -> str:
+    if source == 'environment':
+        return detail
+    return f'{name} in {detail}' if source == 'file' else name
+
+
+def _unknown(name: str, source: str, detail: str) -> ConfigurationError:
+    names = tuple(Settings.model_fields)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+
+    def written(known: str) -> str:
+        return PREFIX + known.upper() if source == 'environment' else known
+
+    fix = f'did you mean {written(close[0])}? ' if close else ''
+    return ConfigurationError(
+        f'setting {_label(name, source, detail)} is unknown: {fix}Known are {", ".join(map(written, names))}'
+    )
+
+
+_EXPECTED: Mapping[str, str] = {
+    'database': 'give a path or a URL, or leave it out for the default',
+    'project': 'give a name without white space around it',
+    'embedder': 'give a model name such as openai:text-embedding-3-small, or leave it out for the bundled one',
+    'model': 'give a model name such as openai:gpt-4o-mini, or leave it out for the rules',
+    'durability': 'give normal or full',
+    'busy_timeout': 'give seconds, more than 0 and at most 3600',
+    'readers': 'give a whole number from 1 to 64',
+    'cache_mb': 'give a whole number of MiB, 0 or more',
+    'lease_seconds': 'give seconds, from 1 to 86400',
+    'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
+    'secrets': 'give redact or allow',
+    'trace_include_content': 'give true or false',
+}
+
+
+def _invalid(
+    error: ValidationError,
+    values: Mapping[str, Any],
+    environment: Mapping[str, str],
+    origins: Mapping[str, tuple[SettingSource, str]],
+) -> ConfigurationError:
+    problems: list[str] = []
+    for problem in error.errors(include_url=False, include_context=False):
+        name = str(problem['loc'][0]) if problem['loc'] else ''
+        value: Any = values[name] if name in values else os.environ.get(environment.get(name, ''))
+        reason = problem['msg'].removeprefix('Value error, ').removeprefix('Input ')
+        label = _label(name, *origins.get(name, ('default', '')))
+        problems.append(
+            f'setting {label}={_masked(repr(value))} can not be used ({reason}): {_EXPECTED.get(name, "correct it")}'
+        )
+    return ConfigurationError('; '.join(problems))
+
+
+def _masked(text: str) -> str:
+    """Text without the credentials of a URL."""
+    text = re.sub(r'(?<!sqlite)://\S*@', '://***@', text)
+    return re.sub(r'([?&][^=&\s]*(?:pass|key|token|secret)[^=&\s]*=)[^&\s\'"]*', r'\1***', text, flags=re.IGNORECASE)

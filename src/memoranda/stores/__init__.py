@@ -1,0 +1,1 @@
+"""Where memories are kept: one module per backend behind `Store`."""

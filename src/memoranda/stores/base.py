@@ -1,0 +1,390 @@
+"""The primitives a backend implements. All policy (what to believe, how to rank) lives above them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from memoranda.errors import Conflict
+from memoranda.records import Change, Edit, Episode, HistoryEntry, Hit, Job, MemoryRecord, Trust
+
+if TYPE_CHECKING:
+    from memoranda.filters import Filter
+    from memoranda.recall.lanes import FloatVector, Lane
+    from memoranda.scope import Erasure, Owner, Reach, Scope
+
+__all__ = [
+    'Appended',
+    'Batch',
+    'Commit',
+    'Draft',
+    'EpisodePage',
+    'ErasureResult',
+    'Generation',
+    'LeaseLost',
+    'Moment',
+    'Ranked',
+    'SearchPlan',
+    'SegmentDraft',
+    'Snapshot',
+    'Stats',
+    'Store',
+    'VersionWrite',
+    'Work',
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDraft:
+    """A part of a message that is indexed on its own. Offsets are code points of the message's text."""
+
+    start: int
+    end: int
+    terms: Sequence[str]
+    """Index terms, with repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message on its way in, redacted."""
+
+    role: Literal['user', 'assistant', 'system', 'tool']
+    text: str
+    name: str | None = None
+    occurred_at: datetime
+    dated: bool
+    """Whether its moment came with the message: then the moment is part of its identity."""
+    trust: Trust
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    content_hash: str
+    segments: Sequence[SegmentDraft]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one `add` brings."""
+
+    owner: Owner
+    scope: Scope
+    """The ids it was said under."""
+    conversation_id: str
+    drafts: Sequence[Draft]
+    history: bool
+    """Whether the drafts may repeat what the conversation already holds (a list does, a single text doesn't)."""
+    job: Mapping[str, Any]
+    """Options of the job; never text."""
+    idempotency_key: str | None = None
+    worker: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What became durable."""
+
+    job_id: str | None
+    """None when every message was known already."""
+    episode_ids: Sequence[str]
+    known: int
+    """Messages that the conversation already held."""
+    leased: bool
+    """Whether the job is ours to run now; otherwise earlier ones of this owner come first."""
+    replayed: bool = False
+    """Whether the idempotency key was seen before: then the ids are those of the first call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A claimed job with what is needed to do it."""
+
+    job: Job
+    owner: Owner
+    scope: Scope
+    episodes: Sequence[Episode]
+    segments: Sequence[tuple[int, str]]
+    """(row key, text) of the segments still without a vector."""
+    previous: Sequence[Episode]
+    """The few messages before them in their conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Current memories of an owner that a proposal may touch, and the owner version they were read at."""
+
+    owner_version: int
+    memories: Sequence[MemoryRecord]
+    rejected: frozenset[str] = frozenset()
+    """Hashes of facts a person has turned down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionWrite:
+    """The search side of a new memory version."""
+
+    terms: Sequence[str]
+    vector: FloatVector | None = None
+    """None: the version keeps the words, so it keeps the vector, of the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One transaction: a change with its index rows, and the end of the job it came from."""
+
+    owner: Owner
+    expect_version: int | None
+    """The owner version the change was worked out against; None when it doesn't matter."""
+    change: Change | None
+    writes: Sequence[VersionWrite] = ()
+    """One per edit of the change, in order."""
+    job: Job | None = None
+    worker: str = ''
+    segment_vectors: Sequence[tuple[int, FloatVector]] = ()
+    generation: int | None = None
+    """The embedding generation the vectors belong to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The moment a read looks from."""
+
+    now: datetime
+    as_of: datetime | None = None
+    """What held then, in the world."""
+    known_at: datetime | None = None
+    """What we believed then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One candidate after ranking: a row of a lane."""
+
+    lane: Literal['memories', 'episodes']
+    row: int
+    """Index into the lane's arrays."""
+    order: float
+    """What the list is sorted by; comparable within one query only."""
+    score: float
+    """0..1, comparable across queries."""
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPlan:
+    """A search, ready to run in one snapshot of the store."""
+
+    reaches: Sequence[Reach]
+    moment: Moment
+    lanes: Sequence[Literal['memories', 'episodes']]
+    terms: Sequence[str]
+    vectors: Mapping[str, FloatVector]
+    """Query vector per lane; none for a keyword search."""
+    generation: int | None
+    where: Filter | None
+    rank: Callable[[Sequence[Lane]], Sequence[Ranked]]
+    """Orders the candidates; runs on the store's thread, never on a loop."""
+    finish: Callable[[Sequence[tuple[Ranked, Hit]]], list[Hit]]
+    """Has the last word once the rows are read (importance, diversity); same thread, same snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One set of vectors: all made by the same embedder."""
+
+    id: int
+    embedder: str
+    dimensions: int
+    state: Literal['current', 'building']
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodePage:
+    """A slice of the verbatim messages, oldest first."""
+
+    items: tuple[Episode, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureResult:
+    """What an erasure removed."""
+
+    memories: int
+    episodes: int
+    versions: int
+    scrub: Literal['verified', 'pending']
+    """`verified`: the words are gone from every file. `pending`: a foreign reader holds the log open, or the
+    file is still being swept; it is finished later, also after a restart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What a store holds."""
+
+    backend: str
+    location: str
+    schema_version: int
+    owners: int
+    memories: int
+    """Current ones."""
+    versions: int
+    episodes: int
+    jobs_queued: int
+    jobs_dead: int
+    bytes: int
+    generation: Generation | None
+    building: Generation | None = None
+    scrub_pending: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class LeaseLost(Conflict):
+    """The job is no longer ours: it was taken over after its lease ran out, or its messages were erased."""
+
+
+class Store(ABC):
+    """A backend. Every method is one snapshot or one transaction, may be awaited from any loop, and raises `StoreError`.
+
+    Owners are created by the first `append` or `commit` that names them; reading an unknown owner finds nothing.
+    """
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where it keeps what it holds, as a person would name it: an absolute path, or a URL without secrets."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Open or create the storage, migrating an older schema. Idempotent."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give everything back. Idempotent; the store may be opened again."""
+
+    @abstractmethod
+    async def append(self, batch: Batch) -> Appended:
+        """Store unseen messages and a job for them. Durable on return."""
+
+    @abstractmethod
+    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float) -> Work | None:
+        """Lease the owner's earliest unfinished job, unless it is leased elsewhere or not yet due."""
+
+    @abstractmethod
+    async def load(self, job_id: str) -> Work | None:
+        """A job with its messages; None when it is gone."""
+
+    @abstractmethod
+    async def unfinished(self, *, limit: int) -> Sequence[Owner]:
+        """Owners that have jobs waiting, longest waiting first."""
+
+    @abstractmethod
+    async def fail(self, job: Job, *, worker: str, error: str, retry_after: float | None) -> None:
+        """Give a job back: queued again after so many seconds, or dead when None."""
+
+    @abstractmethod
+    def abandon(self, worker: str) -> None:
+        """Give back whatever is leased under this token, soon, without waiting. Never raises."""
+
+    @abstractmethod
+    async def snapshot(
+        self,
+        owner: Owner,
+        *,
+        hashes: Sequence[str] = (),
+        slots: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        near: Sequence[FloatVector] = (),
+        near_limit: int = 3,
+    ) -> Snapshot:
+        """Current memories of an owner with one of these hashes, slots (with what they held before) or ids, or nearest to
+        one of these vectors."""
+
+    @abstractmethod
+    async def commit(self, commit: Commit) -> None:
+        """Write a change.
+
+        Raises:
+            Conflict: The owner moved on, the lease was lost, or a current memory already has that hash or slot.
+        """
+
+    @abstractmethod
+    async def search(self, plan: SearchPlan) -> list[Hit]:
+        """Candidates, ranking and rows in one snapshot."""
+
+    @abstractmethod
+    async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
+        """The names that messages of these owners were said under."""
+
+    @abstractmethod
+    async def get(self, memory_id: str, *, project: str) -> MemoryRecord | None:
+        """The latest version of a memory, whatever its status."""
+
+    @abstractmethod
+    async def by_slot(self, slot: str, reaches: Sequence[Reach], *, now: datetime) -> Sequence[MemoryRecord]:
+        """The current memories with this slot, in the order of the reaches."""
+
+    @abstractmethod
+    async def page(
+        self,
+        reaches: Sequence[Reach],
+        *,
+        where: Filter | None,
+        moment: Moment,
+        inactive: bool,
+        limit: int,
+        cursor: str | None,
+        newest_first: bool = False,
+    ) -> tuple[Sequence[MemoryRecord], str | None]:
+        """Memories one by one, oldest first by when they were first recorded."""
+
+    @abstractmethod
+    async def episodes(
+        self, reaches: Sequence[Reach], *, limit: int, cursor: str | None
+    ) -> EpisodePage:
+        """Messages one by one, oldest first."""
+
+    @abstractmethod
+    async def versions(self, memory_id: str, *, project: str) -> Sequence[MemoryRecord]:
+        """Every version of a memory, oldest first."""
+
+    @abstractmethod
+    async def history(self, memory_id: str, *, project: str) -> Sequence[HistoryEntry]:
+        """The audit entries of a memory, oldest first."""
+
+    @abstractmethod
+    async def edits_of(self, job_id: str) -> Sequence[Edit]:
+        """What a finished job changed."""
+
+    @abstractmethod
+    async def erase(self, erasure: Erasure) -> ErasureResult:
+        """Remove rows, words, vectors and index entries, also from the files."""
+
+    @abstractmethod
+    async def generation(self) -> Generation | None:
+        """The current embedding generation; None before the first vector."""
+
+    @abstractmethod
+    async def start_generation(self, embedder: str, dimensions: int, *, rebuild: bool) -> Generation:
+        """Register the first generation, or (rebuild) begin or resume the one that shall replace it."""
+
+    @abstractmethod
+    async def unembedded(self, generation: Generation, *, limit: int) -> Sequence[tuple[str, int, str]]:
+        """(lane, row key, text) of rows that have no vector in this generation."""
+
+    @abstractmethod
+    async def put_vectors(self, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
+        """Store vectors for (lane, row key). Rows erased meanwhile are passed over."""
+
+    @abstractmethod
+    async def switch_generation(self, generation: Generation) -> bool:
+        """Make it the current one and drop the old, unless some row still lacks a vector."""
+
+    @abstractmethod
+    async def stats(self) -> Stats:
+        """What it holds."""
+
+    @abstractmethod
+    async def finish_scrub(self) -> bool:
+        """Go on with erasures whose words may still be in a file. True when nothing is left to do."""

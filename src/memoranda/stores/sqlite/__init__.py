@@ -1,0 +1,5 @@
+"""The embedded default: one SQLite file, several processes."""
+
+from memoranda.stores.sqlite.store import SQLiteStore
+
+__all__ = ['SQLiteStore']

@@ -1,0 +1,303 @@
+"""Owner matrices kept in memory: what a search compares, without reading a row.
+
+An entry is right when its owner's version, epoch and embedding generation are those of the read transaction. A newer
+owner version brings only the rows written or retired since; an erasure changes the epoch, and the entry is read anew.
+Arrays handed out are never written again (vectors grow behind the end of earlier views), so readers share them freely.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from memoranda.stores.base import Generation
+from memoranda.stores.sqlite.rows import OwnerRow, row_range
+from memoranda.stores.sqlite.schema import vector_tables
+
+__all__ = ['Cache', 'Columns', 'LaneName', 'read_vectors']
+
+LaneName: TypeAlias = Literal['memories', 'episodes']
+Ints: TypeAlias = NDArray[np.int64]
+_FAR = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One lane of one owner: parallel arrays, ascending by row key."""
+
+    row: Ints
+    length: Ints
+    at: Ints
+    """Microseconds: valid_from of a memory, occurred_at of a message."""
+    live: NDArray[np.bool_]
+    vectors: NDArray[np.float32] | None
+    """(n, dimensions); a row without a vector is all zeros."""
+    missing: NDArray[np.bool_]
+    """Rows without a vector."""
+    run: Ints | None = None
+    """Memories: index into `runs`."""
+    until: Ints | None = None
+    """Memories: the earlier of valid_to and expires_at."""
+    runs: tuple[str, ...] = ()
+    conversation: Ints | None = None
+    position: Ints | None = None
+    role: Ints | None = None
+    speaker: Ints | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return (self.vectors.nbytes if self.vectors is not None else 0) + 80 * len(self.row)
+
+
+@dataclass(slots=True)
+class _Entry:
+    version: int
+    epoch: int
+    generation: int
+    columns: Columns
+    buffer: NDArray[np.float32] | None
+
+
+class Cache:
+    """Bounded in bytes, least recently used first out. Shared by the reader threads of a process."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes, self._held = max_bytes, 0
+        self._entries: OrderedDict[tuple[int, LaneName], _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[int, LaneName], threading.Lock] = {}
+
+    def columns(
+        self, connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
+    ) -> Columns:
+        """The lane as the connection's read transaction sees it."""
+        key = (owner.id, lane)
+        number = generation.id if generation else 0
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            with self._lock:
+                entry = self._entries.get(key)
+                if entry is not None:
+                    self._entries.move_to_end(key)
+            if entry is not None and entry.epoch == owner.epoch and entry.generation == number:
+                if entry.version == owner.version:
+                    return entry.columns
+                if entry.version < owner.version:
+                    fresh = _advance(connection, owner, lane, generation, entry)
+                    if fresh is not None:
+                        return self._keep(key, fresh)
+                else:  # this transaction began before one that another thread has already seen
+                    return _load(connection, owner, lane, generation).columns
+            return self._keep(key, _load(connection, owner, lane, generation))
+
+    def _keep(self, key: tuple[int, LaneName], entry: _Entry) -> Columns:
+        with self._lock:
+            old = self._entries.pop(key, None)
+            self._held += entry.columns.nbytes - (old.columns.nbytes if old else 0)
+            self._entries[key] = entry
+            while self._held > self.max_bytes and len(self._entries) > 1:
+                dropped, gone = self._entries.popitem(last=False)
+                self._held -= gone.columns.nbytes
+                self._loading.pop(dropped, None)
+        return entry.columns
+
+    def owners(self) -> set[int]:
+        """The owners something is kept of."""
+        with self._lock:
+            return {owner for owner, _ in self._entries}
+
+    def drop(self, owner: int) -> None:
+        """Forget an owner."""
+        with self._lock:
+            for key in [k for k in self._entries if k[0] == owner]:
+                self._held -= self._entries.pop(key).columns.nbytes
+
+    def drop_stale(self, connection: apsw.Connection) -> None:
+        """Forget owners that were erased, wholly or in part, by any process."""
+        for owner in self.owners():
+            epoch = connection.execute("SELECT epoch FROM owner WHERE id = ? AND kind <> 'erased'", (owner,)).fetchone()
+            with self._lock:
+                held = {e.epoch for (o, _), e in self._entries.items() if o == owner}
+            if epoch is None or held - {epoch[0]}:
+                self.drop(owner)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._held = 0
+
+
+_MEMORY = 'SELECT row, live, run_key, length, valid_from, valid_to, expires_at FROM memory '
+_SEGMENT = 'SELECT row, length, at, conversation, position, role, speaker FROM segment WHERE row > ? AND row <= ? '
+
+
+def _load(connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None) -> _Entry:
+    low, high = row_range(owner.id)
+    if lane == 'memories':
+        columns = _memories(
+            connection.execute(_MEMORY + 'WHERE owner = ? AND live = 1 AND touched > 0', (owner.id,)).fetchall(), ()
+        )
+    else:
+        columns = _segments(connection.execute(_SEGMENT + 'ORDER BY row', (low - 1, high)).fetchall())
+    buffer: NDArray[np.float32] | None = None
+    if generation is not None:
+        rows, found = read_vectors(connection, lane, generation, low, high)
+        buffer = np.zeros((len(columns.row), generation.dimensions), dtype=np.float32)
+        if len(rows) == len(columns.row) and np.array_equal(rows, columns.row):
+            buffer = found
+            missing = np.zeros(len(rows), dtype=np.bool_)
+        else:
+            where = np.searchsorted(rows, columns.row)
+            where[where == len(rows)] = 0
+            has = rows[where] == columns.row if len(rows) else np.zeros(len(columns.row), dtype=np.bool_)
+            buffer[has] = found[where[has]]
+            missing = ~has
+        columns = replace(columns, vectors=buffer, missing=missing)
+    return _Entry(owner.version, owner.epoch, generation.id if generation else 0, columns, buffer)
+
+
+def _advance(
+    connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None, entry: _Entry
+) -> _Entry | None:
+    """The entry brought forward by what was written since; None when reading it anew is cheaper."""
+    old = entry.columns
+    last = int(old.row[-1]) if len(old.row) else row_range(owner.id)[0] - 1
+    if lane == 'memories':
+        touched = connection.execute(
+            _MEMORY + 'WHERE owner = ? AND touched > ?', (owner.id, entry.version)
+        ).fetchall()
+        if len(touched) > 200 + len(old.row) // 4:
+            return None
+        new = _memories([r for r in touched if r[1] and r[0] > last], old.runs)
+        retired = np.array([r[0] for r in touched if not r[1] and r[0] <= last], dtype=np.int64)
+        live = old.live
+        if len(retired):
+            live = live.copy()
+            where = np.searchsorted(old.row, retired)
+            where = where[where < len(old.row)]
+            live[where[np.isin(old.row[where], retired)]] = False
+            if np.count_nonzero(live) < len(live) // 2:
+                return None
+        old = replace(old, live=live, runs=new.runs)
+    else:
+        new = _segments(connection.execute(_SEGMENT + 'ORDER BY row', (last, row_range(owner.id)[1])).fetchall())
+    buffer = entry.buffer
+    if generation is not None and buffer is not None and old.vectors is not None:
+        old, new, buffer = _fill(connection, lane, generation, old, new, buffer)
+    joined = _join(old, new, buffer)
+    return _Entry(owner.version, owner.epoch, entry.generation, joined, buffer)
+
+
+def _fill(
+    connection: apsw.Connection,
+    lane: LaneName,
+    generation: Generation,
+    old: Columns,
+    new: Columns,
+    buffer: NDArray[np.float32],
+) -> tuple[Columns, Columns, NDArray[np.float32]]:
+    table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
+
+    def vector(row: int) -> NDArray[np.float32] | None:
+        found = connection.execute(f'SELECT vector FROM {table} WHERE row = ?', (row,)).fetchone()
+        return np.frombuffer(found[0], dtype=np.float32) if found else None
+
+    late = [(i, v) for i in np.flatnonzero(old.missing) if (v := vector(int(old.row[i]))) is not None]
+    count, total = len(old.row), len(old.row) + len(new.row)
+    if late or total > len(buffer):
+        grown = np.zeros((total + total // 4 + 64, generation.dimensions), dtype=np.float32)
+        grown[:count] = buffer[:count]
+        buffer = grown
+    missing = old.missing
+    if late:
+        missing = missing.copy()
+        for i, found in late:
+            buffer[i] = found
+            missing[i] = False
+    fresh = np.zeros(len(new.row), dtype=np.bool_)
+    for i, row in enumerate(new.row):
+        found = vector(int(row))
+        if found is None:
+            buffer[count + i] = 0
+            fresh[i] = True
+        else:
+            buffer[count + i] = found
+    return replace(old, missing=missing), replace(new, missing=fresh), buffer
+
+
+def _join(old: Columns, new: Columns, buffer: NDArray[np.float32] | None) -> Columns:
+    def both(a: Ints | None, b: Ints | None) -> Ints | None:
+        return None if a is None or b is None else np.concatenate((a, b)) if len(b) else a
+
+    row = np.concatenate((old.row, new.row)) if len(new.row) else old.row
+    return Columns(
+        row=row,
+        length=np.concatenate((old.length, new.length)),
+        at=np.concatenate((old.at, new.at)),
+        live=np.concatenate((old.live, new.live)),
+        vectors=None if buffer is None else buffer[: len(row)],
+        missing=np.concatenate((old.missing, new.missing)),
+        run=both(old.run, new.run),
+        until=both(old.until, new.until),
+        runs=new.runs or old.runs,
+        conversation=both(old.conversation, new.conversation),
+        position=both(old.position, new.position),
+        role=both(old.role, new.role),
+        speaker=both(old.speaker, new.speaker),
+    )
+
+
+def _memories(rows: list[tuple[int, int, str, int, int, int | None, int | None]], runs: tuple[str, ...]) -> Columns:
+    rows.sort()
+    known = {run: i for i, run in enumerate(runs)}
+    run = np.array([known.setdefault(r[2], len(known)) for r in rows], dtype=np.int64)
+    until = [min(_FAR if r[5] is None else r[5], _FAR if r[6] is None else r[6]) for r in rows]
+    return Columns(
+        row=np.array([r[0] for r in rows], dtype=np.int64),
+        length=np.array([r[3] for r in rows], dtype=np.int64),
+        at=np.array([r[4] for r in rows], dtype=np.int64),
+        live=np.ones(len(rows), dtype=np.bool_),
+        vectors=None,
+        missing=np.ones(len(rows), dtype=np.bool_),
+        run=run,
+        until=np.array(until, dtype=np.int64),
+        runs=tuple(known),
+    )
+
+
+def _segments(rows: list[tuple[int, int, int, int, int, int, int]]) -> Columns:
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
+    return Columns(
+        row=table[:, 0].copy(),
+        length=table[:, 1].copy(),
+        at=table[:, 2].copy(),
+        live=np.ones(len(rows), dtype=np.bool_),
+        vectors=None,
+        missing=np.ones(len(rows), dtype=np.bool_),
+        conversation=table[:, 3].copy(),
+        position=table[:, 4].copy(),
+        role=table[:, 5].copy(),
+        speaker=table[:, 6].copy(),
+    )
+
+
+def read_vectors(
+    connection: apsw.Connection, lane: LaneName, generation: Generation, low: int, high: int
+) -> tuple[Ints, NDArray[np.float32]]:
+    """Row keys, ascending, and vectors (n, dimensions) of a range of rows."""
+    table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
+    found = connection.execute(
+        f'SELECT row, vector FROM {table} WHERE row BETWEEN ? AND ? ORDER BY row', (low, high)
+    ).fetchall()
+    rows = np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
+    vectors = np.frombuffer(b''.join(r[1] for r in found), dtype=np.float32).reshape(len(found), generation.dimensions)
+    return rows, vectors

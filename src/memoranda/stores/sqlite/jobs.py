@@ -1,0 +1,141 @@
+"""Jobs: the messages from which memories are still to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import apsw
+
+from memoranda.records import Episode, Job, now
+from memoranda.scope import Owner
+from memoranda.stores.base import Work
+from memoranda.stores.sqlite.rows import (
+    EPISODE_COLUMNS,
+    JOB_COLUMNS,
+    find_owner,
+    level_scope,
+    owner_by_id,
+    read_episodes,
+    read_job,
+    row_range,
+    to_us,
+)
+from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
+from memoranda.stores.sqlite.writing import OPEN_JOBS, current_generation
+
+__all__ = ['abandon', 'claim', 'fail', 'load', 'unfinished']
+
+_PREVIOUS = 4
+
+
+def claim(connection: apsw.Connection, owner: Owner, worker: str, lease_seconds: float) -> Work | None:
+    """Lease the owner's earliest unfinished job."""
+    found = find_owner(connection, owner)
+    if found is None:
+        return None
+    moment = to_us(now())
+    for row, state, run_after, lease_until in connection.execute(
+        f'SELECT row, state, run_after, lease_until FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
+        row_range(found.id),
+    ):
+        if state == 'running' and lease_until > moment:
+            return None
+        if state == 'queued' and run_after > moment:
+            return None
+        connection.execute(
+            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1 WHERE row = ?",
+            (worker, moment + int(lease_seconds * 1e6), row),
+        )
+        return _work(connection, 'row = ?', row)
+    return None
+
+
+def load(connection: apsw.Connection, job_id: str) -> Work | None:
+    """A job with its messages."""
+    return _work(connection, 'id = ?', job_id)
+
+
+def _work(connection: apsw.Connection, where: Literal['row = ?', 'id = ?'], key: Any) -> Work | None:
+    found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE {where}', (key,)).fetchone()
+    if found is None:
+        return None
+    owner = owner_by_id(connection, found[8])
+    job = read_job(found, owner.project)
+    episode_rows: list[Any] = []
+    for row in job.payload['episodes']:
+        episode_rows += connection.execute(_EPISODE + ' WHERE e.row = ?', (row,))
+    episodes = read_episodes(episode_rows, owner)
+    previous: list[Any] = []
+    if episode_rows:
+        previous = connection.execute(
+            _EPISODE + ' WHERE e.conversation = (SELECT conversation FROM episode WHERE row = ?) AND e.seq < ? '
+            'ORDER BY e.seq DESC LIMIT ?',
+            (episode_rows[0][0], episode_rows[0][3], _PREVIOUS),
+        ).fetchall()
+    return Work(
+        job=job,
+        owner=owner,
+        scope=episodes[0].scope if episodes else level_scope(owner, owner.kind, ''),
+        episodes=episodes,
+        segments=list(_unembedded_segments(connection, zip((r[0] for r in episode_rows), episodes, strict=True))),
+        previous=read_episodes(reversed(previous), owner),
+    )
+
+
+_EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
+
+
+def _unembedded_segments(
+    connection: apsw.Connection, episodes: Iterable[tuple[int, Episode]]
+) -> Iterable[tuple[int, str]]:
+    current = current_generation(connection)
+    table = vector_tables(current.id)[1] if current else None
+    for episode_row, episode in episodes:
+        # A message's segments have the row keys right after its own.
+        for row, of, first, last in connection.execute(
+            'SELECT row, episode, first, last FROM segment WHERE row > ? ORDER BY row', (episode_row,)
+        ):
+            if of != episode_row:
+                break
+            if table is None or not _has(connection, table, row):
+                yield row, episode.text[first:last]
+
+
+def fail(connection: apsw.Connection, job: Job, worker: str, error: str, retry_after: float | None) -> None:
+    """Give a job back."""
+    moment = to_us(now())
+    connection.execute(
+        "UPDATE job SET state = ?, run_after = ?, last_error = ?, worker = NULL, lease_until = NULL "
+        "WHERE id = ? AND worker = ? AND state = 'running'",
+        (
+            'dead' if retry_after is None else 'queued',
+            moment + int((retry_after or 0) * 1e6),
+            error[:2000],
+            job.id,
+            worker,
+        ),
+    )
+
+
+def abandon(connection: apsw.Connection, worker: str) -> None:
+    """Give back what is leased under a token."""
+    connection.execute(
+        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL "
+        "WHERE state = 'running' AND worker = ? AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running'))",
+        (worker,),
+    )
+
+
+def unfinished(connection: apsw.Connection, limit: int) -> list[Owner]:
+    """Owners that have jobs waiting, longest waiting first."""
+    owners: dict[int, None] = {}
+    for (row,) in connection.execute("SELECT row FROM job WHERE state IN ('queued', 'running') ORDER BY created_at"):
+        owners.setdefault(row >> SEQ_BITS)
+        if len(owners) == limit:
+            break
+    return [owner_by_id(connection, id_) for id_ in owners]
+
+
+def _has(connection: apsw.Connection, table: str, row: int) -> bool:
+    return connection.execute(f'SELECT 1 FROM {table} WHERE row = ?', (row,)).fetchone() is not None

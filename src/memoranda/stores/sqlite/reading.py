@@ -1,0 +1,475 @@
+"""What runs on a reader thread, inside one read transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from memoranda.errors import InvalidInput
+from memoranda.filters import Filter
+from memoranda.recall.lanes import FloatVector, Lane
+from memoranda.records import Edit, Episode, HistoryEntry, Hit, MemoryRecord
+from memoranda.scope import Owner, Reach
+from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
+from memoranda.stores.sqlite.cache import Cache, Columns, LaneName, read_vectors
+from memoranda.stores.sqlite.rows import (
+    EPISODE_COLUMNS,
+    MEMORY_COLUMNS,
+    OwnerRow,
+    find_owner,
+    owner_by_id,
+    read_episodes,
+    read_history,
+    read_memories,
+    row_range,
+    to_us,
+)
+from memoranda.stores.sqlite.schema import SEQ_BITS
+from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, term_key
+
+__all__ = ['by_slot', 'edits_of', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
+
+_POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
+_MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
+_EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
+_EVER = "(status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL))"
+
+Bools = NDArray[np.bool_]
+
+
+def search(connection: apsw.Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
+    """Gather the lanes of all owners, rank them, read the rows that won."""
+    owners = [(row, reach) for reach in plan.reaches if (row := find_owner(connection, reach.owner)) is not None]
+    generation = current_generation(connection)
+    if generation is not None and generation.id != plan.generation:
+        generation = None  # its query vectors are not ours to compare with: keywords only
+    speaker_names = _speaker_names(connection, [owner for owner, _ in owners])
+    lanes = [_lane(connection, cache, plan, owners, name, generation, speaker_names) for name in plan.lanes]
+    ranked = plan.rank(lanes)
+    by_name = {lane.name: lane for lane in lanes}
+    return plan.finish(_read_hits(connection, ranked, by_name))
+
+
+def _lane(
+    connection: apsw.Connection,
+    cache: Cache,
+    plan: SearchPlan,
+    owners: Sequence[tuple[OwnerRow, Reach]],
+    name: LaneName,
+    generation: Generation | None,
+    speaker_names: dict[str, int],
+) -> Lane:
+    columns: list[Columns] = []
+    allowed: list[Bools] = []
+    hits: dict[str, tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]] = {t: ([], []) for t in plan.terms}
+    speakers: list[NDArray[np.int64]] = []
+    offset = 0
+    past = plan.moment.as_of is not None or plan.moment.known_at is not None
+    for owner, reach in owners:
+        if past and name == 'memories':
+            part = _past(connection, owner, plan.moment, generation)
+        else:
+            part = cache.columns(connection, owner, name, generation)
+        columns.append(part)
+        allowed.append(_allowed(connection, owner, reach, name, part, plan))
+        for term, (rows, counts) in hits.items():
+            found, tf = _postings(connection, owner, name, term, part.row)
+            rows.append(found + offset)
+            counts.append(tf)
+        if part.speaker is not None:
+            speakers.append(_renumber(connection, owner.id, part.speaker, speaker_names))
+        offset += len(part.row)
+    vector = plan.vectors.get(name)
+    return Lane(
+        name=name,
+        key=_cat([c.row for c in columns]),
+        length=_cat([c.length for c in columns]),
+        at=_cat([c.at for c in columns]) / 1e6,
+        allowed=np.concatenate(allowed) if allowed else np.zeros(0, dtype=np.bool_),
+        dense=None if vector is None or generation is None else _dense(columns, vector),
+        postings={t: (_cat(rows), _cat(counts)) for t, (rows, counts) in hits.items()},
+        conversation=_cat([c.conversation for c in columns]) if name == 'episodes' else None,
+        position=_cat([c.position for c in columns]) if name == 'episodes' else None,
+        role=_cat([c.role for c in columns]).astype(np.uint8) if name == 'episodes' else None,
+        speaker=_cat(speakers) if name == 'episodes' else None,
+        speakers=tuple(speaker_names),
+    )
+
+
+def _cat(parts: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64]:
+    present = [p for p in parts if p is not None]
+    if len(present) == 1:
+        return present[0]
+    return np.concatenate(present) if present else np.zeros(0, dtype=np.int64)
+
+
+def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float32]:
+    parts: list[NDArray[np.float32]] = []
+    for part in columns:
+        if part.vectors is None:
+            parts.append(np.full(len(part.row), np.nan, dtype=np.float32))
+            continue
+        cosine = part.vectors @ vector
+        if part.missing.any():
+            cosine[part.missing] = np.nan
+        parts.append(cosine)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _postings(
+    connection: apsw.Connection, owner: OwnerRow, name: LaneName, term: str, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions in `rows` that hold the term, and how often."""
+    lane = MEMORIES if name == 'memories' else SEGMENTS
+    data = b''.join(
+        chunk
+        for (chunk,) in connection.execute(
+            'SELECT data FROM posting WHERE owner = ? AND lane = ? AND term = ? ORDER BY chunk',
+            (owner.id, lane, term_key(owner.salt, term)),
+        )
+    )
+    found = np.frombuffer(data, dtype=_POSTING)
+    if not len(found) or not len(rows):
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty
+    keys = found['seq'].astype(np.int64) + (owner.id << SEQ_BITS)
+    where = np.searchsorted(rows, keys)
+    where[where == len(rows)] = 0
+    held = rows[where] == keys
+    return where[held], found['tf'][held].astype(np.int64)
+
+
+def _allowed(
+    connection: apsw.Connection, owner: OwnerRow, reach: Reach, name: LaneName, part: Columns, plan: SearchPlan
+) -> Bools:
+    mask = part.live.copy()
+    moment = plan.moment
+    if name == 'memories':
+        if part.run is not None and not (reach.own and reach.runs is None):
+            seen = [i for i, run in enumerate(part.runs) if reach.sees(run)]
+            mask &= np.isin(part.run, seen)
+        if part.until is not None and moment.as_of is None and moment.known_at is None:
+            at = to_us(moment.now)
+            mask &= (part.at <= at) & (part.until > at)
+    elif moment.as_of is not None or moment.known_at is not None:
+        mask &= part.at <= to_us(moment.as_of or moment.known_at or moment.now)
+    if plan.where is not None:
+        mask &= np.isin(part.row, _matching(connection, owner, name, plan.where))
+    return mask
+
+
+def _matching(connection: apsw.Connection, owner: OwnerRow, name: LaneName, where: Filter) -> NDArray[np.int64]:
+    low, high = row_range(owner.id)
+    if name == 'memories':
+        condition, values = compile_filter(where, MEMORY_FIELDS)
+        sql = f'SELECT row FROM memory WHERE row BETWEEN ? AND ? AND {condition}'
+    else:
+        condition, values = compile_filter(where, EPISODE_FIELDS)
+        sql = (
+            'SELECT s.row FROM segment s JOIN episode e ON e.row = s.episode '
+            f'WHERE s.row BETWEEN ? AND ? AND {condition}'
+        )
+    found = connection.execute(sql, (low, high, *values)).fetchall()
+    return np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
+
+
+def _past(connection: apsw.Connection, owner: OwnerRow, moment: Moment, generation: Generation | None) -> Columns:
+    """The versions that were believed, of facts that held, at another moment. Not cached: it is rarely asked."""
+    condition, values = _temporal(moment)
+    found = connection.execute(
+        f'SELECT row, run_key, length, valid_from FROM memory WHERE owner = ? AND {condition} ORDER BY row',
+        (owner.id, *values),
+    ).fetchall()
+    rows = np.array([r[0] for r in found], dtype=np.int64)
+    runs = sorted({r[1] for r in found})
+    vectors, missing = None, np.ones(len(rows), dtype=np.bool_)
+    if generation is not None:
+        keys, all_vectors = read_vectors(connection, 'memories', generation, *row_range(owner.id))
+        vectors = np.zeros((len(rows), generation.dimensions), dtype=np.float32)
+        _, mine, theirs = np.intersect1d(rows, keys, assume_unique=True, return_indices=True)
+        vectors[mine] = all_vectors[theirs]
+        missing[mine] = False
+    return Columns(
+        row=rows,
+        length=np.array([r[2] for r in found], dtype=np.int64),
+        at=np.array([r[3] for r in found], dtype=np.int64),
+        live=np.ones(len(rows), dtype=np.bool_),
+        vectors=vectors,
+        missing=missing,
+        run=np.array([runs.index(r[1]) for r in found], dtype=np.int64),
+        runs=tuple(runs),
+    )
+
+
+def _temporal(moment: Moment) -> tuple[str, list[Any]]:
+    """What was current at a moment: of the world (as_of) and of our knowledge (known_at)."""
+    held = to_us(moment.as_of or moment.known_at or moment.now)
+    if moment.as_of is None and moment.known_at is None:
+        return (
+            'live = 1 AND valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) '
+            'AND (expires_at IS NULL OR expires_at > ?)',
+            [held, held, held],
+        )
+    believed = 'retired_at IS NULL'
+    values: list[Any] = []
+    if moment.known_at is not None:
+        known = to_us(moment.known_at)
+        believed = 'recorded_at <= ? AND (retired_at IS NULL OR retired_at > ?)'
+        values += [known, known]
+    return (
+        f'{_EVER} AND {believed} AND valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) '
+        'AND (expires_at IS NULL OR expires_at > ?)',
+        [*values, held, held, held],
+    )
+
+
+def _read_hits(
+    connection: apsw.Connection, ranked: Sequence[Ranked], lanes: dict[str, Lane]
+) -> list[tuple[Ranked, Hit]]:
+    rows: list[Any] = []
+    for one in ranked:
+        if one.lane == 'memories':
+            rows += connection.execute(_MEMORY + 'WHERE row = ?', (int(lanes['memories'].key[one.row]),))
+    memories = {row[0]: memory for row, memory in zip(rows, read_memories(connection, rows), strict=True)}
+    hits: list[tuple[Ranked, Hit]] = []
+    for one in ranked:
+        key = int(lanes[one.lane].key[one.row])
+        if one.lane == 'memories':
+            hits.append((one, Hit(memory=memories[key], score=one.score)))
+            continue
+        for episode_row, first, last in connection.execute(
+            'SELECT episode, first, last FROM segment WHERE row = ?', (key,)
+        ):
+            (episode,) = _episodes_of(connection, (episode_row,))
+            hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score)))
+    return hits
+
+
+def _episodes_of(connection: apsw.Connection, rows: Iterable[int]) -> list[Episode]:
+    found: list[Episode] = []
+    for row in rows:
+        owner = owner_by_id(connection, row >> SEQ_BITS)
+        found += read_episodes(connection.execute(_EPISODE + 'WHERE e.row = ?', (row,)), owner)
+    return found
+
+
+def _speaker_names(connection: apsw.Connection, owners: Iterable[OwnerRow]) -> dict[str, int]:
+    names: dict[str, int] = {}
+    for owner in owners:
+        for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner.id,)):
+            names.setdefault(name, len(names))
+    return names
+
+
+def _renumber(
+    connection: apsw.Connection, owner: int, speaker: NDArray[np.int64], names: dict[str, int]
+) -> NDArray[np.int64]:
+    own = [
+        names[name]
+        for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner,))
+    ]
+    if own == list(range(len(own))):
+        return speaker
+    return np.array([*own, -1], dtype=np.int64)[speaker]
+
+
+def speakers(connection: apsw.Connection, reaches: Sequence[Reach]) -> list[str]:
+    """Names that messages of these owners were said under, in the order that a lane's `speaker` counts them."""
+    owners = [row for reach in reaches if (row := find_owner(connection, reach.owner)) is not None]
+    return list(_speaker_names(connection, owners))
+
+
+def snapshot(
+    connection: apsw.Connection,
+    cache: Cache,
+    owner: Owner,
+    hashes: Sequence[str],
+    slots: Sequence[str],
+    ids: Sequence[str],
+    near: Sequence[FloatVector],
+    near_limit: int,
+) -> Snapshot:
+    """Current memories that a proposal may touch."""
+    found = find_owner(connection, owner)
+    if found is None:
+        return Snapshot(owner_version=-1, memories=())
+    rows: set[int] = set()
+    for condition, values in (
+        ('owner = ? AND hash = ? AND live = 1 AND valid_to IS NULL', hashes),
+        ("owner = ? AND slot = ? AND retired_at IS NULL AND status IN ('active', 'superseded')", slots),
+        ('owner = ? AND id = ? AND live = 1', ids),
+    ):
+        for value in values:
+            rows.update(
+                row for (row,) in connection.execute(f'SELECT row FROM memory WHERE {condition}', (found.id, value))
+            )
+    generation = current_generation(connection)
+    if near and generation is not None:
+        columns = cache.columns(connection, found, 'memories', generation)
+        if columns.vectors is not None and len(columns.row):
+            for vector in near:
+                cosine = np.where(columns.live, columns.vectors @ vector, -2.0)
+                best = np.argsort(cosine)[-near_limit:]
+                rows.update(int(columns.row[i]) for i in best if cosine[i] > 0.5)
+    memories = _by_rows(connection, sorted(rows))
+    rejected = frozenset(
+        value
+        for value in hashes
+        if connection.execute('SELECT 1 FROM rejected WHERE owner = ? AND hash = ?', (found.id, value)).fetchone()
+    )
+    return Snapshot(owner_version=found.version, memories=memories, rejected=rejected)
+
+
+def _by_rows(connection: apsw.Connection, rows: Iterable[int]) -> list[MemoryRecord]:
+    found: list[Any] = []
+    for row in rows:
+        found += connection.execute(_MEMORY + 'WHERE row = ?', (row,))
+    return read_memories(connection, found)
+
+
+def get(connection: apsw.Connection, memory_id: str, project: str) -> MemoryRecord | None:
+    """The latest version of a memory."""
+    found = versions(connection, memory_id, project)
+    return found[-1] if found else None
+
+
+def versions(connection: apsw.Connection, memory_id: str, project: str) -> list[MemoryRecord]:
+    """Every version of a memory, oldest first."""
+    rows = connection.execute(_MEMORY + 'WHERE id = ? ORDER BY version', (memory_id,)).fetchall()
+    return [m for m in read_memories(connection, rows) if m.project == project]
+
+
+def by_slot(connection: apsw.Connection, slot: str, reaches: Sequence[Reach], now: datetime) -> list[MemoryRecord]:
+    """The current memories with a slot."""
+    found: list[MemoryRecord] = []
+    for reach in reaches:
+        owner = find_owner(connection, reach.owner)
+        if owner is None:
+            continue
+        condition, values = _temporal(Moment(now=now))
+        rows = connection.execute(
+            _MEMORY + f'WHERE owner = ? AND slot = ? AND retired_at IS NULL AND {condition} ORDER BY run_key DESC',
+            (owner.id, slot, *values),
+        ).fetchall()
+        found += [
+            m
+            for row, m in zip(rows, read_memories(connection, rows), strict=True)
+            if reach.sees(row[5])
+        ]
+    return found
+
+
+def page(
+    connection: apsw.Connection,
+    reaches: Sequence[Reach],
+    where: Filter | None,
+    moment: Moment,
+    inactive: bool,
+    limit: int,
+    cursor: str | None,
+    newest_first: bool,
+) -> tuple[list[MemoryRecord], str | None]:
+    """Memories in the order they were first recorded."""
+    condition, values = ('retired_at IS NULL', []) if inactive else _temporal(moment)
+    if not inactive and moment.as_of is None and moment.known_at is None:
+        condition = 'retired_at IS NULL AND ' + condition
+    if where is not None:
+        more, more_values = compile_filter(where, MEMORY_FIELDS)
+        condition, values = f'{condition} AND {more}', values + more_values
+    if cursor is not None:
+        condition, values = f'{condition} AND id {"<" if newest_first else ">"} ?', [*values, cursor]
+    order = 'DESC' if newest_first else 'ASC'
+    rows: list[Any] = []
+    for reach in reaches:
+        owner = find_owner(connection, reach.owner)
+        if owner is None:
+            continue
+        runs, run_values = _runs(reach)
+        rows += connection.execute(
+            _MEMORY + f'WHERE owner = ? AND {condition}{runs} ORDER BY id {order} LIMIT ?',
+            (owner.id, *values, *run_values, limit + 1),
+        )
+    rows.sort(key=lambda row: row[2], reverse=newest_first)
+    more_left = len(rows) > limit
+    memories = read_memories(connection, rows[:limit])
+    return memories, memories[-1].id if more_left else None
+
+
+def _runs(reach: Reach) -> tuple[str, tuple[str, ...]]:
+    keys = ('', *(reach.runs or ())) if reach.own else (reach.runs or ())
+    if reach.runs is not None:
+        return f' AND run_key IN ({", ".join("?" * len(keys))})', keys
+    return '' if reach.own else " AND run_key <> ''", ()
+
+
+def episodes(connection: apsw.Connection, reaches: Sequence[Reach], limit: int, cursor: str | None) -> EpisodePage:
+    """Messages in the order they were recorded."""
+    after = -1
+    if cursor is not None:
+        if not cursor.isdecimal() or len(cursor) > 19:
+            raise InvalidInput(f'cursor={cursor!r} is not one that a page returned: pass page.cursor as it is')
+        after = int(cursor)
+    owners = sorted(row.id for reach in reaches if (row := find_owner(connection, reach.owner)) is not None)
+    found: list[Episode] = []
+    last = after
+    for owner in owners:
+        low, high = row_range(owner)
+        rows = connection.execute(
+            _EPISODE + 'WHERE e.row > ? AND e.row <= ? ORDER BY e.row LIMIT ?',
+            (max(after, low - 1), high, limit + 1 - len(found)),
+        ).fetchall()
+        for row, episode in zip(rows, read_episodes(rows, owner_by_id(connection, owner)), strict=True):
+            if len(found) == limit:
+                return EpisodePage(items=tuple(found), cursor=str(last))
+            found.append(episode)
+            last = row[0]
+    return EpisodePage(items=tuple(found), cursor=None)
+
+
+def history(connection: apsw.Connection, memory_id: str, project: str) -> list[HistoryEntry]:
+    """The audit entries of a memory."""
+    rows = connection.execute(
+        'SELECT h.row, h.change_id, h.memory_id, h.op, h.actor, h.reason, h.at, h.digest, h.prev_hash, h.hash, '
+        't.before, t.after, t.salt FROM history h LEFT JOIN history_text t ON t.row = h.row '
+        'JOIN owner o ON o.id = h.row >> 24 WHERE h.memory_id = ? AND o.project = ? ORDER BY h.row',
+        (memory_id, project),
+    ).fetchall()
+    return read_history(rows)
+
+
+def edits_of(connection: apsw.Connection, job_id: str) -> list[Edit]:
+    """What a finished job changed."""
+    edits: list[Edit] = []
+    for change_row, change_id in connection.execute('SELECT row, id FROM change_set WHERE job_id = ?', (job_id,)):
+        low, high = row_range(change_row >> SEQ_BITS)
+        for op, memory_id in connection.execute(
+            'SELECT op, memory_id FROM history WHERE row BETWEEN ? AND ? AND change_id = ? ORDER BY row',
+            (low, high, change_id),
+        ):
+            rows = connection.execute(
+                _MEMORY + 'WHERE id = ? AND version <= (SELECT version FROM memory WHERE id = ? AND change_id = ?) '
+                'ORDER BY version DESC LIMIT 2',
+                (memory_id, memory_id, change_id),
+            ).fetchall()
+            records = read_memories(connection, rows)
+            if records:
+                edits.append(Edit(op=op, before=records[1] if len(records) > 1 else None, after=records[0]))
+    return edits
+
+
+def in_snapshot(connection: apsw.Connection, read: Callable[[apsw.Connection], Any]) -> Any:
+    """Run a read in one transaction."""
+    connection.execute('BEGIN')
+    try:
+        return read(connection)
+    finally:
+        connection.execute('ROLLBACK')
+

@@ -1,0 +1,231 @@
+"""Rows of the file to records and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import apsw
+
+from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord
+from memoranda.scope import Owner, Scope
+from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
+
+__all__ = [
+    'EPISODE_COLUMNS',
+    'JOB_COLUMNS',
+    'MEMORY_COLUMNS',
+    'OwnerRow',
+    'dump',
+    'find_owner',
+    'from_us',
+    'level_scope',
+    'owner_by_id',
+    'read_episodes',
+    'read_history',
+    'read_job',
+    'read_memories',
+    'row_range',
+    'to_us',
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+MEMORY_COLUMNS = (
+    'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
+    'importance, trust, pinned, locked, valid_from, valid_to, recorded_at, retired_at, expires_at, supersedes, '
+    'superseded_by, evidence, metadata, tags, actor, change_id, hash'
+)
+EPISODE_COLUMNS = (
+    'e.row, e.id, c.id, e.seq, e.role, e.name, e.text, e.occurred_at, e.recorded_at, e.trust, '
+    'e.agent_id, e.run_id, e.app_id, e.metadata, e.content_hash'
+)
+JOB_COLUMNS = 'id, kind, payload, state, attempts, run_after, lease_until, last_error'
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """An owner as it is in the file."""
+
+    id: int
+    owner: Owner
+    version: int
+    epoch: int
+    salt: bytes
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_us(value: int) -> datetime:
+    """The moment, UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else from_us(value)
+
+
+def dump(value: Mapping[str, Any]) -> str | None:
+    """JSON of a mapping; None for an empty one."""
+    return json.dumps(value, ensure_ascii=False, separators=(',', ':')) if value else None
+
+
+def row_range(owner: int) -> tuple[int, int]:
+    """The first and last possible row key of an owner."""
+    return owner << SEQ_BITS, (owner << SEQ_BITS) | SEQ_MASK
+
+
+def find_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow | None:
+    """The owner's row, or None when nothing was ever stored for it."""
+    for id_, version, epoch, salt in connection.execute(
+        'SELECT id, version, epoch, salt FROM owner WHERE project = ? AND kind = ? AND key = ?',
+        (owner.project, owner.kind, owner.key),
+    ):
+        return OwnerRow(id_, owner, version, epoch, salt)
+    return None
+
+
+def owner_by_id(connection: apsw.Connection, owner: int) -> Owner:
+    """The owner with this number."""
+    for project, kind, key in connection.execute('SELECT project, kind, key FROM owner WHERE id = ?', (owner,)):
+        return Owner(project, kind, key)
+    raise LookupError(f'owner {owner} is gone')
+
+
+def level_scope(owner: Owner, level: str, run_key: str) -> Scope:
+    """The ids a memory of this level is stored under."""
+    if owner.kind == 'user':
+        return Scope(user_id=owner.key, run_id=run_key if level == 'run' else None)
+    if owner.kind == 'run':
+        return Scope(run_id=owner.key)
+    if owner.kind == 'agent':
+        return Scope(agent_id=owner.key)
+    if owner.kind == 'app':
+        return Scope(app_id=owner.key)
+    return Scope.GLOBAL
+
+
+def _said_under(owner: Owner, agent_id: str | None, run_id: str | None, app_id: str | None) -> Scope:
+    return Scope(user_id=owner.key if owner.kind == 'user' else None, agent_id=agent_id, run_id=run_id, app_id=app_id)
+
+
+def read_memories(connection: apsw.Connection, rows: Iterable[Sequence[Any]]) -> list[MemoryRecord]:
+    """Records of rows selected with `MEMORY_COLUMNS`, their quotes read from the episodes."""
+    fetched = list(rows)
+    owners: dict[int, Owner] = {}
+    wanted: set[int] = set()
+    spans: list[list[list[int]]] = []
+    for row in fetched:
+        if row[1] not in owners:
+            owners[row[1]] = owner_by_id(connection, row[1])
+        span = json.loads(row[25])
+        spans.append(span)
+        wanted.update(s[0] for s in span)
+    texts: dict[int, tuple[str, str]] = {}
+    for key in wanted:
+        for id_, text in connection.execute('SELECT id, text FROM episode WHERE row = ?', (key,)):
+            texts[key] = (id_, text)
+    return [_memory(row, owners[row[1]], span, texts) for row, span in zip(fetched, spans, strict=True)]
+
+
+def _memory(
+    row: Sequence[Any], owner: Owner, spans: list[list[int]], texts: Mapping[int, tuple[str, str]]
+) -> MemoryRecord:
+    return MemoryRecord(
+        id=row[2],
+        version=row[3],
+        project=owner.project,
+        level=row[4],
+        scope=level_scope(owner, row[4], row[5]),
+        said_under=_said_under(owner, row[6], row[7], row[8]),
+        text=row[9],
+        kind=row[10],
+        slot=row[11],
+        status=row[12],
+        confidence=row[13],
+        importance=row[14],
+        trust=row[15],
+        pinned=bool(row[16]),
+        locked=bool(row[17]),
+        valid_from=from_us(row[18]),
+        valid_to=_moment(row[19]),
+        recorded_at=from_us(row[20]),
+        retired_at=_moment(row[21]),
+        expires_at=_moment(row[22]),
+        supersedes=row[23],
+        superseded_by=row[24],
+        evidence=tuple(
+            Evidence(texts[key][0], start, end, texts[key][1][start:end]) for key, start, end in spans if key in texts
+        ),
+        metadata=json.loads(row[26]) if row[26] else {},
+        tags=tuple(json.loads(row[27])),
+        actor=row[28],
+        change_id=row[29],
+        hash=row[30],
+    )
+
+
+def read_episodes(rows: Iterable[Sequence[Any]], owner: Owner) -> list[Episode]:
+    """Records of rows selected with `EPISODE_COLUMNS`."""
+    return [
+        Episode(
+            id=row[1],
+            project=owner.project,
+            scope=_said_under(owner, row[10], row[11], row[12]),
+            conversation_id=row[2],
+            seq=row[3],
+            role=row[4],
+            name=row[5],
+            text=row[6],
+            occurred_at=from_us(row[7]),
+            recorded_at=from_us(row[8]),
+            trust=row[9],
+            metadata=json.loads(row[13]) if row[13] else {},
+            content_hash=row[14],
+        )
+        for row in rows
+    ]
+
+
+def read_job(row: Sequence[Any], project: str) -> Job:
+    """The record of a row selected with `JOB_COLUMNS`."""
+    return Job(
+        id=row[0],
+        project=project,
+        kind=row[1],
+        payload=json.loads(row[2]),
+        state=row[3],
+        attempts=row[4],
+        run_after=from_us(row[5]),
+        lease_until=_moment(row[6]),
+        last_error=row[7],
+    )
+
+
+def read_history(rows: Iterable[Sequence[Any]]) -> list[HistoryEntry]:
+    """Records of (row, change_id, memory_id, op, actor, reason, at, digest, prev_hash, hash, before, after, salt)."""
+    return [
+        HistoryEntry(
+            seq=row[0] & SEQ_MASK,
+            change_id=row[1],
+            memory_id=row[2],
+            op=row[3],
+            actor=row[4],
+            reason=row[5],
+            at=from_us(row[6]),
+            digest=row[7],
+            prev_hash=row[8],
+            hash=row[9],
+            before=json.loads(row[10]) if row[10] else None,
+            after=json.loads(row[11]) if row[11] else None,
+            salt=row[12],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,238 @@
+"""The tables, as forward-only numbered migrations.
+
+Rows of an owner are contiguous: the key of every row is `owner << 24 | seq`, so that reading, counting and erasing an
+owner are range scans. Moments are integers: microseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import apsw
+
+from memoranda.errors import StoreUnreadable
+from memoranda.stores.sqlite.connection import APPLICATION_ID
+
+__all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'SEQ_BITS', 'SEQ_MASK', 'migrate', 'vector_tables']
+
+SEQ_BITS = 24
+SEQ_MASK = (1 << SEQ_BITS) - 1
+
+_M001 = (
+    'CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID',
+    """
+    CREATE TABLE owner(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        next_seq INTEGER NOT NULL DEFAULT 1,
+        version INTEGER NOT NULL,              -- grows with every write; from one counter of the whole file
+        epoch INTEGER NOT NULL,                -- grows with every erasure inside the owner
+        salt BLOB NOT NULL,                    -- keys the hashes of its index terms
+        chain_length INTEGER NOT NULL DEFAULT 0,
+        chain_head TEXT NOT NULL DEFAULT '',
+        UNIQUE(project, kind, key)
+    )
+    """,
+    """
+    CREATE TABLE conversation(
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        owner INTEGER NOT NULL,
+        messages INTEGER NOT NULL DEFAULT 0,
+        segments INTEGER NOT NULL DEFAULT 0,
+        UNIQUE(owner, id)
+    )
+    """,
+    'CREATE TABLE speaker(owner INTEGER, ordinal INTEGER, name TEXT, PRIMARY KEY(owner, ordinal)) WITHOUT ROWID',
+    """
+    CREATE TABLE episode(
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        name TEXT,
+        text TEXT NOT NULL,
+        occurred_at INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL,
+        dated INTEGER NOT NULL,
+        trust TEXT NOT NULL,
+        agent_id TEXT, run_id TEXT, app_id TEXT,
+        metadata TEXT,
+        content_hash TEXT NOT NULL
+    )
+    """,
+    'CREATE UNIQUE INDEX episode_order ON episode(conversation, seq)',
+    'CREATE INDEX episode_dated ON episode(content_hash) WHERE dated',
+    """
+    CREATE TABLE segment(
+        row INTEGER PRIMARY KEY,
+        episode INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        conversation INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        role INTEGER NOT NULL,
+        speaker INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE memory(
+        row INTEGER PRIMARY KEY,
+        owner INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        level TEXT NOT NULL,
+        run_key TEXT NOT NULL,
+        agent_id TEXT, run_id TEXT, app_id TEXT,
+        text TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        slot TEXT,
+        status TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        importance REAL NOT NULL,
+        trust TEXT NOT NULL,
+        pinned INTEGER NOT NULL,
+        locked INTEGER NOT NULL,
+        valid_from INTEGER NOT NULL,
+        valid_to INTEGER,
+        recorded_at INTEGER NOT NULL,
+        retired_at INTEGER,
+        expires_at INTEGER,
+        supersedes TEXT,
+        superseded_by TEXT,
+        evidence TEXT NOT NULL,                -- [[episode row, start, end], ...]; the quote is read from the episode
+        metadata TEXT,
+        tags TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        change_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        length INTEGER NOT NULL,
+        live INTEGER NOT NULL,                 -- active and unretired
+        touched INTEGER NOT NULL               -- owner version that wrote or retired it
+    )
+    """,
+    'CREATE UNIQUE INDEX memory_version ON memory(id, version)',
+    'CREATE INDEX memory_scan ON memory(owner, touched, live, run_key, length, valid_from, valid_to, expires_at)',
+    'CREATE INDEX memory_page ON memory(owner, id) WHERE retired_at IS NULL',
+    """
+    CREATE UNIQUE INDEX memory_hash ON memory(owner, hash, level, run_key)
+        WHERE live = 1 AND valid_to IS NULL
+    """,
+    """
+    CREATE UNIQUE INDEX memory_slot ON memory(owner, slot, level, run_key)
+        WHERE live = 1 AND valid_to IS NULL AND slot IS NOT NULL
+    """,
+    'CREATE INDEX memory_chain ON memory(owner, slot) WHERE retired_at IS NULL AND slot IS NOT NULL',
+    "CREATE INDEX memory_standing ON memory(owner) WHERE live = 1 AND (pinned = 1 OR kind = 'instruction')",
+    'CREATE TABLE evidence(episode INTEGER, memory INTEGER, PRIMARY KEY(episode, memory)) WITHOUT ROWID',
+    """
+    CREATE TABLE posting(
+        owner INTEGER NOT NULL,
+        lane INTEGER NOT NULL,
+        term INTEGER NOT NULL,                 -- keyed hash: no word of the text is in the index
+        chunk INTEGER NOT NULL,
+        data BLOB NOT NULL,                    -- (seq uint32, tf uint8), ascending
+        PRIMARY KEY(owner, lane, term, chunk)
+    ) WITHOUT ROWID
+    """,
+    'CREATE TABLE rejected(owner INTEGER, hash TEXT, PRIMARY KEY(owner, hash)) WITHOUT ROWID',
+    """
+    CREATE TABLE change_set(
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        actor TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        job_id TEXT UNIQUE,                    -- a job done twice changes nothing the second time
+        at INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE history(
+        row INTEGER PRIMARY KEY,
+        change_id TEXT NOT NULL,
+        memory_id TEXT NOT NULL,
+        op TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        prev_hash TEXT NOT NULL,
+        hash TEXT NOT NULL
+    )
+    """,
+    'CREATE INDEX history_memory ON history(memory_id)',
+    'CREATE TABLE history_text(row INTEGER PRIMARY KEY, before TEXT, after TEXT, salt TEXT NOT NULL)',
+    """
+    CREATE TABLE job(
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        payload TEXT NOT NULL,                 -- row keys and options, never text
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        run_after INTEGER NOT NULL,
+        worker TEXT,
+        lease_until INTEGER,
+        last_error TEXT,
+        owner INTEGER NOT NULL,
+        idempotency_key TEXT,
+        digest TEXT
+    )
+    """,
+    "CREATE INDEX job_open ON job(row) WHERE state IN ('queued', 'running')",
+    'CREATE UNIQUE INDEX job_key ON job(owner, idempotency_key) WHERE idempotency_key IS NOT NULL',
+    """
+    CREATE TABLE generation(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        embedder TEXT NOT NULL,
+        dimensions INTEGER NOT NULL,
+        state TEXT NOT NULL
+    )
+    """,
+    'CREATE TABLE scrub(id INTEGER PRIMARY KEY AUTOINCREMENT, requested_at INTEGER NOT NULL)',
+    "INSERT INTO meta VALUES('clock', 0), ('erasures', 0)",
+)
+
+
+def _m001_initial(connection: apsw.Connection) -> None:
+    for statement in _M001:
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta VALUES('file', ?)", (secrets.token_hex(8),))
+
+
+MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (_m001_initial,)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: apsw.Connection, path: str) -> None:
+    """Bring the schema up to date, in one transaction. Several processes may do this at once."""
+    found = connection.pragma('user_version')
+    if found > SCHEMA_VERSION:
+        raise StoreUnreadable(
+            f'{path} has schema version {found}, and this memoranda knows up to {SCHEMA_VERSION}: '
+            'upgrade memoranda in this environment'
+        )
+    if found == SCHEMA_VERSION:
+        return
+    connection.execute('BEGIN IMMEDIATE')
+    try:
+        for number in range(connection.pragma('user_version'), SCHEMA_VERSION):
+            MIGRATIONS[number](connection)
+        connection.pragma('user_version', SCHEMA_VERSION)
+        connection.pragma('application_id', APPLICATION_ID)
+    except BaseException:
+        connection.execute('ROLLBACK')
+        raise
+    connection.execute('COMMIT')
+
+
+def vector_tables(generation: int) -> tuple[str, str]:
+    """Names of the tables that hold a generation's vectors of memories and of segments."""
+    return f'memory_vector_{generation:d}', f'segment_vector_{generation:d}'

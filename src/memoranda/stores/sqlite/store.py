@@ -1,0 +1,345 @@
+"""`SQLiteStore`: the primitives over one file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import apsw
+
+from memoranda._bridge import wait_for
+from memoranda._threads import Pool
+from memoranda.errors import StoreError, StoreUnwritable
+from memoranda.filters import Filter, fold
+from memoranda.records import Edit, HistoryEntry, Hit, Job, MemoryRecord, new_id
+from memoranda.scope import Erasure, Owner, Reach
+from memoranda.stores.base import (
+    Appended,
+    Batch,
+    Commit,
+    EpisodePage,
+    ErasureResult,
+    Generation,
+    Moment,
+    SearchPlan,
+    Snapshot,
+    Stats,
+    Store,
+    Work,
+)
+from memoranda.stores.sqlite import erasing, generations, jobs, reading, writing
+from memoranda.stores.sqlite.cache import Cache
+from memoranda.stores.sqlite.connection import Durability, Writer, connect, translated
+from memoranda.stores.sqlite.schema import migrate
+
+if TYPE_CHECKING:
+    from memoranda.recall.lanes import FloatVector
+
+__all__ = ['SQLiteStore']
+
+T = TypeVar('T')
+_files = erasing.SweepFiles()
+
+
+class SQLiteStore(Store):
+    """Memories in one SQLite file, which several threads and processes may share.
+
+    Args:
+        path: The file, made if missing with its folder, readable by its owner only; or `':memory:'`.
+        busy_timeout: Seconds to wait for another process's write.
+        durability: `'normal'` survives the death of the process, `'full'` power loss too.
+        readers: Threads that read.
+        cache_mb: Bound of the vectors kept in memory, in MiB.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        busy_timeout: float = 30.0,
+        durability: Durability = 'normal',
+        readers: int = 2,
+        cache_mb: int = 256,
+    ) -> None:
+        location = os.fspath(path)
+        self._memory = location == ':memory:'
+        # Connections of one process share a named in-memory database.
+        self._path = f'file:/memoranda-{new_id()}?vfs=memdb' if self._memory else str(Path(location).absolute())
+        self._location = location if self._memory else self._path
+        self._busy, self._durability = busy_timeout, durability
+        self._reader_count = readers
+        self._cache = Cache(cache_mb << 20)
+        self._erasures = 0
+        self._resume: dict[tuple[int, str], int] = {}
+        self._lock = threading.Lock()
+        self._state: _Running | None = None
+        self._inherited: list[_Running] = []
+
+    @property
+    def location(self) -> str:
+        """Absolute path of the file, or `':memory:'`."""
+        return self._location
+
+    async def open(self) -> None:
+        """Open or create the file and bring its schema up to date."""
+        await wait_for(self._running().writer.submit(lambda connection: None, alone=True))
+
+    async def close(self) -> None:
+        """Commit what is queued and close the file."""
+        with self._lock:
+            running, self._state = self._state, None
+        self._cache.clear()
+        if running is not None and running.pid == os.getpid():
+            done: Future[None] = Future()
+            threading.Thread(target=_shut, args=(running, done), name='memoranda-close', daemon=True).start()
+            await wait_for(done)
+
+    def _running(self) -> _Running:
+        with self._lock:
+            state = self._state
+            if state is not None and state.pid != os.getpid():
+                # After a fork the threads are gone, and the parent's connections must never be touched, not even closed.
+                self._inherited.append(state)
+                self._cache = Cache(self._cache.max_bytes)
+                self._state = state = None
+            if state is None:
+                writer = Writer(self._path, self._connect_writer, idle=self._idle)
+                readers = Pool(1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close)
+                self._state = state = _Running(os.getpid(), writer, readers, self._leave)
+                if not self._memory:
+                    _files.enter(self._path)
+            return state
+
+    def _leave(self) -> None:
+        if not self._memory:
+            _files.leave(self._path)
+
+    def _connect(self) -> apsw.Connection:
+        connection = connect(self._path, busy_timeout=self._busy, durability=self._durability)
+        connection.create_scalar_function('fold', _fold, 1, deterministic=True)
+        return connection
+
+    def _connect_writer(self) -> apsw.Connection:
+        connection = self._connect()
+        try:
+            with translated(self._location):
+                migrate(connection, self._location)
+                if connection.readonly('main'):
+                    raise StoreUnwritable(
+                        f'{self._location} is read-only for this user: make it writable, '
+                        'or name another file in MEMORANDA_DATABASE'
+                    )
+                self._scrub(connection, all_pages=False)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_reader(self) -> apsw.Connection:
+        return self._connect()
+
+    def _scrub(self, connection: apsw.Connection, *, all_pages: bool) -> bool:
+        if self._memory:
+            connection.execute('DELETE FROM scrub')
+            return True
+        return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
+
+    def _idle(self, connection: apsw.Connection) -> None:
+        """Every two quiet seconds: forget owners other processes erased, go on with pending scrubs."""
+        with contextlib.suppress(apsw.Error, StoreError):
+            erasures = connection.execute("SELECT value FROM meta WHERE key = 'erasures'").fetchone()[0]
+            if erasures != self._erasures:
+                self._erasures = erasures
+                self._cache.drop_stale(connection)
+            self._scrub(connection, all_pages=True)
+
+    async def _read(self, function: Callable[[apsw.Connection], T]) -> T:
+        running = self._running()
+        # The writer opens first: it creates the file and migrates it.
+        if not running.opened:
+            await self.open()
+            running.opened = True
+
+        def read(connection: apsw.Connection) -> T:
+            with translated(self._location):
+                connection.execute('BEGIN')
+                try:
+                    return function(connection)
+                finally:
+                    connection.execute('ROLLBACK')
+
+        return await wait_for(running.readers.submit(read))
+
+    async def _write(self, function: Callable[[apsw.Connection], T]) -> T:
+        return await wait_for(self._running().writer.submit(function))
+
+    async def append(self, batch: Batch) -> Appended:
+        """Store unseen messages and a job for them."""
+        return await self._write(lambda c: writing.append(c, batch))
+
+    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float) -> Work | None:
+        """Lease the owner's earliest unfinished job."""
+        return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds))
+
+    async def load(self, job_id: str) -> Work | None:
+        """A job with its messages."""
+        return await self._read(lambda c: jobs.load(c, job_id))
+
+    async def unfinished(self, *, limit: int) -> Sequence[Owner]:
+        """Owners that have jobs waiting."""
+        return await self._read(lambda c: jobs.unfinished(c, limit))
+
+    async def fail(self, job: Job, *, worker: str, error: str, retry_after: float | None) -> None:
+        """Give a job back."""
+        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after))
+
+    def abandon(self, worker: str) -> None:
+        """Give back whatever is leased under this token."""
+        with contextlib.suppress(StoreError):
+            self._running().writer.submit(lambda c: jobs.abandon(c, worker))
+
+    async def snapshot(
+        self,
+        owner: Owner,
+        *,
+        hashes: Sequence[str] = (),
+        slots: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        near: Sequence[FloatVector] = (),
+        near_limit: int = 3,
+    ) -> Snapshot:
+        """Current memories that a proposal may touch."""
+        return await self._read(
+            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit)
+        )
+
+    async def commit(self, commit: Commit) -> None:
+        """Write a change."""
+        await self._write(lambda c: writing.commit(c, commit))
+
+    async def search(self, plan: SearchPlan) -> list[Hit]:
+        """Candidates, ranking and rows in one snapshot."""
+        return await self._read(lambda c: reading.search(c, self._cache, plan))
+
+    async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
+        """The names that messages were said under."""
+        return await self._read(lambda c: reading.speakers(c, reaches))
+
+    async def get(self, memory_id: str, *, project: str) -> MemoryRecord | None:
+        """The latest version of a memory."""
+        return await self._read(lambda c: reading.get(c, memory_id, project))
+
+    async def by_slot(self, slot: str, reaches: Sequence[Reach], *, now: datetime) -> Sequence[MemoryRecord]:
+        """The current memories with this slot."""
+        return await self._read(lambda c: reading.by_slot(c, slot, reaches, now))
+
+    async def page(
+        self,
+        reaches: Sequence[Reach],
+        *,
+        where: Filter | None,
+        moment: Moment,
+        inactive: bool,
+        limit: int,
+        cursor: str | None,
+        newest_first: bool = False,
+    ) -> tuple[Sequence[MemoryRecord], str | None]:
+        """Memories one by one."""
+        return await self._read(
+            lambda c: reading.page(c, reaches, where, moment, inactive, limit, cursor, newest_first)
+        )
+
+    async def episodes(self, reaches: Sequence[Reach], *, limit: int, cursor: str | None) -> EpisodePage:
+        """Messages one by one."""
+        return await self._read(lambda c: reading.episodes(c, reaches, limit, cursor))
+
+    async def versions(self, memory_id: str, *, project: str) -> Sequence[MemoryRecord]:
+        """Every version of a memory."""
+        return await self._read(lambda c: reading.versions(c, memory_id, project))
+
+    async def history(self, memory_id: str, *, project: str) -> Sequence[HistoryEntry]:
+        """The audit entries of a memory."""
+        return await self._read(lambda c: reading.history(c, memory_id, project))
+
+    async def edits_of(self, job_id: str) -> Sequence[Edit]:
+        """What a finished job changed."""
+        return await self._read(lambda c: reading.edits_of(c, job_id))
+
+    async def erase(self, erasure: Erasure) -> ErasureResult:
+        """Remove rows, words, vectors and index entries, then what is left of them in the file."""
+        result = await self._write(lambda c: erasing.erase(c, erasure))
+        if result.scrub == 'verified':
+            return result
+
+        def clean(connection: apsw.Connection) -> bool:
+            self._cache.drop_stale(connection)
+            return self._scrub(connection, all_pages=False)
+
+        done = await wait_for(self._running().writer.submit(clean, alone=True))
+        return ErasureResult(
+            memories=result.memories,
+            versions=result.versions,
+            episodes=result.episodes,
+            scrub='verified' if done else 'pending',
+        )
+
+    async def finish_scrub(self) -> bool:
+        """Go on with erasures whose words may still be in a file."""
+        return await wait_for(self._running().writer.submit(lambda c: self._scrub(c, all_pages=True), alone=True))
+
+    async def generation(self) -> Generation | None:
+        """The current embedding generation."""
+        return await self._read(writing.current_generation)
+
+    async def start_generation(self, embedder: str, dimensions: int, *, rebuild: bool) -> Generation:
+        """Register the first generation, or begin or resume its replacement."""
+        return await self._write(lambda c: generations.start(c, embedder, dimensions, rebuild))
+
+    async def unembedded(self, generation: Generation, *, limit: int) -> Sequence[tuple[str, int, str]]:
+        """Rows that have no vector in this generation."""
+        return await self._read(lambda c: generations.unembedded(c, generation, limit, self._resume))
+
+    async def put_vectors(self, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
+        """Store vectors for rows that are still there."""
+        await self._write(lambda c: generations.put(c, generation, vectors))
+
+    async def switch_generation(self, generation: Generation) -> bool:
+        """Make it the current one and drop the old."""
+        return await self._write(lambda c: generations.switch(c, generation))
+
+    async def stats(self) -> Stats:
+        """What the file holds."""
+        return await self._read(lambda c: generations.stats(c, self._location, self._path))
+
+
+class _Running:
+    """The threads of one process."""
+
+    def __init__(self, pid: int, writer: Writer, readers: Pool[apsw.Connection], leave: Callable[[], None]) -> None:
+        self.pid, self.writer, self.readers, self.leave = pid, writer, readers, leave
+        self.opened = False
+
+
+def _shut(running: _Running, done: Future[None]) -> None:
+    try:
+        running.readers.close()
+        running.writer.close()
+        running.leave()
+    except BaseException as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+
+
+def _close(connection: apsw.Connection) -> None:
+    connection.close()
+
+
+def _fold(text: Any) -> Any:
+    return fold(text) if isinstance(text, str) else text

@@ -1,0 +1,423 @@
+"""What runs on the writer thread, inside its transaction: messages come in, changes are written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import apsw
+
+from memoranda.errors import Conflict, StoreError
+from memoranda.records import Change, Job, MemoryRecord, content_hash, new_id, now
+from memoranda.scope import Owner
+from memoranda.stores.base import Appended, Batch, Commit, Draft, Generation, LeaseLost, VersionWrite
+from memoranda.stores.history import link
+from memoranda.stores.sqlite.rows import (
+    OwnerRow,
+    dump,
+    find_owner,
+    row_range,
+    to_us,
+)
+from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
+
+if TYPE_CHECKING:
+    from memoranda.recall.lanes import FloatVector
+
+__all__ = [
+    'MEMORIES',
+    'OPEN_JOBS',
+    'SEGMENTS',
+    'append',
+    'commit',
+    'current_generation',
+    'generation_in',
+    'put_vectors',
+    'term_key',
+    'tick',
+]
+
+MEMORIES, SEGMENTS = 0, 1
+ROLES = {'user': 0, 'assistant': 1, 'system': 2, 'tool': 2}
+_CHUNK_BITS = 9
+
+
+def term_key(salt: bytes, term: str) -> int:
+    """The index key of a term: a keyed hash, so the index itself holds no words."""
+    digest = hashlib.blake2b(term.encode('utf-8', 'surrogatepass'), key=salt, digest_size=8).digest()
+    return int.from_bytes(digest, 'little', signed=True)
+
+
+def tick(connection: apsw.Connection) -> int:
+    """The next number of the file's write counter."""
+    return _one(connection, "UPDATE meta SET value = value + 1 WHERE key = 'clock' RETURNING value")
+
+
+def ensure_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow:
+    """The owner's row, made if it is new."""
+    found = find_owner(connection, owner)
+    if found is not None:
+        return found
+    salt = secrets.token_bytes(16)
+    version = tick(connection)
+    id_ = _one(
+        connection,
+        'INSERT INTO owner(project, kind, key, version, epoch, salt) VALUES(?, ?, ?, ?, ?, ?) RETURNING id',
+        (owner.project, owner.kind, owner.key, version, version, salt),
+    )
+    return OwnerRow(id_, owner, version, version, salt)
+
+
+def take_rows(connection: apsw.Connection, owner: int, count: int) -> range:
+    """Row keys for new rows of an owner."""
+    after = _one(
+        connection, 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq', (count, owner)
+    )
+    if after > SEQ_MASK:
+        raise StoreError(f'one owner cannot hold more than {SEQ_MASK} rows: split it over several ids')
+    base = owner << SEQ_BITS
+    return range(base + after - count, base + after)
+
+
+def touch(connection: apsw.Connection, owner: int) -> int:
+    """A new version for the owner, so that every cache notices."""
+    version = tick(connection)
+    connection.execute('UPDATE owner SET version = ? WHERE id = ?', (version, owner))
+    return version
+
+
+def put_postings(connection: apsw.Connection, owner: OwnerRow, lane: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Add rows to the keyword index. Row keys must be greater than any already there."""
+    data: defaultdict[tuple[str, int], bytearray] = defaultdict(bytearray)
+    for row, terms in rows:
+        seq = row & SEQ_MASK
+        for term, count in Counter(terms).items():
+            data[term, seq >> _CHUNK_BITS] += seq.to_bytes(4, 'little') + bytes((min(count, 255),))
+    connection.executemany(
+        'INSERT INTO posting VALUES(?, ?, ?, ?, ?) '
+        'ON CONFLICT DO UPDATE SET data = CAST(data || excluded.data AS BLOB)',
+        sorted((owner.id, lane, term_key(owner.salt, term), chunk, bytes(b)) for (term, chunk), b in data.items()),
+    )
+
+
+def append(connection: apsw.Connection, batch: Batch) -> Appended:
+    """Store unseen messages and their job."""
+    owner = ensure_owner(connection, batch.owner)
+    digest = content_hash(*(d.content_hash for d in batch.drafts), json.dumps(batch.job, sort_keys=True))
+    if batch.idempotency_key is not None:
+        replay = _replay(connection, owner.id, batch.idempotency_key, digest)
+        if replay is not None:
+            return replay
+    conversation, stored = _conversation(connection, owner.id, batch.conversation_id)
+    drafts = _unseen(connection, owner.id, conversation, stored, batch)
+    known = len(batch.drafts) - len(drafts)
+    if not drafts and batch.idempotency_key is None:
+        return Appended(job_id=None, episode_ids=(), known=known, leased=False)
+    ids, rows = _insert_episodes(connection, owner, conversation, stored, drafts, batch)
+    waiting = _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(owner.id))
+    state = 'done' if not drafts else 'queued' if waiting else 'running'
+    job_id, moment = new_id(), to_us(now())
+    leased = state == 'running'
+    connection.execute(
+        'INSERT INTO job(row, id, kind, payload, state, attempts, created_at, run_after, worker, lease_until, owner, '
+        'idempotency_key, digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        (
+            take_rows(connection, owner.id, 1)[0],
+            job_id,
+            'extract',
+            json.dumps({**batch.job, 'episodes': rows}),
+            state,
+            int(leased),
+            moment,
+            moment,
+            batch.worker if leased else None,
+            moment + int(batch.lease_seconds * 1e6) if leased else None,
+            owner.id,
+            batch.idempotency_key,
+            digest,
+        ),
+    )
+    touch(connection, owner.id)
+    return Appended(job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased)
+
+
+OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
+
+
+def _replay(connection: apsw.Connection, owner: int, key: str, digest: str) -> Appended | None:
+    for job_id, payload, found in connection.execute(
+        'SELECT id, payload, digest FROM job WHERE owner = ? AND idempotency_key = ?', (owner, key)
+    ):
+        if found != digest:
+            raise Conflict(
+                f'idempotency_key={key!r} was used before for other messages or options: use a new key for new content'
+            )
+        rows = json.loads(payload)['episodes']
+        ids = [i for r in rows for (i,) in connection.execute('SELECT id FROM episode WHERE row = ?', (r,))]
+        return Appended(
+            job_id=job_id if rows else None, episode_ids=ids, known=0, leased=False, replayed=True
+        )
+    return None
+
+
+def _conversation(connection: apsw.Connection, owner: int, id_: str) -> tuple[int, int]:
+    for row, messages in connection.execute(
+        'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner, id_)
+    ):
+        return row, messages
+    (row,) = take_rows(connection, owner, 1)
+    connection.execute('INSERT INTO conversation(row, id, owner) VALUES(?, ?, ?)', (row, id_, owner))
+    return row, 0
+
+
+def _unseen(
+    connection: apsw.Connection, owner: int, conversation: int, stored: int, batch: Batch
+) -> Sequence[Draft]:
+    """The drafts this conversation doesn't hold yet.
+
+    A message that carries its own moment is the same message wherever it turns up again. The others are matched by
+    order: what a re-sent list repeats is the longest run at its start that ends where the conversation ends, or the
+    whole list when it lies inside. A single undated message is always a new turn: people do say "ok" twice.
+    """
+    drafts = list(batch.drafts)
+    if not batch.history:
+        return drafts
+    if all(d.dated for d in drafts):
+        low, high = row_range(owner)
+        return [
+            d
+            for d in drafts
+            if not _one(
+                connection,
+                'SELECT EXISTS(SELECT 1 FROM episode WHERE content_hash = ? AND dated AND row BETWEEN ? AND ?)',
+                (d.content_hash, low, high),
+            )
+        ]
+    if not stored or len(drafts) == 1:
+        return drafts
+    held: list[str] = [
+        h for (h,) in connection.execute(
+            'SELECT content_hash FROM episode WHERE conversation = ? ORDER BY seq', (conversation,)
+        )
+    ]
+    coming = [d.content_hash for d in drafts]
+    for size in range(min(len(held), len(coming)), 0, -1):
+        if held[-size:] == coming[:size]:
+            return drafts[size:]
+    width = len(coming)
+    if any(held[i : i + width] == coming for i in range(len(held) - width + 1)):
+        return []
+    return drafts
+
+
+def _insert_episodes(
+    connection: apsw.Connection,
+    owner: OwnerRow,
+    conversation: int,
+    stored: int,
+    drafts: Sequence[Draft],
+    batch: Batch,
+) -> tuple[list[str], list[int]]:
+    recorded = to_us(now())
+    segments = sum(len(d.segments) for d in drafts)
+    keys = iter(take_rows(connection, owner.id, len(drafts) + segments))
+    position: int = _one(
+        connection,
+        'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
+        (len(drafts), segments, conversation),
+    ) - segments
+    ids: list[str] = []
+    rows: list[int] = []
+    indexed: list[tuple[int, Sequence[str]]] = []
+    for offset, draft in enumerate(drafts):
+        row, id_ = next(keys), new_id()
+        occurred = to_us(draft.occurred_at)
+        speaker = _speaker(connection, owner.id, draft.name)
+        connection.execute(
+            f'INSERT INTO episode VALUES({", ".join("?" * 16)})',
+            (
+                row, id_, conversation, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
+                int(draft.dated), draft.trust, batch.scope.agent_id, batch.scope.run_id, batch.scope.app_id,
+                dump(draft.metadata), draft.content_hash,
+            ),
+        )  # fmt: skip
+        for segment in draft.segments:
+            key = next(keys)
+            connection.execute(
+                'INSERT INTO segment VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+                (
+                    key, row, segment.start, segment.end, conversation, position, len(segment.terms), occurred,
+                    ROLES[draft.role], speaker,
+                ),
+            )  # fmt: skip
+            indexed.append((key, segment.terms))
+            position += 1
+        ids.append(id_)
+        rows.append(row)
+    put_postings(connection, owner, SEGMENTS, indexed)
+    return ids, rows
+
+
+def _speaker(connection: apsw.Connection, owner: int, name: str | None) -> int:
+    if name is None:
+        return -1
+    for (ordinal,) in connection.execute('SELECT ordinal FROM speaker WHERE owner = ? AND name = ?', (owner, name)):
+        return ordinal
+    ordinal = _one(connection, 'SELECT count(*) FROM speaker WHERE owner = ?', (owner,))
+    connection.execute('INSERT INTO speaker VALUES(?, ?, ?)', (owner, ordinal, name))
+    return ordinal
+
+
+def current_generation(connection: apsw.Connection) -> Generation | None:
+    """The embedding generation that searches use."""
+    return generation_in(connection, 'current')
+
+
+def generation_in(connection: apsw.Connection, state: Literal['current', 'building']) -> Generation | None:
+    """The embedding generation in this state."""
+    for id_, embedder, dimensions in connection.execute(
+        'SELECT id, embedder, dimensions FROM generation WHERE state = ?', (state,)
+    ):
+        return Generation(id=id_, embedder=embedder, dimensions=dimensions, state=state)
+    return None
+
+
+def commit(connection: apsw.Connection, commit: Commit) -> None:
+    """Write a change, its index rows and vectors, and end its job: all or nothing."""
+    if commit.job is not None:
+        _check_lease(connection, commit.job, commit.worker)
+    owner = ensure_owner(connection, commit.owner)
+    if commit.expect_version is not None and commit.expect_version != owner.version:
+        raise Conflict('these memories were changed by someone else meanwhile: read them again')
+    version = touch(connection, owner.id)
+    current = current_generation(connection)
+    tables = vector_tables(current.id) if current and current.id == commit.generation else None
+    if commit.change is not None and commit.change.edits:
+        try:
+            _write_change(connection, owner, commit.change, commit.writes, version, tables[0] if tables else None)
+        except apsw.ConstraintError as error:
+            raise Conflict('a current memory already says this, or holds this slot: read them again') from error
+    if tables:
+        put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
+    if commit.job is not None:
+        connection.execute(
+            "UPDATE job SET state = 'done', worker = NULL, lease_until = NULL, last_error = NULL WHERE id = ?",
+            (commit.job.id,),
+        )
+
+
+def put_vectors(
+    connection: apsw.Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]
+) -> None:
+    """Store vectors of rows that are still there."""
+    source = ('memory', 'segment')[lane]
+    connection.executemany(
+        f'INSERT OR REPLACE INTO {table} SELECT ?1, ?2 WHERE EXISTS(SELECT 1 FROM {source} WHERE row = ?1)',
+        [(row, vector.tobytes()) for row, vector in vectors],
+    )
+
+
+def _check_lease(connection: apsw.Connection, job: Job, worker: str) -> None:
+    for state, holder in connection.execute('SELECT state, worker FROM job WHERE id = ?', (job.id,)):
+        if state == 'running' and holder == worker:
+            return
+        raise LeaseLost(f'job {job.id} is {state} and no longer held by this worker: its result was dropped')
+    raise LeaseLost(f'job {job.id} is gone, its messages were erased: its result was dropped')
+
+
+def _write_change(
+    connection: apsw.Connection,
+    owner: OwnerRow,
+    change: Change,
+    writes: Sequence[VersionWrite],
+    version: int,
+    table: str | None,
+) -> None:
+    at = to_us(change.at)
+    keys = take_rows(connection, owner.id, len(change.edits) + 1)
+    connection.execute(
+        'INSERT INTO change_set VALUES(?, ?, ?, ?, ?, ?)',
+        (keys[0], change.id, change.actor, change.reason, change.job_id, at),
+    )
+    for edit in change.edits:
+        if edit.before is not None:
+            connection.execute(
+                'UPDATE memory SET retired_at = ?, live = 0, touched = ? '
+                'WHERE id = ? AND version = ? AND retired_at IS NULL AND owner = ?',
+                (at, version, edit.before.id, edit.before.version, owner.id),
+            )
+            if connection.changes() != 1:
+                raise Conflict(f'memory {edit.memory_id} was changed by someone else meanwhile: read it again')
+    indexed: list[tuple[int, Sequence[str]]] = []
+    vectors: list[tuple[int, FloatVector]] = []
+    for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
+        _insert_version(connection, owner.id, row, edit.after, version, len(write.terms))
+        indexed.append((row, write.terms))
+        if table and write.vector is not None:
+            vectors.append((row, write.vector))
+        elif table and edit.before is not None:
+            connection.execute(
+                f'INSERT INTO {table} SELECT ?, vector FROM {table} WHERE row = '
+                '(SELECT row FROM memory WHERE id = ? AND version = ?)',
+                (row, edit.before.id, edit.before.version),
+            )
+    put_postings(connection, owner, MEMORIES, indexed)
+    if table:
+        put_vectors(connection, MEMORIES, table, vectors)
+    _chain(connection, owner.id, change, at)
+
+
+def _insert_version(
+    connection: apsw.Connection, owner: int, row: int, memory: MemoryRecord, version: int, length: int
+) -> None:
+    spans: list[list[int]] = []
+    for evidence in memory.evidence:
+        episode = _one(connection, 'SELECT row FROM episode WHERE id = ?', (evidence.episode_id,))
+        if episode is None or episode >> SEQ_BITS != owner:
+            raise Conflict(f'message {evidence.episode_id} was erased meanwhile: read the memories again')
+        spans.append([episode, evidence.start, evidence.end])
+    live = memory.status == 'active' and memory.retired_at is None
+    values = (
+        row, owner, memory.id, memory.version, memory.level, memory.scope.run_key(memory.level),
+        memory.said_under.agent_id, memory.said_under.run_id, memory.said_under.app_id,
+        memory.text, memory.kind, memory.slot, memory.status, memory.confidence, memory.importance, memory.trust,
+        int(memory.pinned), int(memory.locked), to_us(memory.valid_from), _us(memory.valid_to),
+        to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at), memory.supersedes,
+        memory.superseded_by, json.dumps(spans), dump(memory.metadata), json.dumps(memory.tags, ensure_ascii=False),
+        memory.actor, memory.change_id, memory.hash, length, int(live), version,
+    )  # fmt: skip
+    connection.execute(f'INSERT INTO memory VALUES({", ".join("?" * len(values))})', values)
+    connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])
+
+
+def _chain(connection: apsw.Connection, owner: int, change: Change, at: int) -> None:
+    length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner,)).fetchone()
+    for edit in change.edits:
+        length += 1
+        entry = link(edit, seq=length, change_id=change.id, at=at, prev_hash=head)
+        head = entry.hash
+        row = owner << SEQ_BITS | length
+        connection.execute(
+            'INSERT INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+            (
+                row, change.id, edit.memory_id, edit.op, change.actor, change.reason, at, entry.digest,
+                entry.prev_hash, entry.hash,
+            ),
+        )  # fmt: skip
+        connection.execute('INSERT INTO history_text VALUES(?, ?, ?, ?)', (row, entry.before, entry.after, entry.salt))
+    connection.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length, head, owner))
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
+
+
+def _one(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    for row in connection.execute(sql, values):
+        return row[0]
+    return None

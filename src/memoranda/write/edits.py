@@ -1,0 +1,62 @@
+"""Changes a person makes by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.errors import InvalidInput
+from memoranda.records import MemoryRecord
+from memoranda.write.options import check_metadata
+from memoranda.write.redact import redact
+
+if TYPE_CHECKING:
+    from memoranda.settings import Settings
+
+__all__ = ['edited']
+
+
+def edited(
+    memory: MemoryRecord,
+    settings: Settings,
+    *,
+    text: object,
+    kind: str | None,
+    slot: str | None,
+    metadata: Mapping[str, Any] | None,
+    tags: Sequence[str] | None,
+    importance: float | None,
+    pinned: bool | None,
+    locked: bool | None,
+    expires_at: object,
+) -> MemoryRecord:
+    """The memory with these fields; None leaves one as it is, except slot and expires_at, where it clears.
+
+    Raises:
+        InvalidInput: A value that can't be used.
+    """
+    secrets = settings.secrets == 'redact'
+    words = memory.text
+    if text is not None:
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidInput(f'text={text!r} is empty or no text: pass the fact, or delete the memory')
+        if len(text) > settings.max_text_chars:
+            raise InvalidInput(
+                f'text has {len(text):,} characters, and {settings.max_text_chars:,} is the most: shorten it'
+            )
+        words = storable(text.strip())
+        words = redact(words)[0] if secrets else words
+    return replace(
+        memory,
+        text=words,
+        kind=memory.kind if kind is None else check_kind(kind),
+        slot=None if slot is None else check_slot(slot),
+        metadata=memory.metadata if metadata is None else check_metadata(metadata, secrets=secrets),
+        tags=memory.tags if tags is None else check_tags(tags),
+        importance=memory.importance if importance is None else check_unit('importance', importance),
+        pinned=memory.pinned if pinned is None else bool(pinned),
+        locked=bool(locked) if locked is not None else memory.locked or words != memory.text,
+        expires_at=None if expires_at is None else as_moment(expires_at, 'expires_at'),
+    )

@@ -1,0 +1,101 @@
+"""From what `add` was given to a committed batch and its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from memoranda.errors import InvalidInput
+from memoranda.records import AddResult, content_hash, new_id
+from memoranda.scope import Scope
+from memoranda.stores.base import Batch, Draft, SegmentDraft
+from memoranda.write.messages import Message, normalise, said_at, segments
+from memoranda.write.options import check_metadata
+from memoranda.write.redact import redact
+
+if TYPE_CHECKING:
+    from memoranda.engine import Engine
+
+__all__ = ['take_in']
+
+
+async def take_in(
+    engine: Engine,
+    messages: object,
+    *,
+    project: str,
+    scope: Scope,
+    options: Mapping[str, Any],
+    metadata: object,
+    occurred_at: datetime | None,
+    idempotency_key: str | None,
+) -> AddResult:
+    """Store messages durably, then do what there is to do with them."""
+    if idempotency_key is not None and not (isinstance(idempotency_key, str) and 0 < len(idempotency_key) <= 256):
+        raise InvalidInput(f'idempotency_key={idempotency_key!r} is not text of 1 to 256 characters: pass a shorter one')
+    if options.get('level') == 'run' and (scope.user_id is None or scope.run_id is None):
+        raise InvalidInput("level='run' needs a user_id and a run_id: pass both, or leave level out")
+    drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))
+    if not drafts:
+        return AddResult(job_id=None, episode_ids=())
+    token = engine.token()
+    owner = scope.home(project)
+    appended = await engine.store.append(
+        Batch(
+            owner=owner,
+            scope=scope,
+            conversation_id=scope.run_id or f'add:{new_id()}',
+            drafts=drafts,
+            history=history,
+            job=options,
+            idempotency_key=idempotency_key,
+            worker=token,
+            lease_seconds=engine.settings.lease_seconds,
+        )
+    )
+    ids = tuple(appended.episode_ids)
+    if appended.job_id is None:
+        return AddResult(job_id=None, episode_ids=ids, known=appended.known)
+    outcome = await engine.worker.finish(owner, appended, token)
+    return AddResult(
+        job_id=appended.job_id,
+        episode_ids=ids,
+        changes=tuple(outcome.edits),
+        known=appended.known,
+        skipped=outcome.skipped,
+    )
+
+
+def _drafts(
+    engine: Engine, messages: object, metadata: object, occurred_at: datetime | None
+) -> tuple[list[Draft], bool]:
+    settings = engine.settings
+    secrets = settings.secrets == 'redact'
+    found, history = normalise(messages, max_chars=settings.max_text_chars)
+    common = check_metadata(metadata, secrets=secrets)
+    return [_draft(engine, m, common, occurred_at, secrets) for m in found], history
+
+
+def _draft(
+    engine: Engine, message: Message, common: Mapping[str, Any], occurred_at: datetime | None, secrets: bool
+) -> Draft:
+    if secrets:
+        message = replace(message, text=redact(message.text)[0])
+    at = said_at(message, occurred_at)
+    stamp = (at.isoformat(),) if message.at is not None else ()
+    return Draft(
+        role=message.role,
+        text=message.text,
+        name=message.name,
+        occurred_at=at,
+        dated=message.at is not None,
+        trust='user' if message.role == 'user' else 'assistant',
+        metadata={**common, **check_metadata(message.metadata, secrets=secrets)},
+        content_hash=content_hash(message.role, message.name or '', message.text, *stamp),
+        segments=[
+            SegmentDraft(start=start, end=end, terms=engine.terms(message.text[start:end]))
+            for start, end in segments(message.text)
+        ],
+    )

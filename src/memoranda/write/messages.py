@@ -1,0 +1,230 @@
+"""Whatever a caller has in hand -> messages ready to store: text, dicts, OpenAI lists, Pydantic AI messages.
+
+System prompts, thinking, tool traffic and blocks that recall put into a prompt are not what anybody said: they are
+dropped here. What remains is kept verbatim, except that NUL and half surrogate pairs, which no database or wire can
+carry, become U+FFFD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+
+from memoranda.checks import as_moment, storable
+from memoranda.errors import InvalidInput
+from memoranda.records import now
+
+__all__ = ['RECALL_TAG', 'Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
+
+RECALL_TAG = 'recalled_memory'
+"""The tag around what recall puts into a prompt."""
+
+SEGMENT_CHARS = 1_000
+"""A longer message is indexed in parts of at most this many code points, cut at paragraphs, sentences or words."""
+MAX_MESSAGES = 100_000
+_ROLES: Mapping[str, Literal['user', 'assistant', 'skip']] = {
+    'user': 'user',
+    'human': 'user',
+    'assistant': 'assistant',
+    'ai': 'assistant',
+    'model': 'assistant',
+    'system': 'skip',
+    'developer': 'skip',
+    'tool': 'skip',
+    'function': 'skip',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing somebody said."""
+
+    role: Literal['user', 'assistant']
+    text: str
+    name: str | None = None
+    at: datetime | None = None
+    """When it was said, if the message itself tells."""
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]:
+    """Read what `add` was given.
+
+    Returns:
+        The messages, oldest first, and whether they came as a list (which may repeat a conversation's beginning).
+
+    Raises:
+        InvalidInput: Nothing usable in it, a wrong type or role, a text longer than `max_chars`, a moment out of range.
+    """
+    if isinstance(messages, str):
+        return [_checked(Message('user', messages), max_chars, 'messages')], False
+    if isinstance(messages, Mapping):
+        found = _from_dict(cast('Mapping[str, Any]', messages), 'messages')
+        return [_checked(found, max_chars, 'messages')] if found else [], False
+    if not isinstance(messages, Sequence) or isinstance(messages, bytes | bytearray):
+        raise InvalidInput(
+            f'messages is a {type(messages).__name__}: pass text, a dict with role and content, a list of such dicts, '
+            'or Pydantic AI messages'
+        )
+    listed = cast('Sequence[object]', messages)
+    if not listed:
+        raise InvalidInput('messages is an empty list: pass at least one message')
+    if len(listed) > MAX_MESSAGES:
+        raise InvalidInput(f'messages has {len(listed):,} entries, and {MAX_MESSAGES:,} is the most: add them in parts')
+    result: list[Message] = []
+    for index, one in enumerate(listed):
+        where = f'messages[{index}]'
+        result += [_checked(m, max_chars, where) for m in _read(one, where)]
+    return result, True
+
+
+def _read(one: object, where: str) -> Iterable[Message]:
+    if isinstance(one, str):
+        return (Message('user', one),)
+    if isinstance(one, Mapping):
+        found = _from_dict(cast('Mapping[str, Any]', one), where)
+        return (found,) if found else ()
+    if getattr(one, 'kind', None) in ('request', 'response') and hasattr(one, 'parts'):
+        return _from_pydantic_ai(one)
+    raise InvalidInput(
+        f'{where} is a {type(one).__name__}: pass text, a dict with role and content, or a Pydantic AI message'
+    )
+
+
+def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
+    role = value.get('role', 'user')
+    kept = _ROLES.get(role) if isinstance(role, str) else None
+    if kept is None:
+        raise InvalidInput(f'{where}: role={role!r} is unknown: use one of {", ".join(_ROLES)}')
+    content = value.get('content')
+    if kept == 'skip' or (content is None and kept == 'assistant'):  # an assistant turn of tool calls only
+        return None
+    text = _content(content, where)
+    if text is None:
+        return None
+    name = value.get('name')
+    if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > 256):
+        raise InvalidInput(f'{where}: name={name!r} is not a name of 1 to 256 characters: pass text, or leave it out')
+    metadata = value.get('metadata') or {}
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f'{where}: metadata is a {type(metadata).__name__}: pass a dict of JSON values')
+    at = value.get('timestamp', value.get('created_at'))
+    return Message(
+        kept,
+        text,
+        name=storable(name.strip()) if name else None,
+        at=None if at is None else as_moment(at, f'{where}: timestamp'),
+        metadata=cast('Mapping[str, Any]', metadata),
+    )
+
+
+def _content(content: object, where: str) -> str | None:
+    """Text of a message; None when it has other parts only (an image, a file)."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
+        raise InvalidInput(f'{where}: content is a {type(content).__name__}: pass text, or a list of content parts')
+    texts: list[str] = []
+    for part in cast('Sequence[object]', content):
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, Mapping):
+            text = cast('Mapping[str, Any]', part).get('text')
+            if isinstance(text, str):
+                texts.append(text)
+    return '\n'.join(texts) if texts else None
+
+
+def _from_pydantic_ai(message: Any) -> Iterable[Message]:
+    """User prompts and answers of a `ModelRequest` or `ModelResponse`; read by shape, so nothing is imported."""
+    outcome = getattr(message, 'outcome', None)
+    if outcome == 'retried':
+        return
+    for part in message.parts:
+        kind = getattr(part, 'part_kind', None)
+        if kind == 'user-prompt':
+            content: Any = part.content
+            texts = [content] if isinstance(content, str) else [_part_text(p) for p in content]
+            text = '\n'.join(t for t in texts if t)
+            at = getattr(part, 'timestamp', None)
+        elif kind == 'text' and message.kind == 'response':
+            text, at = part.content, getattr(message, 'timestamp', None)
+        else:
+            continue
+        if strip_recalled(text).strip():
+            role: Literal['user', 'assistant'] = 'user' if kind == 'user-prompt' else 'assistant'
+            yield Message(role, text, at=as_moment(at, 'timestamp') if at is not None else None)
+
+
+def _part_text(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    content = getattr(part, 'content', None)
+    return content if isinstance(content, str) and getattr(part, 'kind', None) in ('text', 'text-content') else ''
+
+
+def _checked(message: Message, max_chars: int, where: str) -> Message:
+    text = storable(strip_recalled(message.text))
+    if len(text) > max_chars:
+        raise InvalidInput(
+            f'{where} has {len(text):,} characters, and {max_chars:,} is the most for one message: '
+            'split it, or raise MEMORANDA_MAX_TEXT_CHARS'
+        )
+    if not text.strip():
+        raise InvalidInput(f'{where} is empty or white space: pass the words that were said')
+    return replace(message, text=text)
+
+
+def strip_recalled(text: str) -> str:
+    """The text without the blocks that recall put there: what was recalled is never learnt again."""
+    opening, closing = f'<{RECALL_TAG}', f'</{RECALL_TAG}>'
+    if opening not in text:
+        return text
+    kept: list[str] = []
+    at = 0
+    while (start := text.find(opening, at)) >= 0:
+        kept.append(text[at:start])
+        end = text.find(closing, start)
+        if end < 0:
+            at = len(text)  # an unclosed block: nothing after it can be told from recalled text
+            break
+        at = end + len(closing)
+    kept.append(text[at:])
+    return ''.join(kept)
+
+
+def said_at(message: Message, occurred_at: datetime | None) -> datetime:
+    """When a message was said.
+
+    Raises:
+        InvalidInput: More than a day ahead of this machine's clock.
+    """
+    at = message.at or occurred_at or now()
+    if at > now() + timedelta(days=1):
+        raise InvalidInput(
+            f'{at.isoformat()} lies in the future, and a message was said before it is stored: '
+            'correct occurred_at or the timestamp'
+        )
+    return at
+
+
+def segments(text: str) -> list[tuple[int, int]]:
+    """(start, end) of the parts a message is indexed in, in code points, covering all its words."""
+    if len(text) <= SEGMENT_CHARS:
+        return [(0, len(text))]
+    parts: list[tuple[int, int]] = []
+    start = 0
+    while start < len(text):
+        end = min(start + SEGMENT_CHARS, len(text))
+        if end < len(text):
+            for border in ('\n\n', '\n', '. ', ' '):
+                cut = text.rfind(border, start + SEGMENT_CHARS // 3, end)
+                if cut >= 0:
+                    end = cut + len(border)
+                    break
+        if text[start:end].strip():
+            parts.append((start, end))
+        start = end
+    return parts

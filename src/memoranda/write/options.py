@@ -1,0 +1,89 @@
+"""The options of an `add`, checked before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.errors import InvalidInput
+from memoranda.write.redact import redact
+
+__all__ = ['check_metadata', 'job_options']
+
+MAX_METADATA_CHARS: Final = 65_536
+
+
+def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
+    """The caller's own JSON, with what no database can carry replaced, and secrets redacted."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f'metadata is a {type(metadata).__name__}: pass a dict of JSON values')
+    try:
+        encoded = json.dumps(metadata, allow_nan=False)
+        if len(encoded) > MAX_METADATA_CHARS:
+            raise InvalidInput(
+                f'metadata has {len(encoded):,} characters as JSON, and {MAX_METADATA_CHARS:,} is the most: '
+                'keep a reference to it instead'
+            )
+        return _cleaned(json.loads(encoded), secrets)
+    except (TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(
+            f'metadata is not JSON ({error}): use text, finite numbers, booleans, None, lists and dicts'
+        ) from error
+
+
+def _cleaned(value: Any, secrets: bool) -> Any:
+    if isinstance(value, str):
+        text = storable(value)
+        return redact(text)[0] if secrets else text
+    if isinstance(value, list):
+        return [_cleaned(v, secrets) for v in cast('list[Any]', value)]
+    if isinstance(value, dict):
+        return {storable(k): _cleaned(v, secrets) for k, v in cast('dict[str, Any]', value).items()}
+    return value
+
+
+def job_options(
+    *,
+    infer: bool,
+    kind: str | None,
+    slot: str | None,
+    level: str | None,
+    tags: Sequence[str],
+    confidence: float | None,
+    importance: float | None,
+    pinned: bool,
+    valid_from: object,
+    valid_to: object,
+    expires_at: object,
+) -> dict[str, Any]:
+    """The options as a job keeps them."""
+    if infer and (kind, slot, level, confidence, importance, valid_from, valid_to) != (None,) * 7:
+        raise InvalidInput(
+            'kind, slot, level, confidence, importance, valid_from and valid_to describe a fact stored as given: '
+            'pass infer=False with them, or leave them to extraction'
+        )
+    if level not in (None, 'user', 'run'):
+        raise InvalidInput(f"level={level!r} is unknown: use 'user', 'run', or leave it out")
+    options: dict[str, Any] = {
+        'infer': infer,
+        'kind': None if kind is None else check_kind(kind),
+        'slot': None if slot is None else check_slot(slot),
+        'level': level,
+        'tags': list(check_tags(tags)),
+        'confidence': None if confidence is None else check_unit('confidence', confidence),
+        'importance': None if importance is None else check_unit('importance', importance),
+        'pinned': bool(pinned),
+    }
+    for name, value in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
+        options[name] = None if value is None else as_moment(value, name).isoformat()
+    if options['valid_from'] and options['valid_to'] and options['valid_to'] <= options['valid_from']:
+        raise InvalidInput(
+            f'valid_to={options["valid_to"]} is not after valid_from={options["valid_from"]}: swap or correct them'
+        )
+    return {name: value for name, value in options.items() if value not in (None, [], False) or name == 'infer'}

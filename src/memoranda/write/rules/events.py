@@ -1,0 +1,86 @@
+"""What happened to the speaker, with its date."""
+
+from __future__ import annotations
+
+import re
+
+from memoranda.timewords import TimeSpan, say_time
+from memoranda.write.rules.drafts import ADVERBS, Context, Draft, Drafts, Rule
+from memoranda.write.rules.grammar import cut, is_vague, turned
+
+__all__ = ['RULES']
+
+_PAST = (
+    r'(?:went|took|got|had|saw|met|made|ran|bought|found|started|gave|won|came|began|wrote|read|did|hosted|attended|visited|joined|finished|completed|graduated|moved|adopted|signed|signed up|volunteered|painted|baked|cooked|celebrated'
+    r"|hiked|camped|swam|biked|cycled|climbed|flew|drove|travell?ed|sold|built|planted|launched|opened|closed|quit|left|lost|broke|hurt|injured|passed|failed|organi[sz]ed|performed|played|sang|danced|learned|learnt|taught|watched|tried|created|designed|published|submitted|applied|interviewed|received|registered|registered for|proposed|got married|married|divorced|gave birth|retired|recovered|donated|raised|ordered|booked|upgraded|fixed|repaired|renovated|set up|set|participated|competed|entered|completed|presented|led|helped|mentored|sent|called|stayed|ate|drank|caught|rode|skied|surfed|spent|tested|recorded|released|discovered|explored|picked up|picked|threw|shared|spoke|talked|invited|brought|made|wrote|walked|dropped|landed|accepted|turned)"
+)
+_EVENT = re.compile(rf'(?:i|we)\s{ADVERBS}(?P<verb>{_PAST})\b(?P<v>.{{0,300}})$', re.IGNORECASE)
+_EMPTY_EVENT = re.compile(
+    r"(?:had (?:an?|such an?|so much|the|some|my|our|to)\s?(?:\w+\s)?(?:time|day|night|week|weekend|blast|month|year|fun|morning|evening|chat|talk|feeling|lot|doubts?|idea|moment|experience)?$|had (?:to|it|so|an? (?:great|good|nice|fun|amazing|wonderful|lovely|rough|tough|hard|awesome|crazy|busy|really|super|pretty|bit|lot))"
+    r'|got (?:to|it|so|really|back|up|used|the (?:chance|opportunity|feeling)|a (?:chance|bit|lot|ton|kick)|some|over|through|lost|inspired|me|hooked|stuck|caught|together|into)\b|took (?:a (?:break|look|while|moment|chance|step|few)|some|it|care|the time|time|me|up)\b|came (?:up|across|to|over|out)\b|found (?:out|it|that|myself|some|my|a way)|made (?:it|me|us|sure|some|a (?:lot|mistake|decision|choice|big|difference))|went (?:through|well|great|on (?:and|with)|over|back|all|crazy|viral|wrong)\b'
+    r'|did (?:it|some|a lot|my best|well|not|so|the)|gave (?:it|up|me|a try)|had\b.{0,20}\b(?:problem|issue|error|question)|tried (?:to|the|it|your|that|this)|started (?:to (?:feel|think|get|see|realize|notice|wonder|understand)|the|feeling|getting|thinking)|set (?:a|my|the|it)|began (?:to|the)|helped\b(?!\s(?:my|a|an|at|with a|organi))|shared\b|talked\b(?! (?:at|to a))|spoke\b(?! at)|turned (?!\d)|led\b(?! a)|left (?:it|that|the|me)|lost (?:my (?:mind|way|temper|cool|train|focus|motivation|phone)|it|touch|track|interest|the)|saw (?:the|how|that|your|my|some|a lot|it)|called\b|brought\b(?! home)|read (?:the|your|that|it|some)|played (?:with|it|the (?!piano|guitar|violin|drums|flute|cello))|passed (?:by|it|the (?!exam|test|bar))|felt|spent (?:the|some|a lot|hours|time|so)'
+    r"|watched (?:the|it|some|them)|threw (?:up|it|away)|picked (?:it|the|them)|dropped|entered the|broke (?:it|the|up$)|closed|opened (?:it|the|up)|fixed (?:it|the|that|this)|called|sent|received (?:the|your)|stayed (?:up|home|in bed|late)|tested|upgraded|set up|created (?:the|this|that|it)|built (?:the|it|this)|wrote (?:the|this|it|some)|completed (?:the|it)|finished (?:the|it|up)|launched (?:the|it)|learned (?:that|so|a lot|how|the|some)|learnt|discovered (?:that|the|this|it)|drove (?:the|me|it)|submitted (?:the|it)|applied (?:the|it))",
+    re.IGNORECASE,
+)
+
+
+def _happened(m: re.Match[str], ctx: Context) -> Drafts:
+    clause = m['verb'] + m['v']
+    spans = [s for s in ctx.times(clause) if clause[s.end : s.end + 1] != "'" and not re.match('since', s.text, re.IGNORECASE)]
+    span = spans[0] if spans else ctx.when
+    if span is None or span.is_open or span.begin > ctx.base or not say_time(span):
+        return None
+    if spans:
+        # The words after the time still belong to the event when they add a place or company, not a new thought.
+        before, after = clause[: span.start].rstrip(' ,'), clause[span.end :]
+        what = cut(before, limit=16)
+        if len(what) < len(before) - 1 and not re.match(r'\W*$', before[len(what) :]):
+            return None
+        more = cut(after, limit=8) if re.match(r'\s(?:with|at|in|for|to|about|on|by|near)\s', after) else ''
+        what = f'{what} {more.strip()}' if more and not is_vague(more) else what
+    else:
+        what = cut(clause, limit=16)
+    if not what or len(what.split()) < 2 or _EMPTY_EVENT.match(what) or is_vague(what.split(maxsplit=1)[1], definite=True):
+        return None
+    if ctx.times(what) or _dangling(what):
+        return None
+    return _event(what, span)
+
+
+def _dangling(what: str) -> bool:
+    return re.search(r"\s(?:was|were|is|are|and it)\b", what) is not None
+
+
+def _event(what: str, span: TimeSpan) -> Draft:
+    verb, rest = what.split(maxsplit=1)
+    return Draft(
+        f'{verb.lower()} {turned(rest)} {say_time(span)}',
+        'event',
+        confidence=0.85,
+        importance=0.4,
+        valid_from=span.begin,
+    )
+
+
+_NEEDS_OBJECT = frozenset(('playing', 'watching', 'reading', 'learning', 'teaching', 'collecting', 'practicing', 'practising', 'making', 'studying', 'running', 'managing', 'building', 'selling', 'helping', 'supporting', 'planning', 'following'))
+
+
+def _has_been(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I've been painting for seven years`: lasting, with its beginning."""
+    since = ctx.since(m['v'])
+    value = ctx.timeless(cut(m['v'], limit=12))
+    verb = m['verb'].lower()
+    if since is None or (ctx.base - since).days < 20 or is_vague(f'x {value}') or _dangling(f'{verb} {value}') or ctx.when is not None:
+        return None
+    if verb in _NEEDS_OBJECT and not value:
+        return None
+    if verb in ('thinking', 'feeling', 'wanting', 'trying', 'getting', 'going', 'doing', 'having', 'looking', 'meaning', 'waiting', 'being', 'working', 'living', 'seeing', 'using', 'making', 'busy', 'keeping', 'wondering', 'dealing', 'struggling', 'taking', 'coming', 'putting'):
+        return None
+    when = f'since around {since.year}' if (ctx.base - since).days > 360 else f'since {since:%B} {since.year}'
+    return Draft(f'has been {verb} {turned(value)}'.rstrip() + f' {when}', 'profile', importance=0.5, confidence=0.85, valid_from=since)
+
+
+RULES = (
+    Rule(_EVENT, _happened),
+    Rule(re.compile(r"(?:i've|i have|we've|we have)\s(?:also |really |now )?been\s(?:into )?(?P<verb>[a-z]{3,14}ing)\b(?P<v>.{0,200})$", re.IGNORECASE), _has_been),
+)

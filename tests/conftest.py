@@ -1,0 +1,83 @@
+"""What every test runs under: no network, no settings of the machine's owner, no database but its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile('default', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile('ci', parent=settings.get_profile('default'), derandomize=True, print_blob=True)
+settings.load_profile('ci' if os.environ.get('CI') else 'default')
+
+
+class NetworkUsed(AssertionError):
+    """Something tried to leave the machine."""
+
+
+def _is_local(address: object) -> bool:
+    if not isinstance(address, tuple):  # a Unix socket
+        return True
+    host = str(address[0]).partition('%')[0]
+    if host in ('', 'localhost'):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback and Unix sockets work; any other address, and any name lookup, fails the test."""
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _is_local((name,)):
+            raise NetworkUsed(f'looked up {name!r}')
+        return look_up(host, *args, **kwargs)
+
+    class LocalSocket(socket.socket):
+        def connect(self, address: Any) -> None:
+            if not _is_local(address):
+                raise NetworkUsed(f'connected to {address!r}')
+            super().connect(address)
+
+        def connect_ex(self, address: Any) -> int:
+            if not _is_local(address):
+                raise NetworkUsed(f'connected to {address!r}')
+            return super().connect_ex(address)
+
+        def sendto(self, data: Any, *args: Any) -> int:
+            if not _is_local(args[-1]):
+                raise NetworkUsed(f'sent to {args[-1]!r}')
+            return super().sendto(data, *args)
+
+    monkeypatch.setattr(socket, 'getaddrinfo', getaddrinfo)
+    monkeypatch.setattr(socket, 'socket', LocalSocket)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """No MEMORANDA_* settings, and a user data directory of the test's own: the real one is never opened."""
+    for name in os.environ:
+        if name.upper().startswith('MEMORANDA_'):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp('home')
+    for name in (
+        'HOME',
+        'USERPROFILE',
+        'XDG_DATA_HOME',
+        'XDG_CONFIG_HOME',
+        'XDG_CACHE_HOME',
+        'LOCALAPPDATA',
+        'APPDATA',
+    ):
+        monkeypatch.setenv(name, str(home))
+    return home
