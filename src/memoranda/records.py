@@ -17,6 +17,7 @@ from memoranda.scope import Level, Scope
 
 __all__ = [
     'KINDS',
+    'RECALL_TAG',
     'AddResult',
     'Change',
     'ContextBlock',
@@ -51,6 +52,9 @@ KINDS = (
     'summary',
 )
 """The kinds we know; any other lower-case word is a kind of the user's own."""
+
+RECALL_TAG = 'recalled_memory'
+"""The tag around what recall puts into a prompt; whatever comes back inside it is never learnt again."""
 
 Status = Literal['active', 'pending', 'superseded', 'retracted', 'rejected', 'expired']
 Trust = Literal['user', 'assistant', 'tool', 'external']
@@ -238,6 +242,8 @@ class Hit:
     end: int = 0
     score: float
     """0..1, comparable across queries."""
+    stale: bool = False
+    """For an episode: a fact drawn from it was superseded or retracted since, and none of it still holds."""
     why: Mapping[str, Any] | None = None
     """With `explain=True`: every part of the score."""
 

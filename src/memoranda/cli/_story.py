@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 __all__ = ['QUESTIONS', 'STORY', 'TASK', 'USER', 'Talk']
 
@@ -43,13 +43,13 @@ STORY = (
                 'between them will carry you a long way; keep the steps of a recipe as an ordered list of rows, '
                 'so that they can be moved around. What should it do first?'
             ),
-            "Suggest dinners. It has to be careful: I'm allergic to peanuts.",
+            "Suggest dinners. And it has to be careful, because I'm allergic to peanuts.",
             (
                 'Then treat allergens as data, not as text: one row for each ingredient and allergen, checked in '
                 'the query itself, so that no screen can forget the check. I can sketch the tables and two '
                 'example queries, and a test that proves a recipe with peanuts never comes back. Shall I?'
             ),
-            'Yes please. I prefer Python for the backend.',
+            'Yes please. I prefer Python.',
             (
                 'Python it is. I would start with three endpoints: list dinners, show one dinner, and say why a '
                 'dinner was left out. Each gets a small function that takes a connection and returns plain data, '
@@ -61,7 +61,7 @@ STORY = (
         'halfway',
         19,
         (
-            'Quick update: I switched from Python to TypeScript, the team knows it better.',
+            'Some news about the app. I switched from Python to TypeScript, because my team knows it better.',
             (
                 'That works well too. The tables stay as they are; the three endpoints become three handlers, and'
                 ' the queries move over word for word. I would keep the allergen check in the database, where '
@@ -81,7 +81,7 @@ STORY = (
         'moving',
         3,
         (
-            'Big news: I moved to Lisbon last week!',
+            'Big news! I moved to Lisbon last week.',
             (
                 '- Welcome to Lisbon.\n- Update the time zone of your server jobs.\n- Check which shops near you '
                 'have an ingredient feed.'
@@ -95,11 +95,12 @@ STORY = (
     ),
 )
 
-QUESTIONS = (
-    'Which programming language does she prefer?',
-    'Where does Maya live?',
-    'What food could be dangerous for her?',
-    'How did the race go?',
+QUESTIONS: tuple[tuple[str, tuple[Literal['memories', 'episodes'], ...]], ...] = (
+    ('Which programming language does she prefer?', ('memories',)),
+    ('Where does Maya live?', ('memories',)),
+    ('What food could be dangerous for her?', ('memories',)),
+    ('How did the race go?', ('memories', 'episodes')),
 )
+"""What is asked, and what is searched: facts, or the words of the messages too."""
 
 TASK = 'Suggest a dinner I can cook tonight, and write the code for that screen.'

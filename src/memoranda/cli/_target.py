@@ -16,7 +16,7 @@ from memoranda.cli._safe import one_line
 from memoranda.errors import InvalidInput, MemoryNotFound
 
 if TYPE_CHECKING:
-    from memoranda.memory import Memory
+    from memoranda import Memory
 
     from memoranda.records import MemoryRecord
 
@@ -101,12 +101,11 @@ class Target:
             text += ' (MEMORANDA_USER)' if os.environ.get('MEMORANDA_USER') else ' (the default; --user names another)'
         return text
 
-    def open(self) -> Memory:
-        """The memory, opened lazily; use it in a `with` block."""
+    def open(self, *, embedder: str | None = None) -> Memory:
+        """The memory; use it in a `with` block."""
         from memoranda import Memory
 
-        options: dict[str, Any] = {} if self.project is None else {'project': self.project}
-        return Memory(self.database, **options)
+        return Memory(self.database, project=self.project, embedder=embedder)
 
     def introduce(self, what: str) -> None:
         """Say whose memories follow."""
@@ -151,7 +150,7 @@ def resolve(memory: Memory, given: str, ids: dict[str, Any]) -> str:
         InvalidInput: It is too short, or several memories fit.
         MemoryNotFound: None fits.
     """
-    wanted = given.strip().strip('[]…').lower()
+    wanted = given.strip().strip('[]…').lower().removeprefix('m:')  # as context blocks cite it
     if _FULL_ID.fullmatch(wanted):
         return wanted
     bare = wanted.replace('-', '')

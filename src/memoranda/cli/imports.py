@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +19,10 @@ from memoranda.cli._target import Target, scoped
 from memoranda.errors import InvalidInput
 from memoranda.importers import FORMATS, Conversation, Format, ImportProblem, read
 from memoranda.importers.base import digest
+from memoranda.records import now
 
 if TYPE_CHECKING:
-    from memoranda.memory import Memory
+    from memoranda import Memory
 
     from memoranda.records import AddResult
 
@@ -39,6 +42,12 @@ class _Tally:
     skipped: int = 0
     problems: list[ImportProblem] = field(default_factory=list[ImportProblem])
     started: float = field(default_factory=time.monotonic)
+    began: datetime = field(default_factory=now)
+
+    @property
+    def since(self) -> int:
+        """When the import began, in milliseconds since 1970."""
+        return int(self.began.timestamp() * 1000)
 
     def report(self, problem: ImportProblem) -> None:
         """Count a problem, and keep the first few to name them."""
@@ -135,7 +144,7 @@ def _store(
     ids = _ids(target, conversation)
     tally.conversations.add(tuple(sorted(ids.values())))
     try:
-        _count(tally, len(conversation.messages), _add(memory, ids, conversation, conversation.messages))
+        _count(tally, _add(memory, ids, conversation, conversation.messages))
     except InvalidInput as error:
         if len(conversation.messages) == 1:
             report(ImportProblem(conversation.source_id, str(error)))
@@ -143,7 +152,7 @@ def _store(
         # One message the engine refuses must not keep its neighbours out.
         for offset, message in enumerate(conversation.messages):
             try:
-                _count(tally, 1, _add(memory, ids, conversation, [message], offset))
+                _count(tally, _add(memory, ids, conversation, [message], offset))
             except InvalidInput as refused:
                 where = f'{conversation.source_id}, message {conversation.start + offset + 1}'
                 report(ImportProblem(where, str(refused)))
@@ -164,11 +173,20 @@ def _add(
     return memory.add(messages, **ids, idempotency_key=f'import:{key}')
 
 
-def _count(tally: _Tally, messages: int, result: AddResult) -> None:
-    new = min(messages, len(result.episode_ids)) if not result.known else messages - result.known
+def _count(tally: _Tally, result: AddResult) -> None:
+    # A batch that is repeated is answered with the ids of the first time; ids tell when they were made.
+    new = sum(_made_at(episode_id) >= tally.since for episode_id in result.episode_ids)
     tally.new += new
-    tally.known += messages - new
-    tally.memories += sum(edit.before is None and edit.after.status == 'active' for edit in result.changes)
+    tally.known += result.known + len(result.episode_ids) - new
+    tally.memories += sum(
+        edit.before is None and edit.after.status == 'active' and edit.after.recorded_at >= tally.began
+        for edit in result.changes
+    )
+
+
+def _made_at(episode_id: str) -> int:
+    """Milliseconds since 1970: the first 48 bits of a UUIDv7."""
+    return uuid.UUID(episode_id).int >> 80
 
 
 def _summary(target: Target, tally: _Tally, *, finished: bool) -> None:

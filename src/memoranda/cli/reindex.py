@@ -33,16 +33,16 @@ def reindex(
         disable=as_json or not console.is_terminal,
         transient=True,
     )
-    with target.open() as memory, progress:
+    with target.open(embedder=embedder) as memory, progress:
         task = progress.add_task('embedding', total=None)
-        memory.reindex(
-            embedder=embedder, progress=lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        done = memory.reindex(progress=lambda n, total: progress.update(task, completed=n, total=total))
         stats = memory.stats()
     generation = stats.generation
     if as_json:
-        emit({'generation': generation, 'memories': stats.memories, 'episodes': stats.episodes})
+        emit({'embedded': done, 'generation': generation, 'memories': stats.memories, 'episodes': stats.episodes})
     elif generation is None:
         say('There is nothing to embed yet.')
+    elif not done:
+        say(f'Everything was embedded with {generation.embedder} already.')
     else:
-        say(f'Embedded with {generation.embedder} ({generation.dimensions} dimensions).')
+        say(f'Embedded {done} texts with {generation.embedder} ({generation.dimensions} dimensions).')

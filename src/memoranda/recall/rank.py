@@ -45,7 +45,7 @@ class Weights:
     """BM25's length normalisation: 0.4 gives +2 MRR on short turns, and fails where messages are long."""
     meaning: float = 0.8
     words: float = 1.0
-    peak: float = 8.0
+    peak: float = 6.0
     """No keyword or cosine score is more than this: a word held by 3 rows of 10,000 would else silence the rest."""
     near: float = 0.4
     """Share of a neighbour's positive score that a turn is lent: +7 R@10."""
@@ -62,6 +62,8 @@ class Weights:
     """For a turn of the assistant when the question asks what it said. Unmeasured here."""
     time: float = 3.0
     """For what was said, or holds, in the time the question names: +0.8 R@10 over all questions."""
+    time_least: float = 0.25
+    time_full: float = 2.0
     time_after: float = 10.0
     """Days after that time in which it still counts 1/e: people tell afterwards."""
     time_before: float = 3.0
@@ -73,7 +75,20 @@ class Weights:
     conversation: float = 0.15
     """Share of the best score that its whole conversation is lent."""
     fact: float = 0.5
-    """For a memory beside turns."""
+    """For a memory beside turns: 0 to 2 make no difference to R@10."""
+    link: float = 0.3
+    """Share of its order that a fact lends the turns it was drawn from, and they it: +2 R@10, +5 MRR."""
+    repeat: float = 6.0
+    """Taken from a turn whose fact stands above it, and the other way round: +2 R@10."""
+    duplicate: float = 3.0
+    """Taken from a text that says nearly the same as one above it. Unmeasured."""
+    importance: float = 0.4
+    """Between a memory of importance 0 and one of 1. Unmeasured, like the three below."""
+    confidence: float = 0.5
+    """Between a confidence of 0 and one of 1."""
+    pinned: float = 0.3
+    trust: float = 0.2
+    """Taken for each step down from the user's own words: the assistant's, a tool's, an outsider's."""
 
 
 DEFAULT = Weights()
@@ -267,8 +282,10 @@ def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) ->
         elif len(views) > 1:
             view.add('fact', np.full(len(view), weights.fact, dtype=np.float32))
         if query.time is not None:
+            relevance = sum(view.parts[name] for name in ('words', 'meaning', 'neighbours') if name in view.parts)
             near = _in_time(query.time, view.at, weights)
-            view.add('time', np.float32(weights.time) * near)
+            about = np.clip(relevance / np.float32(weights.time_full), 0, 1) * np.float32(1 - weights.time_least)
+            view.add('time', np.float32(weights.time) * near * (about + np.float32(weights.time_least)))
             candidate |= near == 1
         age = np.maximum(now - view.at, 0) / (weights.half_life * _DAY)
         view.add('recency', (weights.recency / (1 + age)).astype(np.float32))

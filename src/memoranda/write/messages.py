@@ -14,12 +14,9 @@ from typing import Any, Literal, cast
 
 from memoranda.checks import as_moment, storable
 from memoranda.errors import InvalidInput
-from memoranda.records import now
+from memoranda.records import RECALL_TAG, now
 
-__all__ = ['RECALL_TAG', 'Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
-
-RECALL_TAG = 'recalled_memory'
-"""The tag around what recall puts into a prompt."""
+__all__ = ['Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
 
 SEGMENT_CHARS = 1_000
 """A longer message is indexed in parts of at most this many code points, cut at paragraphs, sentences or words."""

@@ -249,8 +249,22 @@ def _read_hits(
             'SELECT episode, first, last FROM segment WHERE row = ?', (key,)
         ):
             (episode,) = _episodes_of(connection, (episode_row,))
-            hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score)))
+            stale = _stale(connection, episode_row)
+            hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score, stale=stale)))
     return hits
+
+
+def _stale(connection: apsw.Connection, episode: int) -> bool:
+    """Whether what was drawn from a message no longer holds."""
+    states = [
+        status
+        for (status,) in connection.execute(
+            'SELECT m.status FROM evidence v JOIN memory m ON m.row = v.memory '
+            'WHERE v.episode = ? AND m.retired_at IS NULL',
+            (episode,),
+        )
+    ]
+    return bool(states) and 'active' not in states
 
 
 def _episodes_of(connection: apsw.Connection, rows: Iterable[int]) -> list[Episode]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from memoranda.records import Episode, MemoryRecord, fact_hash
 from memoranda.timewords import find_time
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
-from memoranda.write.rules import changes, events, instructions, people, plans, profile, tastes, tools
+from memoranda.write.rules import changes, events, identity, instructions, people, places, plans, tastes, tools, work
 from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule
 from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 
@@ -62,7 +62,9 @@ def _before(request: ExtractionRequest, index: int) -> str:
 _CLAUSE_RULES: tuple[Rule, ...] = (
     *changes.RULES,
     *instructions.RULES,
-    *profile.RULES,
+    *identity.RULES,
+    *places.RULES,
+    *work.RULES,
     *people.RULES,
     *tastes.RULES,
     *tools.RULES,
@@ -70,14 +72,27 @@ _CLAUSE_RULES: tuple[Rule, ...] = (
     *events.RULES,
 )
 _LEAD = re.compile(
-    r"(?:(?:well|hey|hi|hello|so|oh|yeah|yes|yep|yup|no|nope|ok|okay|and|but|also|plus|btw|by the way|fyi|actually|honestly|personally|anyway|anyways|as you know|to be honest|tbh|right now"
-    r'|currently|now|these days|nowadays|lately|in fact|unfortunately|sadly|luckily|thankfully|of course|sure|thanks|thank you|note|hmm|wow|haha|lol|ps|update|correction|sorry|my bad|because|since|though|although|even though'
-    r"|besides|just so you know|in general|generally|as for me|for me|cause|for context|for reference|context|about me|me|personally speaking|fun fact|true|right|exactly|absolutely|totally|definitely|cool|nice|great|and now|but now|yet|while|whereas|however|hi there|hey there|good (?:morning|evening|afternoon)|after all|in my free time|at work|at home|as a result|growing up|first|firstly|second|secondly|finally|next|then|eventually|gladly|happily|at the moment|at present|for work|to be fair)"
-    r'(?:\s*[,:!.;-]+\s*|\s+))',
+    r'(?:(?:well|hey|hi|hello|so|oh|yeah|yes|yep|yup|ok|okay|and|but|also|plus|btw|by the way|fyi|actually|honestly'
+    r'|personally|anyway|anyways|as you know|to be honest|tbh|right now|currently|now'
+    r'|these days|nowadays|lately|in fact'
+    r'|unfortunately|sadly|luckily|thankfully|of course|hmm|wow|haha|lol|because|since|though'
+    r'|although|even though|besides'
+    r'|just so you know|in general|generally|as for me|for me|cause|for context|for reference|personally speaking'
+    r'|and now|but now|yet|while|whereas|however|hi there|hey there|good (?:morning|evening|afternoon)|after all'
+    r'|in my free time|as a result|finally|then|eventually|at the moment|at present|to be fair)'
+    r'(?:\s*[,:!.;-]+\s*|\s+)'
+    r'|(?:no|nope|note|ps|update|correction|sorry|my bad|thanks|thank you|sure|context|about me|me|fun fact|true|right'
+    r'|exactly|absolutely|totally|definitely|cool|nice|great|first|firstly|second|secondly|next|important|reminder'
+    r'|preferences?|goals?)\s*[,:!.;-]+\s*'
+    r'|(?:for|in|during) (?:the rest of )?this (?:session|chat|conversation|thread),?\s+)',
     re.IGNORECASE,
 )
 _HEDGED = re.compile(
-    r"\b(?:if|unless|whether|would|wouldn't|could(?!n't)|might|maybe|perhaps|probably|supposedly|hypothetically|pretend|imagine|suppose|wish|assuming|let's say|in theory|someday|one day|was going to|were going to|almost|i guess|i'd|thinking (?:of|about)|in another life|in my (?:dreams?|next life)|not sure|as long as|had better|whenever you|ever since i was|even when)\b",
+    r"\b(?:if|unless|whether|would|wouldn't|could(?!n't)|might|maybe|perhaps|probably"
+    r"|supposedly|hypothetically|pretend|imagine|suppose|wish|assuming|let's say|in theory"
+    r"|someday|one day|was going to|were going to|almost|i guess|i'd|thinking (?:of|about)"
+    r'|in another life|in my (?:dreams?|next life)|not sure|as long as|had better|whenever you'
+    r'|ever since i was|even when)\b',
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"(?:i|i'm|im|i've|ive|we|we're|we've|my|our)\b", re.IGNORECASE)
@@ -118,16 +133,22 @@ class _Reader:
         if kept and not sentence.question:
             yield from self._remember(sentence, kept, ctx)
             return
-        if not sentence.stated:
-            return
         text, shift = _after_lead(sentence.text)
-        for rule in changes.SENTENCE_RULES:
+        standing = instructions.SENTENCE_RULES if not sentence.question else ()
+        for rule in (*standing, *(changes.SENTENCE_RULES if sentence.stated else ())):
             m = rule.pattern.match(text)
             drafts = _listed(rule, m, ctx) if m else []
             if drafts:
                 begin = sentence.start + shift
                 yield from self._proposals(drafts, begin, begin + len(text), text, sentence)
                 return
+        if not sentence.stated:
+            return
+        command = instructions.passing(text) if sentence.passing and not sentence.question else None
+        if command is not None:
+            begin = sentence.start + shift
+            yield from self._proposals([command], begin, begin + len(text), text, sentence)
+            return
         for clause in sentence.clauses:
             yield from self._clause(clause, sentence, ctx)
 

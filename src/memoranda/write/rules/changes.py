@@ -16,8 +16,10 @@ __all__ = ['RULES', 'SENTENCE_RULES', 'find_about', 'find_word']
 # Finding what is meant among the memories shown
 
 _LITTLE = frozenset(
-    "a an the to in on at of for with and or is was are be been has have had my our their his her its i we they them that this any some not no do does don't doesn't from as by so it it's "
-    'called much more anymore longer about very really'.split(' ')  # noqa: SIM905
+    'a an the to in on at of for with and or is was are be been has have had my our their '
+    "his her its i we they them that this any some not no do does don't doesn't from as by "
+    "so it it's "
+    'called much more anymore longer about very really'.split(' ')
 )
 _ALIKE = (
     frozenset(('eat', 'like', 'love', 'enjoy', 'favourite', 'favorite', 'prefer', 'drink', 'adore', 'into')),
@@ -25,7 +27,10 @@ _ALIKE = (
     frozenset(('live', 'move', 'base', 'home', 'resid')),
     frozenset(('work', 'job', 'employ')),
 )
-_NEGATED = re.compile(r"\b(?:no longer|not|never|n't|doesn't|don't|can't|stopped|quit|used to|dislikes?|hates?|switched from|gave up)\b", re.IGNORECASE)
+_NEGATED = re.compile(
+    r"\b(?:no longer|not|never|n't|doesn't|don't|can't|stopped|quit|used to|dislikes?|hates?|switched from|gave up)\b",
+    re.IGNORECASE,
+)
 
 
 def _stem(word: str) -> str:
@@ -67,9 +72,12 @@ def find_about(existing: Sequence[MemoryRecord], text: str, verb: str = '') -> M
 
 # `Actually it's Porto, not Lisbon`
 
-_SORRY = r"(?:(?:no|nope|actually|sorry|correction|oops|wait|hmm|well|oh|my (?:bad|mistake)|to be (?:exact|precise)|i (?:misspoke|mistyped|was wrong))[,.:;!]?\s(?:-\s)?){0,3}"
-_X = r"(?P<new>[^,;:!?]{1,60}?)"
-_Y = r"(?P<old>[^,;:!?]{1,60}?)"
+_SORRY = (
+    r'(?:(?:no|nope|actually|sorry|correction|oops|wait|hmm|well|oh|my (?:bad|mistake)'
+    r'|to be (?:exact|precise)|i (?:misspoke|mistyped|was wrong))[,.:;!]?\s(?:-\s)?){0,3}'
+)
+_X = r'(?P<new>[^,;:!?]{1,60}?)'
+_Y = r'(?P<old>[^,;:!?]{1,60}?)'
 
 
 def _corrected(m: re.Match[str], ctx: Context) -> Drafts:
@@ -82,14 +90,57 @@ def _corrected(m: re.Match[str], ctx: Context) -> Drafts:
     if record is None:
         return None
     text = re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, record.text, count=1, flags=re.IGNORECASE)
-    return Draft('', record.kind, text=text, slot=record.slot, value=new if record.slot else None, op='correct', target=record.id, importance=record.importance)
+    return Draft(
+        '',
+        record.kind,
+        text=text,
+        slot=record.slot,
+        value=new if record.slot else None,
+        op='correct',
+        target=record.id,
+        importance=record.importance,
+    )
 
 
 # `I no longer eat meat`
 
-_DONE = r"(?P<verb>[a-z]{2,12})"
-_USEFUL = frozenset(('eat', 'drink', 'smoke', 'use', 'like', 'love', 'enjoy', 'work', 'live', 'prefer', 'play', 'drive', 'have', 'want', 'own', 'run', 'study', 'code', 'do', 'go', 'consume', 'cook', 'teach', 'wear', 'take', 'watch', 'practice', 'vape', 'gamble'))
-_AFFIRMED = frozenset(('eat', 'drink', 'smoke', 'use', 'like', 'love', 'enjoy', 'work', 'live', 'have', 'own', 'drive', 'play', 'consume'))
+_DONE = r'(?P<verb>[a-z]{2,12})'
+_USEFUL = frozenset(
+    (
+        'eat',
+        'drink',
+        'smoke',
+        'use',
+        'like',
+        'love',
+        'enjoy',
+        'work',
+        'live',
+        'prefer',
+        'play',
+        'drive',
+        'have',
+        'want',
+        'own',
+        'run',
+        'study',
+        'code',
+        'do',
+        'go',
+        'consume',
+        'cook',
+        'teach',
+        'wear',
+        'take',
+        'watch',
+        'practice',
+        'vape',
+        'gamble',
+    )
+)
+_AFFIRMED = frozenset(
+    ('eat', 'drink', 'smoke', 'use', 'like', 'love', 'enjoy', 'work', 'live', 'have', 'own', 'drive', 'play', 'consume')
+)
 
 
 def _no_longer(m: re.Match[str], ctx: Context) -> Drafts:
@@ -109,9 +160,9 @@ def _no_longer_is(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _ended(said: str, verb: str, about: str, ctx: Context) -> list[Draft]:
-    kind = 'preference' if verb in ('eat', 'drink', 'smoke', 'like', 'love', 'enjoy', 'consume') else 'knowledge'
     slot = 'diet' if re.fullmatch(r'is no longer (?:an? )?(?:vegan|vegetarian|pescatarian)', said) else None
-    drafts = [Draft(said, kind, importance=0.65)]
+    tasted = slot or verb in ('eat', 'drink', 'smoke', 'like', 'love', 'enjoy', 'consume')
+    drafts = [Draft(said, 'preference' if tasted else 'knowledge', importance=0.65)]
     record = find_about(ctx.existing, about, verb if verb in _AFFIRMED else '')
     if record is not None and (slot is None or record.slot == slot):
         drafts.insert(0, Draft('', record.kind, op='retract', target=record.id))
@@ -123,12 +174,42 @@ _GERUND = r'(?P<doing>[a-z]{2,12}ing)'
 
 def _stopped(m: re.Match[str], ctx: Context) -> Drafts:
     doing, value = m['doing'].lower(), ctx.timeless(cut(m['v'], limit=7))
-    if (value and is_vague(value)) or doing in ('being', 'feeling', 'thinking', 'trying', 'worrying', 'having', 'getting', 'caring', 'talking', 'listening', 'looking', 'going', 'doing', 'seeing', 'hearing', 'making', 'letting', 'wondering', 'counting', 'working'):
+    if (value and is_vague(value)) or doing in (
+        'being',
+        'feeling',
+        'thinking',
+        'trying',
+        'worrying',
+        'having',
+        'getting',
+        'caring',
+        'talking',
+        'listening',
+        'looking',
+        'going',
+        'doing',
+        'seeing',
+        'hearing',
+        'making',
+        'letting',
+        'wondering',
+        'counting',
+        'working',
+    ):
         if not (doing == 'working' and value):
             return None
     how = 'quit' if m['how'].lower() in ('quit', 'given up', 'gave up') else 'stopped'
-    record = find_about(ctx.existing, f'{doing} {value}') or (find_about(ctx.existing, value, _base(doing)) if value else None)
-    drafts = [Draft(f'{how} {doing} {turned(value)}'.rstrip(), 'preference' if doing in ('smoking', 'drinking', 'eating') else 'knowledge', importance=0.65, valid_from=ctx.since(m['v']))]
+    record = find_about(ctx.existing, f'{doing} {value}') or (
+        find_about(ctx.existing, value, _base(doing)) if value else None
+    )
+    drafts = [
+        Draft(
+            f'{how} {doing} {turned(value)}'.rstrip(),
+            'preference' if doing in ('smoking', 'drinking', 'eating') else 'knowledge',
+            importance=0.65,
+            valid_from=ctx.since(m['v']),
+        )
+    ]
     if record is not None:
         drafts.insert(0, Draft('', record.kind, op='retract', target=record.id))
     return drafts
@@ -136,12 +217,25 @@ def _stopped(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _base(doing: str) -> str:
     stem = doing[:-3]
-    return {'us': 'use', 'driv': 'drive', 'liv': 'live', 'smok': 'smoke', 'lov': 'love', 'cod': 'code', 'tak': 'take', 'runn': 'run'}.get(stem, stem)
+    return {
+        'us': 'use',
+        'driv': 'drive',
+        'liv': 'live',
+        'smok': 'smoke',
+        'lov': 'love',
+        'cod': 'code',
+        'tak': 'take',
+        'runn': 'run',
+    }.get(stem, stem)
 
 
 def _gave_up(m: re.Match[str], ctx: Context) -> Drafts:
     value = ctx.timeless(cut(m['v'], limit=5))
-    if not value or is_vague(value) or re.match(r'(?:on|hope|trying|my (?:seat|dream|free)|the (?:idea|fight))\b', value):
+    if (
+        not value
+        or is_vague(value)
+        or re.match(r'(?:on|hope|trying|my (?:seat|dream|free)|the (?:idea|fight))\b', value)
+    ):
         return None
     record = find_about(ctx.existing, value)
     drafts = [Draft(f'gave up {turned(value)}', 'preference', importance=0.65, valid_from=ctx.since(m['v']))]
@@ -160,12 +254,15 @@ def _quit_job(m: re.Match[str], ctx: Context) -> Drafts:
     drafts = [Draft(f'{what} their job{tail}', 'event', importance=0.6, valid_from=spans[0].begin if spans else None)]
     for record in ctx.existing:
         slot = (record.slot or '').partition('@')[0]
-        if slot in ('work.employer', 'work.title') and (not where or slot == 'work.title' or where.lower() in record.text.lower()):
+        if slot in ('work.employer', 'work.title') and (
+            not where or slot == 'work.title' or where.lower() in record.text.lower()
+        ):
             drafts.insert(0, Draft('', record.kind, op='retract', target=record.id))
     return drafts
 
 
 # `I switched from Python to TypeScript`
+
 
 def _switched(m: re.Match[str], ctx: Context) -> Drafts:
     old = cut(m['old'] or '', limit=4)
@@ -174,7 +271,9 @@ def _switched(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     if m['old'] and not old:
         return None
-    if m['how'].lower().startswith(('moved', 'went')) and not ((is_tool(old) or preferred_slot(old)) and (is_tool(new) or preferred_slot(new))):
+    if m['how'].lower().startswith(('moved', 'went')) and not (
+        (is_tool(old) or preferred_slot(old)) and (is_tool(new) or preferred_slot(new))
+    ):
         return None
     if not old and not (is_tool(new) or preferred_slot(new)):
         return None
@@ -186,7 +285,16 @@ def _switched(m: re.Match[str], ctx: Context) -> Drafts:
     kind = 'preference'
     record = _replaced(old, slot, ctx)
     if record is not None:
-        return Draft(said, kind, op='supersede', target=record.id, slot=slot, value=new if slot else None, importance=0.65, valid_from=since)
+        return Draft(
+            said,
+            kind,
+            op='supersede',
+            target=record.id,
+            slot=slot,
+            value=new if slot else None,
+            importance=0.65,
+            valid_from=since,
+        )
     return Draft(said, kind, slot=slot, value=new if slot else None, importance=0.65, valid_from=since)
 
 
@@ -207,17 +315,35 @@ def _instead_of(m: re.Match[str], ctx: Context) -> Drafts:
     record = _replaced(old, slot, ctx)
     said = f'uses {new} instead of {old}'
     if record is not None:
-        return Draft(said, 'preference', op='supersede', target=record.id, slot=slot, value=new if slot else None, importance=0.65)
+        return Draft(
+            said,
+            'preference',
+            op='supersede',
+            target=record.id,
+            slot=slot,
+            value=new if slot else None,
+            importance=0.65,
+        )
     return Draft(said, 'preference', slot=slot, value=new if slot else None, importance=0.65)
 
 
 # `Forget that I like tea`
 
+
 def _forget(m: re.Match[str], ctx: Context) -> Drafts:
-    about = re.sub(r"^(?:that|about|what i (?:said|told you) about|the fact that|everything about)\s", '', m['v'].strip(), flags=re.IGNORECASE)
+    about = re.sub(
+        r'^(?:that|about|what i (?:said|told you) about|the fact that|everything about)\s',
+        '',
+        m['v'].strip(),
+        flags=re.IGNORECASE,
+    )
     about = re.sub(r"^(?:i'm|i am|i've|i have|i|we|my|our)\s", '', about, flags=re.IGNORECASE)
     about = cut(about, limit=12)
-    record = find_about(ctx.existing, about) if about and not re.match(r'(?:it|that|this|to)$', about, re.IGNORECASE) else None
+    record = (
+        find_about(ctx.existing, about)
+        if about and not re.match(r'(?:it|that|this|to)$', about, re.IGNORECASE)
+        else None
+    )
     return Draft('', record.kind, op='retract', target=record.id) if record else None
 
 
@@ -233,24 +359,71 @@ def _untrue(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 SENTENCE_RULES = (
-    rule(rf"{_SORRY}(?:it's|it is|it was|that's|that is|that was|make that|it should be|should be|i mean|i meant|i said)\s{_X},?\s(?:and )?(?:not|instead of|rather than)\s{_Y}$", _corrected),
-    rule(rf"{_SORRY}(?:it's|it is|that's|it was)\snot\s{_Y}(?:,|;|\s[-–—]|,?\sbut|,?\sit's|,?\sit is)\s(?:it's |it is |actually |but |rather )?{_X}$", _corrected),
+    rule(
+        rf"{_SORRY}(?:it's|it is|it was|that's|that is|that was|make that|it should be|should be"
+        rf'|i mean|i meant|i said)\s{_X},?\s(?:and )?(?:not|instead of|rather than)\s{_Y}$',
+        _corrected,
+    ),
+    rule(
+        rf"{_SORRY}(?:it's|it is|that's|it was)\snot\s{_Y}(?:,|;|\s[-–—]|,?\sbut|,?\sit's"
+        rf"|,?\sit is)\s(?:it's |it is |actually |but |rather )?{_X}$",
+        _corrected,
+    ),
     rule(rf"{_SORRY}not\s{_Y},\s(?:but\s)?(?:it's\s)?{_X}$", _corrected),
     rule(rf"{_SORRY}(?:i'm|i am|i live|i work|i was born|my \w+(?: \w+)? is)\s{_X},?\snot\s{_Y}$", _corrected),
-    rule(r"(?:(?:please|pls|and|so|ok|okay|you can|can you)[,\s]+){0,3}(?:forget|disregard|delete|remove)\s(?P<v>(?:that|about|what i (?:said|told you) about|the fact that|everything about)\s.{2,200})$", _forget),
-    rule(r"(?:it's|it is|it's|that's)\s(?:not true|no longer true|not the case|no longer the case)(?: any ?more| any longer)? that\s<V>", _untrue),
-    rule(rf"{_SORRY}(?:that's|that is|that isn't|this is|it's)\s(?:not true|no longer true|not right|wrong|true|outdated|out of date|not the case|no longer the case|incorrect)(?: any ?more| any longer| now)?$", _not_true),
+    rule(
+        r'(?:(?:please|pls|and|so|ok|okay|you can|can you)[,\s]+){0,3}(?:forget|disregard|delete'
+        r'|remove)\s(?P<v>(?:that|about|what i (?:said|told you) about|the fact that'
+        r'|everything about)\s.{2,200})$',
+        _forget,
+    ),
+    rule(
+        r"(?:it's|it is|it's|that's)\s(?:not true|no longer true|not the case"
+        r'|no longer the case)(?: any ?more| any longer)? that\s<V>',
+        _untrue,
+    ),
+    rule(
+        rf"{_SORRY}(?:that's|that is|that isn't|this is|it's)\s(?:not true|no longer true|not right"
+        rf'|wrong|true|outdated|out of date|not the case|no longer the case|incorrect)(?: any ?more'
+        rf'| any longer| now)?$',
+        _not_true,
+    ),
 )
 
 RULES = (
-    rule(rf"(?:i|we)\sno longer\s{_DONE}\b\s?(?P<v>.{{0,300}})$", _no_longer),
-    rule(rf"(?:i|we)\s(?:really |just )?(?:don't|dont|do not)\s{_DONE}\b\s?(?P<v>.{{0,200}}?\bany ?(?:more|longer))\b", _no_longer),
+    rule(rf'(?:i|we)\sno longer\s{_DONE}\b\s?(?P<v>.{{0,300}})$', _no_longer),
+    rule(
+        rf"(?:i|we)\s(?:really |just )?(?:don't|dont|do not)\s{_DONE}\b\s?(?P<v>.{{0,200}}?\bany ?(?:more|longer))\b",
+        _no_longer,
+    ),
     rule(r"(?:i'm|i am|we're|we are)\sno longer\s(?P<v>.{1,200})$", _no_longer_is),
     rule(r"(?:i'm|i am|we're|we are)\snot\s(?P<v>.{1,200}?\bany ?(?:more|longer))\b", _no_longer_is),
-    rule(rf"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely |already )?(?P<how>stopped|quit|gave up|given up)\s{_GERUND}\b\s?(?P<v>.{{0,200}})$", _stopped),
-    rule(r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely )?(?P<how>gave up|given up|quit)\s(?!my job)(?P<v>(?!\w+ing\b).{2,100})$", _gave_up),
-    rule(r"(?:i|i've|i have)\s(?:just |recently |finally )?(?P<how>quit|left|lost|resigned from|retired from)\s(?:my|our)\s(?:(?:old|current|day|corporate|full-time|teaching|tech)\s)?job(?:\s(?:at|with)\s(?P<where>.{2,60}?))?(?=$|[,.;]|\s(?:last|this|yesterday|in|on|to|and|because|after|a|two|three)\b)", _quit_job),
-    rule(r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely |since )?(?P<how>switched|moved|migrated|changed|went)(?: over)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$", _switched),
-    rule(r"(?:i|we)\s(?:now |mostly |recently started )?use\s(?P<new>.{1,40}?)\s(?:now )?instead of\s(?P<old>.{1,60})$", _instead_of),
+    rule(
+        rf"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely "
+        rf'|already )?(?P<how>stopped|quit|gave up|given up)\s{_GERUND}\b\s?(?P<v>.{{0,200}})$',
+        _stopped,
+    ),
+    rule(
+        r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely )?(?P<how>gave up"
+        r'|given up|quit)\s(?!my job)(?P<v>(?!\w+ing\b).{2,100})$',
+        _gave_up,
+    ),
+    rule(
+        r"(?:i|i've|i have)\s(?:just |recently |finally )?(?P<how>quit|left|lost|resigned from"
+        r'|retired from)\s(?:my|our)\s(?:(?:old|current|day|corporate|full-time|teaching'
+        r'|tech)\s)?job(?:\s(?:at|with)\s(?P<where>.{2,60}?))?(?=$|[,.;]|\s(?:last|this|yesterday'
+        r'|in|on|to|and|because|after|a|two|three)\b)',
+        _quit_job,
+    ),
+    rule(
+        r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely "
+        r'|since )?(?P<how>switched|moved|migrated|changed'
+        r'|went)(?: over)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$',
+        _switched,
+    ),
+    rule(
+        r'(?:i|we)\s(?:now |mostly |recently started )?use\s(?P<new>.{1,40}?)\s(?:now )?instead of\s(?P<old>.{1,60})$',
+        _instead_of,
+    ),
     rule(r"(?:i'm|i am|we're)\s(?:now )?using\s(?P<new>.{1,40}?)\s(?:now )?instead of\s(?P<old>.{1,60})$", _instead_of),
 )

@@ -78,8 +78,13 @@ class Context:
     def dated(self, text: str, *, prefer: Prefer = 'past') -> str:
         """The text with its time expressions made absolute."""
         for span in reversed(self.times(text, prefer=prefer)):
-            if text[span.end : span.end + 1] != "'" and say_time(span):
-                text = text[: span.start] + say_time(span) + text[span.end :]
+            said = say_time(span)
+            if text[span.end : span.end + 1] == "'" or not said:
+                continue
+            lead = span.text[: span.lead].strip().lower()
+            if lead in ('by', 'from', 'of', 'for', 'around', 'about'):
+                said = re.sub(r'^(?:in|on|around)\b', lead, said)
+            text = text[: span.start] + said + text[span.end :]
         return text
 
     def timeless(self, text: str) -> str:
@@ -92,7 +97,8 @@ class Context:
 
 _FOR = re.compile(
     r'\s?\b(?:for|over)\s(?:about|around|almost|nearly|over|more than|the (?:last|past)|at least)?\s?'
-    r'(?P<count>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|a few|a couple of|several)'
+    r'(?P<count>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve'
+    r'|fifteen|twenty|thirty|a few|a couple of|several)'
     r'\s(?P<unit>days?|weeks?|months?|years?|decades?)(?:\snow)?\b',
     re.IGNORECASE,
 )
@@ -107,16 +113,22 @@ class Rule:
 
 
 ADVERBS = (
-    "(?:(?:really|also|just|absolutely|totally|truly|still|currently|now|usually|always|mostly|actually|generally|personally"
-    r'|definitely|especially|mainly|often|typically|sometimes|both|all|already|recently|finally|quite|kinda|kind of|sort of'
-    r'|simply|particularly|very much|have always|honestly|literally|even|strongly|only|do|primarily|regularly|first|once|officially|temporarily|happily)\s){0,2}'
+    '(?:(?:really|also|just|absolutely|totally|truly|still|currently|now|usually|always'
+    '|mostly|actually|generally|personally'
+    r'|definitely|especially|mainly|often|typically|sometimes|both|all|already|recently'
+    r'|finally|quite|kinda|kind of|sort of'
+    r'|simply|particularly|very much|have always|honestly|literally|even|strongly|only|do'
+    r'|primarily|regularly|first|once|officially|temporarily|happily)\s){0,2}'
 )
-SOFT = re.compile(r'\b(?:kinda|kind of|sort of|sometimes|quite|i think|i guess|usually|mostly|often|occasionally|somewhat)\b', re.IGNORECASE)
+SOFT = re.compile(
+    r'\b(?:kinda|kind of|sort of|sometimes|quite|i think|i guess|usually|mostly|often|occasionally|somewhat)\b',
+    re.IGNORECASE,
+)
 
 
 def rule(pattern: str, build: Callable[[re.Match[str], Context], Drafts]) -> Rule:
     """A rule over clauses. In the pattern `<I>` is the subject, `<AM>` subject and copula, `<V>` a value named `v`."""
-    pattern = pattern.replace('<I>', rf"(?:i|we)\s{ADVERBS}")
+    pattern = pattern.replace('<I>', rf'(?:i|we)\s{ADVERBS}')
     pattern = pattern.replace('<AM>', rf"(?:i'?m|i am|we're|we are)\s{ADVERBS}")
     pattern = pattern.replace('<HAVE>', rf"(?:i've|ive|i have|we've|we have)\s{ADVERBS}")
     pattern = pattern.replace('<V>', r'(?P<v>.{1,400})$')

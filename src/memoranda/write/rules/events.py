@@ -11,22 +11,60 @@ from memoranda.write.rules.grammar import cut, is_vague, turned
 __all__ = ['RULES']
 
 _PAST = (
-    r'(?:went|took|got|had|saw|met|made|ran|bought|found|started|gave|won|came|began|wrote|read|did|hosted|attended|visited|joined|finished|completed|graduated|moved|adopted|signed|signed up|volunteered|painted|baked|cooked|celebrated'
-    r"|hiked|camped|swam|biked|cycled|climbed|flew|drove|travell?ed|sold|built|planted|launched|opened|closed|quit|left|lost|broke|hurt|injured|passed|failed|organi[sz]ed|performed|played|sang|danced|learned|learnt|taught|watched|tried|created|designed|published|submitted|applied|interviewed|received|registered|registered for|proposed|got married|married|divorced|gave birth|retired|recovered|donated|raised|ordered|booked|upgraded|fixed|repaired|renovated|set up|set|participated|competed|entered|completed|presented|led|helped|mentored|sent|called|stayed|ate|drank|caught|rode|skied|surfed|spent|tested|recorded|released|discovered|explored|picked up|picked|threw|shared|spoke|talked|invited|brought|made|wrote|walked|dropped|landed|accepted|turned)"
+    r'(?:went|took|got|had|saw|met|made|ran|bought|found|started|gave|won|came|began|wrote'
+    r'|read|did|hosted|attended|visited|joined|finished|completed|graduated|moved|adopted'
+    r'|signed|signed up|volunteered|painted|baked|cooked|celebrated'
+    r'|hiked|camped|swam|biked|cycled|climbed|flew|drove|travell?ed|sold|built|planted'
+    r'|launched|opened|closed|quit|left|lost|broke|hurt|injured|passed|failed|organi[sz]ed'
+    r'|performed|played|sang|danced|learned|learnt|taught|watched|tried|created|designed'
+    r'|published|submitted|applied|interviewed|received|registered|registered for|proposed'
+    r'|got married|married|divorced|gave birth|retired|recovered|donated|raised|ordered|booked'
+    r'|upgraded|fixed|repaired|renovated|set up|set|participated|competed|entered|completed'
+    r'|presented|led|helped|mentored|sent|called|stayed|ate|drank|caught|rode|skied|surfed'
+    r'|spent|tested|recorded|released|discovered|explored|picked up|picked|threw|shared|spoke'
+    r'|talked|invited|brought|made|wrote|walked|dropped|landed|accepted|turned)'
 )
 _EVENT = re.compile(rf'(?:i|we)\s{ADVERBS}(?P<verb>{_PAST})\b(?P<v>.{{0,300}})$', re.IGNORECASE)
 _EMPTY_EVENT = re.compile(
-    r"(?:had (?:an?|such an?|so much|the|some|my|our|to)\s?(?:\w+\s)?(?:time|day|night|week|weekend|blast|month|year|fun|morning|evening|chat|talk|feeling|lot|doubts?|idea|moment|experience)?$|had (?:to|it|so|an? (?:great|good|nice|fun|amazing|wonderful|lovely|rough|tough|hard|awesome|crazy|busy|really|super|pretty|bit|lot))"
-    r'|got (?:to|it|so|really|back|up|used|the (?:chance|opportunity|feeling)|a (?:chance|bit|lot|ton|kick)|some|over|through|lost|inspired|me|hooked|stuck|caught|together|into)\b|took (?:a (?:break|look|while|moment|chance|step|few)|some|it|care|the time|time|me|up)\b|came (?:up|across|to|over|out)\b|found (?:out|it|that|myself|some|my|a way)|made (?:it|me|us|sure|some|a (?:lot|mistake|decision|choice|big|difference))|went (?:through|well|great|on (?:and|with)|over|back|all|crazy|viral|wrong)\b'
-    r'|did (?:it|some|a lot|my best|well|not|so|the)|gave (?:it|up|me|a try)|had\b.{0,20}\b(?:problem|issue|error|question)|tried (?:to|the|it|your|that|this)|started (?:to (?:feel|think|get|see|realize|notice|wonder|understand)|the|feeling|getting|thinking)|set (?:a|my|the|it)|began (?:to|the)|helped\b(?!\s(?:my|a|an|at|with a|organi))|shared\b|talked\b(?! (?:at|to a))|spoke\b(?! at)|turned (?!\d)|led\b(?! a)|left (?:it|that|the|me)|lost (?:my (?:mind|way|temper|cool|train|focus|motivation|phone)|it|touch|track|interest|the)|saw (?:the|how|that|your|my|some|a lot|it)|called\b|brought\b(?! home)|read (?:the|your|that|it|some)|played (?:with|it|the (?!piano|guitar|violin|drums|flute|cello))|passed (?:by|it|the (?!exam|test|bar))|felt|spent (?:the|some|a lot|hours|time|so)'
-    r"|watched (?:the|it|some|them)|threw (?:up|it|away)|picked (?:it|the|them)|dropped|entered the|broke (?:it|the|up$)|closed|opened (?:it|the|up)|fixed (?:it|the|that|this)|called|sent|received (?:the|your)|stayed (?:up|home|in bed|late)|tested|upgraded|set up|created (?:the|this|that|it)|built (?:the|it|this)|wrote (?:the|this|it|some)|completed (?:the|it)|finished (?:the|it|up)|launched (?:the|it)|learned (?:that|so|a lot|how|the|some)|learnt|discovered (?:that|the|this|it)|drove (?:the|me|it)|submitted (?:the|it)|applied (?:the|it))",
+    r'(?:had (?:an?|such an?|so much|the|some|my|our|to)\s?(?:\w+\s)?(?:time|day|night|week'
+    r'|weekend|blast|month|year|fun|morning|evening|chat|talk|feeling|lot|doubts?|idea|moment'
+    r'|experience)?$|had (?:to|it|so|an? (?:great|good|nice|fun|amazing|wonderful|lovely|rough'
+    r'|tough|hard|awesome|crazy|busy|really|super|pretty|bit|lot))'
+    r'|got (?:to|it|so|really|back|up|used|the (?:chance|opportunity|feeling)|an? (?:chance'
+    r'|bit|lot|ton|kick|error|issue|bug|warning|timeout|message|notification|crash|exception)'
+    r'|some|over|through|lost|inspired|me|hooked|stuck|caught|together|into)\b'
+    r'|took (?:a (?:break|look|while|moment|chance|step|few)|some|it|care|the time|time|me'
+    r'|up)\b|came (?:up|across|to|over|out)\b|found (?:out|it|that|myself|some|my|a way)'
+    r'|made (?:it|me|us|sure|some|a (?:lot|mistake|decision|choice|big|difference))'
+    r'|went (?:through|well|great|on (?:and|with)|over|back|all|crazy|viral|wrong)\b'
+    r'|did (?:it|some|a lot|my best|well|not|so|the)|gave (?:it|up|me|a try)'
+    r'|had\b.{0,20}\b(?:problem|issue|error|question)|tried (?:to|the|it|your|that|this)'
+    r'|started (?:to (?:feel|think|get|see|realize|notice|wonder|understand)|the|feeling'
+    r'|getting|thinking)|set (?:a|my|the|it)|began (?:to|the)|helped\b(?!\s(?:my|a|an|at'
+    r'|with a|organi))|shared\b|talked\b(?! (?:at|to a))|spoke\b(?! at)|turned (?!\d)'
+    r'|led\b(?! a)|left (?:it|that|the|me)|lost (?:my (?:mind|way|temper|cool|train|focus'
+    r'|motivation|phone)|it|touch|track|interest|the)|saw (?:the|how|that|your|my|some|a lot'
+    r'|it)|called\b|brought\b(?! home)|read (?:the|your|that|it|some)|played (?:with|it'
+    r'|the (?!piano|guitar|violin|drums|flute|cello))|passed (?:by|it|the (?!exam|test|bar))'
+    r'|felt|spent (?:the|some|a lot|hours|time|so)'
+    r'|watched (?:the|it|some|them)|threw (?:up|it|away)|picked (?:it|the|them)|dropped'
+    r'|entered the|broke (?:it|the|up$)|closed|opened (?:it|the|up)|fixed (?:it|the|that|this)'
+    r'|called|sent|received (?:the|your)|stayed (?:up|home|in bed|late)|tested|upgraded|set up'
+    r'|created (?:the|this|that|it)|built (?:the|it|this)|wrote (?:the|this|it|some)'
+    r'|completed (?:the|it)|finished (?:the|it|up)|launched (?:the|it)|learned (?:that|so'
+    r'|a lot|how|the|some)|learnt|discovered (?:that|the|this|it)|drove (?:the|me|it)'
+    r'|submitted (?:the|it)|applied (?:the|it))',
     re.IGNORECASE,
 )
 
 
 def _happened(m: re.Match[str], ctx: Context) -> Drafts:
     clause = m['verb'] + m['v']
-    spans = [s for s in ctx.times(clause) if clause[s.end : s.end + 1] != "'" and not re.match('since', s.text, re.IGNORECASE)]
+    spans = [
+        s
+        for s in ctx.times(clause)
+        if clause[s.end : s.end + 1] != "'" and not re.match('since', s.text, re.IGNORECASE)
+    ]
     span = spans[0] if spans else ctx.when
     if span is None or span.is_open or span.begin > ctx.base or not say_time(span):
         return None
@@ -40,7 +78,12 @@ def _happened(m: re.Match[str], ctx: Context) -> Drafts:
         what = f'{what} {more.strip()}' if more and not is_vague(more) else what
     else:
         what = cut(clause, limit=16)
-    if not what or len(what.split()) < 2 or _EMPTY_EVENT.match(what) or is_vague(what.split(maxsplit=1)[1], definite=True):
+    if (
+        not what
+        or len(what.split()) < 2
+        or _EMPTY_EVENT.match(what)
+        or is_vague(what.split(maxsplit=1)[1], definite=True)
+    ):
         return None
     if ctx.times(what) or _dangling(what):
         return None
@@ -48,7 +91,7 @@ def _happened(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _dangling(what: str) -> bool:
-    return re.search(r"\s(?:was|were|is|are|and it)\b", what) is not None
+    return re.search(r'\s(?:was|were|is|are|and it)\b', what) is not None
 
 
 def _event(what: str, span: TimeSpan) -> Draft:
@@ -62,7 +105,28 @@ def _event(what: str, span: TimeSpan) -> Draft:
     )
 
 
-_NEEDS_OBJECT = frozenset(('playing', 'watching', 'reading', 'learning', 'teaching', 'collecting', 'practicing', 'practising', 'making', 'studying', 'running', 'managing', 'building', 'selling', 'helping', 'supporting', 'planning', 'following'))
+_NEEDS_OBJECT = frozenset(
+    (
+        'playing',
+        'watching',
+        'reading',
+        'learning',
+        'teaching',
+        'collecting',
+        'practicing',
+        'practising',
+        'making',
+        'studying',
+        'running',
+        'managing',
+        'building',
+        'selling',
+        'helping',
+        'supporting',
+        'planning',
+        'following',
+    )
+)
 
 
 def _has_been(m: re.Match[str], ctx: Context) -> Drafts:
@@ -70,17 +134,62 @@ def _has_been(m: re.Match[str], ctx: Context) -> Drafts:
     since = ctx.since(m['v'])
     value = ctx.timeless(cut(m['v'], limit=12))
     verb = m['verb'].lower()
-    if since is None or (ctx.base - since).days < 20 or is_vague(f'x {value}') or _dangling(f'{verb} {value}') or ctx.when is not None:
+    if (
+        since is None
+        or (ctx.base - since).days < 20
+        or is_vague(f'x {value}')
+        or _dangling(f'{verb} {value}')
+        or ctx.when is not None
+    ):
         return None
     if verb in _NEEDS_OBJECT and not value:
         return None
-    if verb in ('thinking', 'feeling', 'wanting', 'trying', 'getting', 'going', 'doing', 'having', 'looking', 'meaning', 'waiting', 'being', 'working', 'living', 'seeing', 'using', 'making', 'busy', 'keeping', 'wondering', 'dealing', 'struggling', 'taking', 'coming', 'putting'):
+    if verb in (
+        'thinking',
+        'feeling',
+        'wanting',
+        'trying',
+        'getting',
+        'going',
+        'doing',
+        'having',
+        'looking',
+        'meaning',
+        'waiting',
+        'being',
+        'working',
+        'living',
+        'seeing',
+        'using',
+        'making',
+        'busy',
+        'keeping',
+        'wondering',
+        'dealing',
+        'struggling',
+        'taking',
+        'coming',
+        'putting',
+    ):
         return None
     when = f'since around {since.year}' if (ctx.base - since).days > 360 else f'since {since:%B} {since.year}'
-    return Draft(f'has been {verb} {turned(value)}'.rstrip() + f' {when}', 'profile', importance=0.5, confidence=0.85, valid_from=since)
+    return Draft(
+        f'has been {verb} {turned(value)}'.rstrip() + f' {when}',
+        'profile',
+        importance=0.5,
+        confidence=0.85,
+        valid_from=since,
+    )
 
 
 RULES = (
     Rule(_EVENT, _happened),
-    Rule(re.compile(r"(?:i've|i have|we've|we have)\s(?:also |really |now )?been\s(?:into )?(?P<verb>[a-z]{3,14}ing)\b(?P<v>.{0,200})$", re.IGNORECASE), _has_been),
+    Rule(
+        re.compile(
+            r"(?:i've|i have|we've|we have)\s(?:also |really "
+            r'|now )?been\s(?:into )?(?P<verb>[a-z]{3,14}ing)\b(?P<v>.{0,200})$',
+            re.IGNORECASE,
+        ),
+        _has_been,
+    ),
 )

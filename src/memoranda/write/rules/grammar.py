@@ -45,7 +45,8 @@ _TURNS = {
     'ourselves': 'themselves',
 }
 _TURNING = re.compile(
-    r"\b(?:[Ii] (?:am|was)|[Ii](?:'(?:m|ve|d|ll))?|Im|[Ww]e(?:'(?:re|ve|ll|d))?|[Mm]y(?:self)?|[Mm]e|[Mm]ine|[Oo]ur(?:s|selves)?|us)\b(?!\.\w)"
+    r"\b(?:[Ii] (?:am|was)|[Ii](?:'(?:m|ve|d|ll))?|Im|[Ww]e(?:'(?:re|ve|ll|d))?|[Mm]y(?:self)?"
+    r'|[Mm]e|[Mm]ine|[Oo]ur(?:s|selves)?|us)\b(?!\.\w)'
 )
 
 
@@ -63,34 +64,44 @@ def words(text: str) -> list[str]:
 
 
 _STOPS = (
-    r"(?:,?\s(?:because|since|so|but|while|when|whenever|wherever|as (?:i|we|it|they|a way)|though|although|even (?:though|if|when)|if|unless"
-    r'|until|till|before|after|and (?:i|we|my|it|that|this|they|he|she|then|there|so|now|also|yes)|which|who|whose|where|cause|bc|cuz'
+    r'(?:,?\s(?:because|since|so|but|while|when|whenever|wherever|as (?:i|we|it|they|a way)'
+    r'|though|although|even (?:though|if|when)|if|unless'
+    r'|until|till|before|after|and (?:i|we|my|it|that|this|they|he|she|then|there|so|now|also'
+    r'|yes)|which|who|whose|where|cause|bc|cuz'
     r"|plus|yet|however|otherwise|except|just like|that's|i'm|i've|it's|it was)\b"
-    r'|\s?[(\[:;{]|\s[-–—]|—|\w-(?=\s)|\.{2,}|…|,\s(?:too|lol|haha|right|not|especially|like|just|always|please|thanks|thank|hence|thus|i|we|you|it|they|he|she'
-    r"|you|do|does|did|is|are|was|were|has|have|maybe|even|with|for|to|in|on|at|of|from|by|as|that|this|what|how|no|yes|yeah|if)\b)"
+    r'|\s?[(\[:;{]|\s[-–—]|—|\w-(?=\s)|\.{2,}|…|,\s(?:too|lol|haha|right|not|especially|like'
+    r'|just|always|please|thanks|thank|hence|thus|i|we|you|it|they|he|she'
+    r'|you|do|does|did|is|are|was|were|has|have|maybe|even|with|for|to|in|on|at|of|from|by|as'
+    r'|that|this|what|how|no|yes|yeah|if)\b)'
 )
 _STOP = re.compile(_STOPS, re.IGNORECASE)
 _TAIL = re.compile(
-    r"(?:,?\s|^)(?:too|as well|a lot|very much|so much|right now|now|currently|these days|nowadays|lately|recently|though|anyway|for now"
-    r'|at the moment|at present|again|lol|haha|btw|by the way|actually|really|either|at all|as of now|honestly|already|already now'
-    r'|anymore|any more|any longer|even more|the most|more than anything|more than ever|tbh|obviously|of course|still|together'
-    r'|for sure|in general|generally|usually|most days|all the time|in particular|definitely|in (?:this|my) (?:chat|session)'
-    r'|please|thanks|thank you|ever|to be honest|for a while(?: now)?|for years(?: now)?|for ages|first|instead|myself|ourselves|and all|in fact|today)$',
+    r'(?:,?\s|^)(?:too|as well|a lot|very much|so much|right now|now|currently|these days'
+    r'|nowadays|lately|recently|though|anyway|for now'
+    r'|at the moment|at present|again|lol|haha|btw|by the way|actually|really|either|at all'
+    r'|as of now|honestly|already|already now'
+    r'|anymore|any more|any longer|even more|the most|more than anything|more than ever|tbh'
+    r'|obviously|of course|still|together'
+    r'|for sure|originally|in general|generally|usually|most days|all the time|in particular'
+    r'|definitely|in (?:this|my) (?:chat|session)'
+    r'|please|thanks|thank you|ever|to be honest|for a while(?: now)?|for years(?: now)?'
+    r'|for ages|first|instead|myself|ourselves|and all|in fact|today)$',
     re.IGNORECASE,
 )
 _EDGES = ' \t,;:.!?…-–—*"\'`“”()[]'
 
 
-def cut(text: str, *, limit: int = 12) -> str:
+def cut(text: str, *, limit: int = 12, commas: bool = False) -> str:
     """A value up to where another thought begins, without trailing adverbs.
 
-    Empty when it is longer than `limit` words or breaks off (`a library for`).
+    Empty when it is longer than `limit` words or breaks off (`a library for`). `commas` keeps a name after a comma,
+    which otherwise is taken for the person spoken to (`I love tea, Ana`).
     """
     m = _STOP.search(text)
     end = m.start() + (m[0][:1].isalnum()) if m else len(text)
-    for comma in _SPLICE.finditer(text, 0, end):
-        end = comma.start()
-        break
+    splice = (_SPLICE if commas else _SPLICE_OR_NAME).search(text, 0, end)
+    if splice:
+        end = splice.start()
     value = _strip(text[:end])
     for _ in range(3):
         shorter = _strip(_TAIL.sub('', value))
@@ -100,12 +111,16 @@ def cut(text: str, *, limit: int = 12) -> str:
     return '' if _LOOSE.search(value) or len(value.split()) > limit else value
 
 
-_SPLICE = re.compile(
-    r",\s(?=(?:[\w'-]{1,20}\s){0,5}?(?:is|are|was|were|'s|has|have|had|makes?|helps?|keeps?|gives?|brings?|can|will|would|it's|[a-z]+'re)\b)"
-    r'|,\s(?=[A-Z][a-z]+$)',
+_FINITE = (
+    r",\s(?=(?:[\w'-]{1,20}\s){0,5}?(?:is|are|was|were|'s|has|have|had|makes?|helps?|keeps?"
+    r'|gives?|brings?|can|will|would'
+    r"|it's|[a-z]+'re)\b)"
 )
+_SPLICE = re.compile(_FINITE)
+_SPLICE_OR_NAME = re.compile(_FINITE + r'|,\s(?=[A-Z][a-z]+$)')
 _LOOSE = re.compile(
-    r"(?:^|\s)(?:the|an?|with|to|of|for|and|or|in|on|at|by|my|our|that|just|as|about|from|was|were|is|are|been|during|like|so|into|than|both|very|really|not|i|we)$",
+    r'(?:^|\s)(?:the|an?|with|to|of|for|and|or|in|on|at|by|my|our|that|just|as|about|from|was'
+    r'|were|is|are|been|during|like|so|into|than|both|very|really|not|i|we)$',
     re.IGNORECASE,
 )
 
@@ -120,25 +135,38 @@ def bare(text: str) -> str:
 
 
 _DEICTIC = re.compile(
-    r"\b(?:you|your|yours|you're|u|ur|yourself|this|these|those|it|its|it's|there|here|him|his|her|hers|she|he|they|them|their|theirs|they're|thing|things|"
-    r"stuff|something|anything|everything|nothing|someone|somebody|anyone|everyone|one|ones|same|such|way|what|how|why|whatever|whoever|wherever|each other|one another"
-    r'|another|others?|former|latter|above|below|following|lol|so much|too much|a lot|idea|both|all|either|neither|none|any)\b(?![-+#])',
+    r"\b(?:you|your|yours|you're|u|ur|yourself|this|these|those|it|its|it's|there|here|him|his"
+    r"|her|hers|she|he|they|them|their|theirs|they're|thing|things|"
+    r'stuff|something|anything|everything|nothing|someone|somebody|anyone|everyone|one|ones'
+    r'|same|such|way|what|how|why|whatever|whoever|wherever|each other|one another'
+    r'|another|others?|former|latter|above|below|following|lol|so much|too much|a lot|idea'
+    r'|both|all|either|neither|none|any)\b(?![-+#])',
     re.IGNORECASE,
 )
 _THAT = re.compile(
-    r"\bthat\b(?!\s(?:is|are|was|were|has|have|can|make|makes|help|helps|let|lets|give|gives|bring|brings|keep|keeps|tell|tells|i|we|involve|involves|feel|feels"
+    r'\bthat\b(?!\s(?:is|are|was|were|has|have|can|make|makes|help|helps|let|lets|give|gives'
+    r'|bring|brings|keep|keeps|tell|tells|i|we|involve|involves|feel|feels'
     r'|work|works|connect|connects|explore|explores)\b)',
     re.IGNORECASE,
 )
 _KNOWN_THE = (
-    r"(?:beach|ocean|sea|mountains?|outdoors|rain|snow|sun|city|countryside|theat(?:er|re)|cinema|movies|gym|piano|guitar|violin|drums|cello|flute|saxophone"
-    r'|harp|clarinet|ukulele|trumpet|bass|banjo|keyboard|night|nature|wild|forest|woods|arts|news|cold|heat|dark|office|morning|mornings|evenings?|piano|internet'
-    r'|desert|lake|water|stars|moon|sky|library|museum|opera|ballet|circus|zoo|spring|summer|autumn|fall|winter|holidays|weekends?|environment|world|planet)'
+    r'(?:beach|ocean|sea|mountains?|outdoors|rain|snow|sun|city|countryside|theat(?:er|re)'
+    r'|cinema|movies|gym|piano|guitar|violin|drums|cello|flute|saxophone'
+    r'|harp|clarinet|ukulele|trumpet|bass|banjo|keyboard|night|nature|wild|forest|woods|arts'
+    r'|news|cold|heat|dark|office|morning|mornings|evenings?|piano|internet'
+    r'|desert|lake|water|stars|moon|sky|library|museum|opera|ballet|circus|zoo|spring|summer'
+    r'|autumn|fall|winter|holidays|weekends?|environment|world|planet)'
 )
-_THE = re.compile(rf"\b[Tt]he\s(?![A-Z0-9]|{_KNOWN_THE}\b)")
+_THE = re.compile(rf'\b[Tt]he\s(?![A-Z0-9]|{_KNOWN_THE}\b)')
 _EMPTY = re.compile(
-    r"(?:|(?:i|we|i'm|i've|we're)\b.*|.*\b(?:more|a few|several)|an? (?:(?:new|big|cool|fun|exciting|great|small|side|personal|school|special|secret) ){0,2}project|very|really|so|fun|good|great|nice|cool|well|sure|okay|fine|time|times|lots|more|much|many|less|few|most|some|to|being|doing|going|help|a question|an? (?:question|problem|idea|issue|feeling|lot|bit|while|moment"
-    r'|minute|second|chance|ton|bunch|few|great time|good time|blast|break|hard time|tough time)|questions|problems|trouble|no idea|hearing|seeing|knowing|sharing|talking|chatting|catching)$',
+    r"(?:|(?:i|we|i'm|i've|we're)\b.*|.*\b(?:more|a few|several)|an? (?:(?:new|big|cool|fun"
+    r'|exciting|great|small|side|personal|school|special|secret) ){0,2}project|very|really|so'
+    r'|fun|good|great|nice|cool|well|sure|okay|fine|time|times|lots|more|much|many|less|few'
+    r'|most|some|to|being|doing|going|help|a question|an? (?:question|problem|idea|issue'
+    r'|feeling|lot|bit|while|moment'
+    r'|minute|second|chance|ton|bunch|few|great time|good time|blast|break|hard time'
+    r'|tough time)|questions|problems|trouble|no idea|hearing|seeing|knowing|sharing|talking'
+    r'|chatting|catching)$',
     re.IGNORECASE,
 )
 
@@ -157,16 +185,18 @@ def is_vague(value: str, *, definite: bool = False) -> bool:
     return _THE.search(value) is not None
 
 
-_NAME = re.compile(r"[A-ZÀ-ÞĀ-Ž][\w'’.-]{0,30}(?:\s(?:[A-ZÀ-ÞĀ-Ž][\w'’.-]{0,30}|de|da|do|dos|van|von|der|la|el|del|al|bin|ibn)){0,4}$")
+_NAME = re.compile(
+    r"[A-ZÀ-ÞĀ-Ž][\w'’.-]{0,30}(?:\s(?:[A-ZÀ-ÞĀ-Ž][\w'’.-]{0,30}|de|da|do|dos|van|von|der|la|el|del|al|bin|ibn)){0,4}$"
+)
 _NOT_NAMES = frozenset(
     'i my the a an we our he she it they you this that these those his her their is was not so very just and but or '
-    'monday tuesday wednesday thursday friday saturday sunday god ok okay yes no hi hey hello thanks sorry'.split(' ')  # noqa: SIM905
+    'monday tuesday wednesday thursday friday saturday sunday god ok okay yes no hi hey hello thanks sorry'.split(' ')
 )
 
 
 def is_name(text: str) -> bool:
     """Whether it is written like a proper name."""
-    return _NAME.match(text) is not None and text.split()[0].lower() not in _NOT_NAMES
+    return _NAME.match(text) is not None and text.split(maxsplit=1)[0].lower() not in _NOT_NAMES
 
 
 def join_not(predicate: str) -> str:

@@ -8,21 +8,38 @@ from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name, third, turned
 from memoranda.write.rules.words import LANGUAGES
 
-__all__ = ['REMEMBER', 'RULES', 'remembered']
+__all__ = ['REMEMBER', 'RULES', 'SENTENCE_RULES', 'passing', 'remembered']
 
 _HIGH = 0.9
 _VERBS = (
-    r"(?:answer|reply|respond|write|use|call|address|speak|talk|explain|include|add|give|show|provide|format|cite|ask|suggest|recommend|mention|check|assume|refer|start|begin|end|translate|convert|return|generate|produce|type|run|put|send|summari[sz]e"
-    r'|double[- ]check|round|quote|print|list|output|test|commit|push|prefer|default|treat|tell|remind|confirm|wait|skip|omit|leave out|avoid|keep|make|be|apologi[sz]e|repeat|say|lecture|sugarcoat|flatter|number|indent|document|comment|name|choose|pick|compare|break|walk|offer|delete|change|modify|touch|edit|share|store|save|order|book|schedule|limit|stick|stop|sign|link)'
+    r'(?:answer|reply|respond|write|use|call|address|speak|talk|explain|include|add|give|show'
+    r'|provide|format|cite|ask|suggest|recommend|mention|check|assume|refer|start|begin|end'
+    r'|translate|convert|return|generate|produce|type|run|put|send|summari[sz]e'
+    r'|double[- ]check|round|quote|print|list|output|test|commit|push|prefer|default|treat'
+    r'|tell|remind|confirm|wait|skip|omit|leave out|avoid|keep|make|be|apologi[sz]e|repeat|say'
+    r'|lecture|sugarcoat|flatter|number|indent|document|comment|name|choose|pick|compare|break'
+    r'|walk|offer|delete|change|modify|touch|edit|share|store|save|order|book|schedule|limit'
+    r'|stick|stop|sign|link)'
 )
 _IDLE = re.compile(
-    r"(?:(?:always|never|don't|do not)\s)?(?:give up|be (?:afraid|ashamed|sorry|grateful|kind|there|sad|yourself|too hard|scared|shy|happy|so|your|a (?:good|great|part|blast|pleasure|joy|stranger))|stop (?:dreaming|believing|learning|being|growing|trying|fighting|loving|exploring|chasing)|start|keep (?:up|going|me posted|pushing|in touch|it up|trying|smiling|fighting|on|doing|that|moving|your (?:head|chin|spirits))"
-    r"|make (?:me|my|us|it|the most|time|sure to (?:take|have|rest|enjoy)|a difference|for)|show (?:me|up|love)|tell me about|ask (?:yourself)|say never|say die|let|leave|run out|ask for help|put yourself|share (?:your|the love)|be\s*$|use it|add (?:a|some) )",
+    r"(?:(?:always|never|don't|do not)\s)?(?:give up|be (?:afraid|ashamed|sorry|grateful|kind"
+    r'|there|sad|yourself|too hard|scared|shy|happy|so|your|a (?:good|great|part|blast'
+    r'|pleasure|joy|stranger))|stop (?:dreaming|believing|learning|being|growing|trying'
+    r'|fighting|loving|exploring|chasing)|start|keep (?:up|going|me posted|pushing|in touch'
+    r'|it up|trying|smiling|fighting|on|doing|that|moving|your (?:head|chin|spirits))'
+    r'|make (?:me|my|us|it|the most|time|sure to (?:take|have|rest|enjoy)|a difference|for)'
+    r'|show (?:me|up|love)|tell me about|ask (?:yourself)|say never|say die|let|leave|run out'
+    r'|ask for help|put yourself|share (?:your|the love)|be\s*$|use it|add (?:a|some) )',
     re.IGNORECASE,
 )
 _ABOUT_ANSWERS = (
-    r"(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|emails?|code|examples?|comments?|sentences|summaries|output|emojis?|emoticons|bullet points?|bullets|markdown|tables?|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?|apologies|filler|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|type hints|docstrings"
-    r'|british (?:english|spelling)|american (?:english|spelling)|formal|informal|concise|brief|short|terse|verbose|blunt|direct|polite|honest with me|step by step)'
+    r'(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|emails?|code|examples?'
+    r'|comments?|sentences|summaries|output|emojis?|emoticons|bullet points?|bullets|markdown'
+    r'|tables?|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?'
+    r'|apologies|filler|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|type hints'
+    r'|docstrings'
+    r'|british (?:english|spelling)|american (?:english|spelling)|formal|informal|concise'
+    r'|brief|short|terse|verbose|blunt|direct|polite|honest with me|step by step)'
 )
 
 
@@ -36,8 +53,18 @@ def _draft(words: str, confidence: float = 0.9) -> Draft | None:
     if not words or len(words.split()) > 30:
         return None
     language = _language(words)
-    if language and re.match(r"(?:(?:always|please|only)\s)?(?:answer|reply|respond|write|speak|talk)\b", words, re.IGNORECASE):
-        return Draft(words, 'instruction', form='asks', slot='language.answer', value=language, importance=_HIGH, confidence=confidence)
+    if language and re.match(
+        r'(?:(?:always|please|only)\s)?(?:answer|reply|respond|write|speak|talk)\b', words, re.IGNORECASE
+    ):
+        return Draft(
+            words,
+            'instruction',
+            form='asks',
+            slot='language.answer',
+            value=language,
+            importance=_HIGH,
+            confidence=confidence,
+        )
     return Draft(words, 'instruction', form='asks', importance=_HIGH, confidence=confidence)
 
 
@@ -48,7 +75,11 @@ def _you_to(text: str) -> str:
 
 def _always(m: re.Match[str], ctx: Context) -> Drafts:
     words = m['v'].strip()
-    if re.search(r'\b(?:that|this|those|these) (?:day|time|moment|way|one|feeling)\b|\b(?:us|there for|each other)\b', words, re.IGNORECASE):
+    if re.search(
+        r'\b(?:that|this|those|these) (?:day|time|moment|way|one|feeling)\b|\b(?:us|there for|each other)\b',
+        words,
+        re.IGNORECASE,
+    ):
         return None
     if _IDLE.match(words) or _IDLE.match(re.sub(r'^(?:always|never)\s', '', words, flags=re.IGNORECASE)):
         return None
@@ -56,20 +87,33 @@ def _always(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _from_now_on(m: re.Match[str], ctx: Context) -> Drafts:
-    words = re.sub(r'^(?:please|pls|you (?:should|must|can|will)|i want you to|i\'d like you to)\s', '', m['v'].strip(), flags=re.IGNORECASE)
-    called = re.match(r"(?:just )?(?:call|address) me (?:as )?(?P<n>.+)", words, re.IGNORECASE)
+    words = re.sub(
+        r'^(?:please|pls|you (?:should|must|can|will)|i want you to|i\'d like you to)\s',
+        '',
+        m['v'].strip(),
+        flags=re.IGNORECASE,
+    )
+    called = re.match(r'(?:just )?(?:call|address) me (?:as )?(?P<n>.+)', words, re.IGNORECASE)
     if called:
         return _name_to_use(called['n'])
-    if not re.match(rf"(?:always |never |only |just |don't |do not |no |mostly )?(?:{_VERBS}\b|no\b|emojis|short|metric)", words, re.IGNORECASE):
+    if not re.match(
+        rf"(?:always |never |only |just |don't |do not |no |mostly )?(?:{_VERBS}\b|no\b|emojis|short|metric)",
+        words,
+        re.IGNORECASE,
+    ):
         return None
     return _draft(_you_to(words))
 
 
 def _name_to_use(text: str) -> Draft | None:
     name = cut(re.sub(r'\s(?:from now on|in (?:the )?future|going forward|please)$', '', text.strip()), limit=3)
-    if not name or not is_name(name) and not re.fullmatch(r'[a-z][a-z-]{1,15}', name):
+    if not name or (not is_name(name) and not re.fullmatch(r'[a-z][a-z-]{1,15}', name)):
         return None
-    if re.match(r'(?:back|later|when|if|a|an|the|crazy|old|tomorrow|anytime|whatever|maybe|at|on|and|or|an)\b', name, re.IGNORECASE):
+    if re.match(
+        r'(?:back|later|when|if|a|an|the|crazy|old|tomorrow|anytime|whatever|maybe|at|on|and|or|an)\b',
+        name,
+        re.IGNORECASE,
+    ):
         return None
     return Draft(f'call them {name}', 'instruction', form='asks', slot='name.preferred', value=name, importance=_HIGH)
 
@@ -81,9 +125,11 @@ def _call_me(m: re.Match[str], ctx: Context) -> Drafts:
 def _style(m: re.Match[str], ctx: Context) -> Drafts:
     """`Please keep answers short`, `no emojis please`, `don't use jargon`."""
     words = re.sub(r'[\s,]+(?:please|pls|thanks|thank you)$', '', m['v'].strip(), flags=re.IGNORECASE)
-    if not re.search(rf"\b{_ABOUT_ANSWERS}\b", words, re.IGNORECASE) or len(words.split()) > 16:
+    if not re.search(rf'\b{_ABOUT_ANSWERS}\b', words, re.IGNORECASE) or len(words.split()) > 16:
         return None
-    if re.search(r'\b(?:this|that|these|it|above|below|following|my code|the code|the function|my email)\b', words, re.IGNORECASE):
+    if re.search(
+        r'\b(?:this|that|these|it|above|below|following|my code|the code|the function|my email)\b', words, re.IGNORECASE
+    ):
         return None
     return _draft(_you_to(words), 0.85)
 
@@ -99,28 +145,86 @@ def _whenever(m: re.Match[str], ctx: Context) -> Drafts:
     return _draft(_you_to(m['v']), 0.85)
 
 
-_PLEASE = r"(?:(?:please|pls|kindly|and|also|so|but|ok|okay|oh)[,\s]+){0,3}"
+_PLEASE = r'(?:(?:please|pls|kindly|and|also|so|but|ok|okay|oh)[,\s]+){0,3}'
 _WANT = r"(?:(?:i want|i need|i'd like|i would like|i expect) you to |you (?:should|must|need to|have to) )?"
 
 RULES = (
-    rule(rf"{_PLEASE}{_WANT}(?P<v>(?:always|never)\s{_VERBS}\b.{{1,300}})$", _always),
-    rule(rf"{_PLEASE}(?:from now on|going forward|in (?:the )?future|from here on(?: out)?|henceforth),?\s<V>", _from_now_on),
-    rule(rf"{_PLEASE}(?P<v>(?:don't |do not |just |only |always )?{_VERBS}\s.{{2,200}}?),?\s(?:from now on|going forward|in (?:the )?future|from here on)$", _from_now_on),
-    rule(rf"{_PLEASE}(?:you can |you may |everyone |people |my friends )?(?:just )?call(?:s)? me\s<V>", _call_me),
-    rule(rf"{_PLEASE}{_WANT}(?P<v>(?:keep|make|use|avoid|skip|omit|leave out|include|add|format|write|give me|limit|stick to|be|don't|do not|no more|no|stop|only|prefer)\s.{{2,200}})$", _style),
-    rule(rf"{_PLEASE}{_WANT}(?P<v>(?:always )?(?:answer|reply|respond|speak|talk)(?: to me| me)?(?: only)? in\s[A-Za-z ]{{3,30}})$", _in_language),
-    rule(rf"(?P<v>(?:whenever|every time|each time|when) (?:i|you) .{{3,120}}?, (?:please |always |never |just |don't )?{_VERBS}\b.{{2,120}})$", _whenever),
+    rule(rf'{_PLEASE}{_WANT}(?P<v>(?:always|never)\s{_VERBS}\b.{{0,300}})$', _always),
+    rule(
+        rf'{_PLEASE}(?:from now on|going forward|in (?:the )?future|from here on(?: out)?|henceforth),?\s<V>',
+        _from_now_on,
+    ),
+    rule(
+        rf"{_PLEASE}(?P<v>(?:don't |do not |just |only |always )?{_VERBS}\s.{{2,200}}?),?\s(?:from "
+        rf'now on|going forward|in (?:the )?future|from here on)$',
+        _from_now_on,
+    ),
+    rule(rf'{_PLEASE}(?:you can |you may |everyone |people |my friends )?(?:just )?call(?:s)? me\s<V>', _call_me),
+    rule(
+        rf'{_PLEASE}{_WANT}(?P<v>(?:keep|make|use|avoid|skip|omit|leave out|include|add|format'
+        rf"|write|give me|limit|stick to|be|don't|do not|no more|no|stop|only|prefer)\s.{{2,200}})$",
+        _style,
+    ),
+    rule(
+        rf'{_PLEASE}{_WANT}(?P<v>(?:always )?(?:answer|reply|respond|speak|talk)(?: to me'
+        rf'| me)?(?: only)? in\s[A-Za-z ]{{3,30}})$',
+        _in_language,
+    ),
 )
 
-REMEMBER = re.compile(
-    r"(?:(?:please|pls|and|also|so|ok|okay|hey|can you|could you|just|but|oh)[,\s]+){0,3}"
-    r"(?:(?:remember|note|keep in mind|bear in mind|be aware|don't forget|do not forget|never forget|make a note|take note|memori[sz]e|save to memory|add to (?:your )?memory)"
-    r"(?:,|:| this:|\sthat:?|\sthis,)\s?(?:that\s)?|for the record,\s|fyi[,:]\s|for your information,\s|(?:remember|don't forget|do not forget|note)\s(?=(?:my|i|i'm|we)\b))(?P<v>.{4,500})$",
+SENTENCE_RULES = (
+    rule(
+        rf'(?P<v>(?:whenever|every time|each time|any time|anytime) (?:i'
+        rf"|you) .{{3,120}}?,? (?:please |always |never |just |don't )?"
+        rf'{_VERBS}\b.{{2,120}})$',
+        _whenever,
+    ),
+)
+"""Instructions that begin like a subordinate clause."""
+
+_PASSING = (
+    r'(?:for|in|during) (?:(?:the )?rest of )?(?:this|the current|our current) (?:session|chat'
+    r'|conversation|thread|discussion|task|exercise|answer|one|time)'
+    r'|for the rest of (?:this|the) \w+|just (?:this|for) (?:once|now|today)|just once'
+    r'|only (?:this|for) (?:once|time|now|today)|this time|for (?:now|today)|today|tonight'
+)
+_PASSING_FIRST = re.compile(rf'(?:{_PASSING})(?: only)?,?\s+', re.IGNORECASE)
+_PASSING_LAST = re.compile(rf',?\s+(?:{_PASSING})(?: only)?$', re.IGNORECASE)
+_COMMAND = re.compile(
+    rf"{_PLEASE}{_WANT}(?P<v>(?:don't |do not |only |just |always |never "
+    rf'|no ){{0,2}}(?:{_VERBS}\b.{{2,200}}|(?<=no )\w.{{2,60}}))$',
     re.IGNORECASE,
 )
-_STATED = r'(?:live|work|have|like|love|hate|prefer|use|need|want|own|drive|speak|study|eat|drink|go|play|take|run|wear|keep)'
+
+
+def passing(text: str) -> Draft | None:
+    """An instruction in a sentence that speaks of this conversation: `today skip explanations`, `answer in French just this once`."""
+    first = _PASSING_FIRST.match(text)
+    bare = text[first.end() :] if first else text
+    last = _PASSING_LAST.search(bare)
+    bare = bare[: last.start()] if last else bare
+    m = _COMMAND.match(bare)
+    if not m or re.search(r'\b(?:it|that|me again)$', m['v']):
+        return None
+    return _draft(_you_to(m['v']), 0.85)
+
+
+REMEMBER = re.compile(
+    r'(?:(?:please|pls|and|also|so|ok|okay|hey|can you|could you|just|but|oh)[,\s]+){0,3}'
+    r"(?:(?:remember|note|keep in mind|bear in mind|be aware|don't forget|do not forget"
+    r'|never forget|make a note|take note|memori[sz]e|save to memory|add to (?:your )?memory)'
+    r'(?:,|:| this:|\sthat:?|\sthis,)\s?(?:that\s)?|for the record,\s|fyi[,:]\s'
+    r"|for your information,\s|(?:remember|don't forget|do not forget|note)\s(?=(?:my|i|i'm"
+    r'|we)\b))(?P<v>.{4,500})$',
+    re.IGNORECASE,
+)
+_STATED = (
+    r'(?:live|work|have|like|love|hate|prefer|use|need|want|own|drive|speak|study|eat|drink|go|play|take|run|wear|keep)'
+)
 _WISDOM = re.compile(
-    r"(?:just|do|keep|don't|never|always|sometimes|even|every|there's|there is|it's|it is|to|how|when|be|stay|success|life|love|progress|happiness|family|[a-z]+ing\b.{1,40}\b(?:is|are) (?:very |so |really )?(?:important|key|everything|essential))\b",
+    r"(?:just|do|keep|don't|never|always|sometimes|even|every|there's|there is|it's|it is|to"
+    r'|how|when|be|stay|success|life|love|progress|happiness|family|[a-z]+ing\b.{1,40}\b(?:is'
+    r'|are) (?:very |so |really )?(?:important|key|everything|essential))\b',
     re.IGNORECASE,
 )
 _TO_READER = re.compile(r"\b(?:you|your|you're|yours|yourself|when we|how we|the time)\b", re.IGNORECASE)

@@ -28,20 +28,22 @@ _PARTNERS = {
     'fiancee': 'relationship.partner',
 }
 _NOT_NAMES = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
-    "september october november december i i'm english french german spanish christmas easter american".split(' ')  # noqa: SIM905
+    'monday tuesday wednesday thursday friday saturday sunday january february march april may june july august '
+    "september october november december i i'm english french german spanish christmas easter american".split(' ')
 )
 
 
 def _called(who: str, name: str) -> Draft | None:
-    if name.split()[0].lower() in _NOT_NAMES or not is_name(name):
+    if name.split(maxsplit=1)[0].lower() in _NOT_NAMES or not is_name(name):
         return None
     who = who.lower()
     if who in PETS:
         article = 'an' if who[0] in 'aeiou' else 'a'
         return Draft(f'has {article} {who} called {name}', 'relationship', importance=0.65)
     slot = _PARTNERS.get(who)
-    return Draft(f'{who} is called {name}', 'relationship', form='owns', slot=slot, value=name if slot else None, importance=0.7)
+    return Draft(
+        f'{who} is called {name}', 'relationship', form='owns', slot=slot, value=name if slot else None, importance=0.7
+    )
 
 
 def _kin_called(m: re.Match[str], ctx: Context) -> Drafts:
@@ -50,12 +52,16 @@ def _kin_called(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _has(m: re.Match[str], ctx: Context) -> Drafts:
     """`I have two kids`, `I have a dog called Rex`."""
-    what = m['what']
+    what = m['what'].lower()
     name = m['name']
     if name and (name.split()[0].lower() in _NOT_NAMES or not is_name(name.split(' and ')[0].split(',')[0])):
         return None
     called = f' called {name}' if name else ''
-    return Draft(f'has {what.lower()}{called}', 'relationship', importance=0.65)
+    drafts = [Draft(f'has {what}{called}', 'relationship', importance=0.65, valid_from=ctx.since(m.string))]
+    more = _AND_PET.match(m.string, m.end())
+    if more:
+        drafts.append(Draft(f'has {more["what"]} called {more["name"]}', 'relationship', importance=0.65))
+    return drafts
 
 
 def _status(m: re.Match[str], ctx: Context) -> Drafts:
@@ -64,9 +70,27 @@ def _status(m: re.Match[str], ctx: Context) -> Drafts:
     if whom and not is_name(whom):
         whom = ''
     to = f' to {whom}' if whom else ''
-    drafts = [Draft(f'is {status}{to}', 'relationship', slot='relationship.status', value=status, importance=0.7, valid_from=ctx.since(m.string))]
+    drafts = [
+        Draft(
+            f'is {status}{to}',
+            'relationship',
+            slot='relationship.status',
+            value=status,
+            importance=0.7,
+            valid_from=ctx.since(m.string),
+        )
+    ]
     if whom and status == 'married':
-        drafts.append(Draft(f'spouse is called {whom}', 'relationship', form='owns', slot='relationship.spouse', value=whom, importance=0.7))
+        drafts.append(
+            Draft(
+                f'spouse is called {whom}',
+                'relationship',
+                form='owns',
+                slot='relationship.spouse',
+                value=whom,
+                importance=0.7,
+            )
+        )
     return drafts
 
 
@@ -80,13 +104,26 @@ def _kin_lives(m: re.Match[str], ctx: Context) -> Drafts:
     if not rest or is_vague(rest):
         return None
     # `is` says something lasting only before an article, a place or an age: not `my sister is tired`.
-    lasting = verb not in ('is', "'s") or re.match(rf'(?:(?:an?|allergic|from)\s|{NUMBER}\s(?:years?|months?) old|{NUMBER}$|vegan|vegetarian|pregnant|married)', rest)
-    if not lasting or re.match(r'an? (?:bit|lot|great|good|bad|huge|little|big|constant|pain|blessing|mess|joy|star|real|true|total|wonderful|saint|legend|gift)\b', rest):
+    lasting = verb not in ('is', "'s") or re.match(
+        rf'(?:(?:an?|allergic|from)\s|{NUMBER}\s(?:years?|months?) old|{NUMBER}$|vegan|vegetarian|pregnant|married)',
+        rest,
+    )
+    if not lasting or re.match(
+        r'an? (?:bit|lot|great|good|bad|huge|little|big|constant|pain|blessing|mess|joy|star|real'
+        r'|true|total|wonderful|saint|legend|gift)\b',
+        rest,
+    ):
         return None
     verb = 'is' if verb == "'s" else verb
     if re.fullmatch(NUMBER, rest):
         rest += ' years old'
-    return Draft(f'{m["who"].lower()} {verb} {turned(ctx.dated(rest))}', 'relationship', form='owns', importance=0.5, confidence=0.85)
+    return Draft(
+        f'{m["who"].lower()} {verb} {turned(ctx.dated(rest))}',
+        'relationship',
+        form='owns',
+        importance=0.5,
+        confidence=0.85,
+    )
 
 
 def _died(m: re.Match[str], ctx: Context) -> Drafts:
@@ -104,23 +141,46 @@ def _died(m: re.Match[str], ctx: Context) -> Drafts:
 
 _SOME_PETS = rf'(?:an?|{NUMBER}|a couple of)\s(?:[a-z-]{{3,14}}\s){{0,2}}?(?:{_PET})(?:s|es)?'
 _SOME_KIN = (
-    rf'(?:an?|{NUMBER}|a couple of|no)\s(?:(?:older|younger|little|big|twin|half|step|beautiful|wonderful|amazing|great|young|grown|adult|small|teenage)\s)?'
-    r'(?:kids?|child(?:ren)?|sons?|daughters?|brothers?|sisters?|siblings?|grandkids|grandchildren|grandsons?|granddaughters?|nieces?|nephews?|twins|wife|husband|girlfriend|boyfriend|partner|roommates?|cousins)'
-    r'(?:\sand\s(?:an?|one|two|three|four)\s(?:(?:older|younger|little|big)\s)?(?:sons?|daughters?|brothers?|sisters?))?'
+    rf'(?:an?|{NUMBER}|a couple of|no)\s(?:(?:older|younger|little|big|twin|half|step|beautiful'
+    rf'|wonderful|amazing|great|young|grown|adult|small|teenage)\s)?'
+    r'(?:kids?|child(?:ren)?|sons?|daughters?|brothers?|sisters?|siblings?|grandkids'
+    r'|grandchildren|grandsons?|granddaughters?|nieces?|nephews?|twins|wife|husband|girlfriend'
+    r'|boyfriend|partner|roommates?|cousins)'
+    r'(?:\sand\s(?:an?|one|two|three|four)\s(?:(?:older|younger|little|big)\s)?(?:sons?'
+    r'|daughters?|brothers?|sisters?))?'
 )
-_CALLED = r"(?:,?\s(?:called|named|whose name is)\s(?P<name>[A-ZÀ-Þ][\w'-]{1,20}(?:(?:,\s|\sand\s|\s&\s)[A-ZÀ-Þ][\w'-]{1,20}){0,4}))?"
+_CALLED = (
+    r"(?:,?\s(?:called|named|whose name is)\s(?P<name>[A-ZÀ-Þ][\w'-]{1,20}(?:(?:,\s|\sand\s"
+    r"|\s&\s)[A-ZÀ-Þ][\w'-]{1,20}){0,4}))?"
+)
 _END = r'(?=$|[,;]|\s(?:and|who|that|in|with|at|now|too|together|he|she|they|whom|so|but|aged|ages?)\b)'
+
+_AND_PET = re.compile(rf"\sand\s(?P<what>{_SOME_PETS})\s(?:called|named)\s(?P<name>[A-ZÀ-Þ][\w'-]{{1,20}})")
 
 RULES = (
     rule(rf"my {_WHO}(?:'s name is| is called| is named|'s called|'s named|\sname is)\s(?-i:{_NAMED})", _kin_called),
-    rule(rf"<I>(?:have|have got|own|adopted|rescued)\s(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}", _has),
-    rule(rf"<HAVE>(?:got|adopted|rescued)?\s?(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}", _has),
-    rule(rf"<I>(?:have|have got)\s(?P<what>{_SOME_KIN})(?-i:{_CALLED}){_END}", _has),
-    rule(rf"<HAVE>got\s(?P<what>{_SOME_KIN})(?-i:{_CALLED}){_END}", _has),
-    rule(r"<AM>(?:happily |recently |newly )?(?P<s>married|single|divorced|engaged|widowed|separated|a widow|a widower)(?: to (?:my (?:wife|husband|partner|boyfriend|girlfriend),?\s)?(?P<to>[A-ZÀ-Þ][\w'-]{1,20}(?:\s[A-ZÀ-Þ][\w'-]{1,20})?))?(?=$|[,.;]|\s(?:to|with|and|now|for|since|in|but|too)\b)", _status),
-    rule(r"<AM>(?P<p>an? (?:(?:single|proud|new|foster|adoptive|stay-at-home|working|full-time|busy)\s){0,2}(?:parent|mom|mum|mother|dad|father|grandmother|grandfather|grandma|grandpa)(?: (?:of|to) (?:" + NUMBER + r")(?: (?:kids|children|boys|girls|sons|daughters|cats|dogs))?)?)$", _parent),
-    rule(rf"my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?(?P<verb>\s(?:lives|works|studies|teaches|is|loves|hates|likes)|'s)\s<V>", _kin_lives),
-    rule(rf"my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?\s(?P<verb>died|passed away)\b", _died),
+    rule(rf'<I>(?:have|have got|own|adopted|rescued)\s(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),
+    rule(rf'<HAVE>(?:got|adopted|rescued)?\s?(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),
+    rule(rf'<I>(?:have|have got)\s(?P<what>{_SOME_KIN})(?-i:{_CALLED}){_END}', _has),
+    rule(rf'<HAVE>got\s(?P<what>{_SOME_KIN})(?-i:{_CALLED}){_END}', _has),
+    rule(
+        r'<AM>(?:happily |recently |newly )?(?P<s>married|single|divorced|engaged|widowed'
+        r'|separated|a widow|a widower)(?: to (?:my (?:wife|husband|partner|boyfriend'
+        r"|girlfriend),?\s)?(?P<to>[A-ZÀ-Þ][\w'-]{1,20}(?:\s[A-ZÀ-Þ][\w'-]{1,20})?))?(?=$|[,.;]"
+        r'|\s(?:to|with|and|now|for|since|in|but|too)\b)',
+        _status,
+    ),
+    rule(
+        r'<AM>(?P<p>an? (?:(?:single|proud|new|foster|adoptive|stay-at-home|working|full-time'
+        r'|busy)\s){0,2}(?:parent|mom|mum|mother|dad|father|grandmother|grandfather|grandma'
+        r'|grandpa)(?: (?:of|to) (?:' + NUMBER + r')(?: (?:kids|children|boys|girls|sons|daughters|cats|dogs))?)?)$',
+        _parent,
+    ),
+    rule(
+        rf"my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?(?P<verb>\s(?:lives|works|studies|teaches|is|loves|hates|likes)|'s)\s<V>",
+        _kin_lives,
+    ),
+    rule(rf'my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?\s(?P<verb>died|passed away)\b', _died),
 )
 
 _ANYWHERE = re.compile(rf"\b[Mm]y {_WHO},?\s{_NAMED}(?=$|[,;]|\s[a-z(&-]|'s\b)")

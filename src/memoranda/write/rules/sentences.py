@@ -97,7 +97,7 @@ _QUOTES = (
     re.compile(r'«[^»\n]{1,2000}»'),
     re.compile(r'„[^“”\n]{1,2000}[“”]'),
     re.compile(r"(?<![\w'])'(?:[^'\n]|(?<=\w)'(?=\w)){2,600}'(?!\w)"),
-    re.compile(r"(?<![\w’])‘(?:[^’‘\n]|(?<=\w)’(?=\w)){2,600}’(?!\w)"),
+    re.compile(r'(?<![\w’])‘(?:[^’‘\n]|(?<=\w)’(?=\w)){2,600}’(?!\w)'),
     re.compile(r'`[^`\n]{1,2000}`'),
 )
 _OPEN_QUOTE = re.compile(r'(?<!\w)["“„](?=\w)[^\n]*')
@@ -118,7 +118,7 @@ def _mask(text: str) -> str:
 
 
 def _mask_lines(text: str) -> Iterator[str]:
-    fenced = forwarded = False
+    fenced = forwarded = told = False
     for line in text.splitlines(keepends=True):
         if _FENCE.match(line):
             fenced = not fenced
@@ -130,7 +130,13 @@ def _mask_lines(text: str) -> Iterator[str]:
         label = _LABEL.match(line)
         pasted = bare.startswith(('>', '|', '<', '{', '$ ', '#!')) or line.startswith('    ')
         named = label is not None and not _OWN_LABELS.match(label['label'])
-        yield _blank(line) if fenced or forwarded or pasted or named else line
+        if named and label is not None and label.end() >= len(line.rstrip()):
+            # A name or `He told me:` alone on its line: what follows, up to an empty line, is theirs.
+            told = ' ' not in label['label'] or _REPORT.search(label['label']) is not None
+            yield line
+            continue
+        told = told and bool(bare)
+        yield _blank(line) if fenced or forwarded or pasted or named or told else line
 
 
 def _blank(line: str) -> str:
@@ -153,16 +159,17 @@ _ENGLISH = frozenset(
     "i i'm i've i'd i'll im the a an and or but is are was were be been to of in on at for with my me we our us it "
     "it's that this you your not don't dont doesn't can't have has had do does did so because as from by about who "
     'which what when where how why if would will can just really also am always never please no live like love use '
-    'work'.split(' ')  # noqa: SIM905
+    'work'.split(' ')
 )
 _FOREIGN = frozenset(
-    'el los las un una unos que porque pero muy mi mis tu vivo soy estoy tengo gusta encanta trabajo yo nosotros para '
+    'es llamo el los las un una unos que porque pero muy mi mis tu vivo soy estoy tengo '
+    'gusta encanta trabajo yo nosotros para '
     'por con del este esta como cuando y lo le les du des je tu il elle nous vous suis est sont et ou mais avec dans '
     "j'ai j'aime j'habite c'est pas très mon ma mes une au aux qui ich bin ist und der das ein eine einen mein meine "
     'nicht aber mit auf für wohne habe liebe heiße arbeite wir sie auch sehr eu sou estou tenho moro gosto não mas '
     'uma meu minha os da em com ele ela você io sono ho mi che di il gli della con per mio mia abito vivo amo lavoro '
     'ik ben heb het een van en niet mijn woon hou jeg er og ikke på jag är och inte på det att min mitt bor har ja '
-    'nie jest się mam nu este sunt și ve bir benim çok ile para'.split(' ')  # noqa: SIM905
+    'nie jest się mam nu este sunt și ve bir benim çok ile para'.split(' ')
 )
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
@@ -183,7 +190,9 @@ def _is_english(text: str, weight: float) -> bool:
 # Sentences
 
 _END = re.compile(r'(?P<mark>[.!?…]{1,20})["\')\]]{0,3}(?=\s|\Z|;)|(?P<line>\n)')
-_TITLE = re.compile(r'(?:\b(?:mr|mrs|ms|dr|st|prof|mt|vs|e\.g|i\.e|approx|no)|\b[A-Z]|\b(?:[A-Za-z]\.){1,3}[A-Za-z])$', re.I)
+_TITLE = re.compile(
+    r'(?:\b(?:mr|mrs|ms|dr|st|prof|mt|vs|e\.g|i\.e|approx|no)|\b[A-Z]|\b(?:[A-Za-z]\.){1,3}[A-Za-z])$', re.I
+)
 _MAYBE_TITLE = re.compile(r'\b(?:etc|inc|ltd|co|corp|jr|sr|p\.m|a\.m|u\.s|u\.k)$', re.I)
 _EDGE = ' \t\n\r\f\v,;.:!?…-–—*•()[]"~'
 
@@ -197,9 +206,7 @@ def _split(mask: str) -> Iterator[tuple[int, int, str]]:
             if _MAYBE_TITLE.search(before):
                 if follows.islower() or follows == ',':
                     continue
-            elif _TITLE.search(before) and follows:
-                continue
-            elif before.strip().isdigit() and m.start() - start < 6:  # a numbered list
+            elif (_TITLE.search(before) and follows) or (before.strip().isdigit() and m.start() - start < 6):
                 continue
         yield start, m.start(), m['mark'] or ''
         start = m.end()
@@ -242,42 +249,71 @@ _TASK = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSE = re.compile(
-    r"(?:(?:ok|okay|so|now|well|hey|and|but|just),?\s){0,2}(?:suppose|supposing|imagine|pretend|assume|assuming|let's (?:say|pretend|"
-    r'assume|imagine|role)|let us (?:say|assume)|say (?:i|we|that)\b|hypothetically|in a world|role-?play|act (?:as|like)'
-    r'|you are (?:a|an|the)\b|what if|in this (?:story|scenario|game)|once upon|picture this|as a (?:user|customer)\b,?\si'
+    r'(?:(?:ok|okay|so|now|well|hey|and|but|just),?\s){0,2}(?:suppose|supposing|imagine'
+    r"|pretend|assume|assuming|let's (?:say|pretend|"
+    r'assume|imagine|role)|let us (?:say|assume)|say (?:i|we|that)\b|hypothetically|in a world'
+    r'|role-?play|act (?:as|like)'
+    r'|you are (?:a|an|the)\b|what if|in this (?:story|scenario|game)|once upon|picture this'
+    r'|as a (?:user|customer)\b,?\si'
     r'|user stor|given that i am|my character|in my (?:dream|novel|story|book))',
     re.IGNORECASE,
 )
-_EXAMPLE = re.compile(r"(?:\bfor example\b|\bfor instance\b|\be\.g\.?(?=\W)|\bsuch as when\b|\blike when\b|\bas in\b:?)", re.IGNORECASE)
+_EXAMPLE = re.compile(
+    r'(?:\bfor example\b|\bfor instance\b|\be\.g\.?(?=\W)|\bsuch as when\b|\blike when\b|\bas in\b:?)', re.IGNORECASE
+)
 _UNSTATED = re.compile(
-    r"(?:(?:ok|okay|so|now|well|hey|and|but|or|oh|just|wait|hmm|also),?\s){0,2}"
-    r"(?:if|unless|whether|would|could|should|does|did|am|is|are|was|were|can|will|has|had|may|might|who|whom|whose"
-    r"|what|which|why|how|where|when(?:ever)?|till|until|do (?!not\b)|have (?:i|you|we)\b|wish|not that|it's not (?:like|that|true)"
-    r"|as if|as though|like i\b|never have i|i wish|if only|thanks for|thank you for)\b",
+    r'(?:(?:ok|okay|so|now|well|hey|and|but|or|oh|just|wait|hmm|also),?\s){0,2}'
+    r'(?:if|unless|whether|would|could|should|does|did|am|is|are|was|were|can|will|has|had|may|might|who|whom|whose'
+    r'|what|which|why|how|where|when(?:ever)?|till|until|do (?!not\b)|have (?:i|you|we)\b|wish'
+    r"|not that|it's not (?:like|that|true)"
+    r'|as if|as though|like i\b|never have i|i wish|if only|thanks for|thank you for)\b',
     re.IGNORECASE,
 )
 _REPORT = re.compile(
-    r"\b(?:(?!(?:which|that|it|this|what|also|and|just)\b)[\w'.-]{1,30}\s(?:(?:just|always|often|once|also|then|even|recently|never|jokingly|\w{2,12}ly)\s)?"
+    r"\b(?:(?!(?:which|that|it|this|what|also|and|just)\b)[\w'.-]{1,30}\s(?:(?:just|always"
+    r'|often|once|also|then|even|recently|never|jokingly|\w{2,12}ly)\s)?'
     r'(?:said|says|told|tells|claims|claimed|wrote|writes|replied|answered|insists|insisted|believes|thinks'
-    r'|asked|asks|argues|argued|joked|texted|whispered|shouted|yelled|sang|sings|quoted|exclaimed|announced|complained|complains|keeps? saying|kept saying'
-    r"|was like|were like|is like:|goes:|lied|lies|pretended|assumes|assumed|suggested|suggests))\b"
-    r"|\baccording to\b|\b(?:says|said|sings|wrote|asked|replied) (?:he|she|my|the|[A-Z]\w+)\b|\bquote\b|\blyrics?\b|\bsaying:?\s"
-    r"|\b(?:titled|called|named|entitled) \0|\b(?:movie|film|song|novel|book|story|play|poem|game|dream|character) where (?:i|we)\b",
+    r'|asked|asks|argues|argued|joked|texted|whispered|shouted|yelled|sang|sings|quoted'
+    r'|exclaimed|announced|complained|complains|keeps? saying|kept saying'
+    r'|was like|were like|is like:|goes:|lied|lies|pretended|assumes|assumed|suggested|suggests))\b'
+    r'|\baccording to\b|\b(?:says|said|sings|wrote|asked|replied) (?:he|she|my|the|[A-Z]\w+)\b'
+    r'|\bquote\b|\blyrics?\b|\bsaying:?\s'
+    r'|\b(?:titled|called|named|entitled) \0|\b(?:movie|film|song|novel|book|story|play|poem'
+    r'|game|dream|character) where (?:i|we)\b',
 )
-_IRONY = re.compile(r'\byeah,? right\b|(?:^|\s)/s$|\boh,? (?:great|joy|yay)\b|\bsure,? because\b|\bas if\b|\bsaid no one\b|\bjust kidding\b|\bjk\b|\bi\'?m kidding\b', re.IGNORECASE)
+_IRONY = re.compile(
+    r'\byeah,? right\b|(?:^|\s)/s$|\boh,? (?:great|joy|yay)\b|\bsure,? because\b|\bas if\b'
+    r'|\bsaid no one\b|\bjust kidding\b|\bjk\b|\bi\'?m kidding\b',
+    re.IGNORECASE,
+)
 _PASSING = re.compile(
-    r"\b(?:for|in|during) (?:(?:the )?rest of )?(?:this|the current|our current) (?:session|chat|conversation|thread|discussion|task|exercise|answer|one|time)\b"
-    r"|\bjust (?:this|for) (?:once|now|today)\b|\bjust once\b|\bonly (?:this|for) (?:once|time|now|today)\b|\bthis time\b|\bfor now\b|\bfor today\b"
-    r"|\b(?:today|tonight),? (?:skip|use|answer|reply|please|keep|don't|no|only|just|avoid|speak|write)\b|\bfor the (?:next|following) (?:\w+ ){0,2}(?:answer|message|question|minute|hour)s?\b",
+    r'\b(?:for|in|during) (?:(?:the )?rest of )?(?:this|the current|our current) (?:session'
+    r'|chat|conversation|thread|discussion|task|exercise|answer|one|time)\b'
+    r'|\bjust (?:this|for) (?:once|now|today)\b|\bjust once\b|\bonly (?:this|for) (?:once|time'
+    r'|now|today)\b|\bthis time\b|\bfor now\b|\bfor today\b'
+    r"|\b(?:today|tonight),? (?:skip|use|answer|reply|please|keep|don't|no|only|just|avoid"
+    r'|speak|write)\b|\bfor the (?:next|following) (?:\w+ ){0,2}(?:answer|message|question'
+    r'|minute|hour)s?\b',
     re.IGNORECASE,
 )
 _QUESTION_PART = re.compile(
-    r"[,;–—-]\s*(?:(?:and|but|so|then|any|please|now)\s)?(?P<q>(?:who|what|what's|when|where|where's|why|how|how's|which|can|could|would|will|should|shall|do|does|did|is"
-    r"|are|am|was|were|have|has|any|may|might|got)\b)|\b(?:so|but|and)\s(?P<q2>(?:what|where|how|which|can|could|should|do|is|are|would|will|any)\b)",
+    r"[,;–—-]\s*(?:(?:and|but|so|then|any|please|now)\s)?(?P<q>(?:who|what|what's|when|where"
+    r"|where's|why|how|how's|which|can|could|would|will|should|shall|do|does|did|is"
+    r'|are|am|was|were|have|has|any|may|might|got)\b)|\b(?:so|but|and)\s(?P<q2>(?:what|where'
+    r'|how|which|can|could|should|do|is|are|would|will|any)\b)',
     re.IGNORECASE,
 )
-_TAG = re.compile(r"[,;]?\s*(?:right|correct|yes|no|ok|okay|eh|huh|don't (?:i|you)|do i|isn't it|am i|aren't i|didn't i|did i|you know|remember)$", re.IGNORECASE)
-_ASKS_FIRST = re.compile(r"(?:(?:ok|okay|so|now|well|hey|hi|and|but|please|oh)[,\s]+){0,3}(?:who|what|when|where|why|how|which|can|could|would|will|should|shall|do|does|did|is|are|am|was|were|have you|have i|has|did|any|may|might|don't|isn't|aren't|won't|wouldn't|didn't|you)\b", re.IGNORECASE)
+_TAG = re.compile(
+    r"[,;]?\s*(?:right|correct|yes|no|ok|okay|eh|huh|don't (?:i|you)|do i|isn't it|am i"
+    r"|aren't i|didn't i|did i|you know|remember)$",
+    re.IGNORECASE,
+)
+_ASKS_FIRST = re.compile(
+    r'(?:(?:ok|okay|so|now|well|hey|hi|and|but|please|oh)[,\s]+){0,3}(?:who|what|when|where'
+    r'|why|how|which|can|could|would|will|should|shall|do|does|did|is|are|am|was|were|have you'
+    r"|have i|has|did|any|may|might|don't|isn't|aren't|won't|wouldn't|didn't|you)\b",
+    re.IGNORECASE,
+)
 
 
 def _question_start(sentence: str) -> int:
@@ -295,19 +331,23 @@ _PLAIN_VERBS = (
     "don't|do not|can't|cannot|never eat|avoid|plan to|want to|code in|hope to|'m"
 )
 _BOUNDARY = re.compile(
-    r";|\s[-–]{1,2}\s|\s?—\s?"
-    r"|,?\s(?:(?:and|but|so|plus|yet|because|since|though|although|even though|while|whereas|however|cause|'cause|which is why|and now|but now)\s)"
+    r';|\s[-–]{1,2}\s|\s?—\s?'
+    r'|,?\s(?:(?:and|but|so|plus|yet|because|since|though|although|even though|while|whereas'
+    r"|however|cause|'cause|which is why|and now|but now)\s)"
     r"(?=(?:also\s|now\s)?(?:i|i'm|i've|im|we|we're|my|our)\b)"
     r"|,\s(?=(?:i|i'm|i've|im|we|we're|my|our|but|always|never|please)\b)"
-    rf"|,?\s(?:and|but)\s(?=(?:also\s|really\s|currently\s|now\s)?(?P<implied>{_PLAIN_VERBS})\b)"
+    rf'|,?\s(?:and|but)\s(?=(?:also\s|really\s|currently\s|now\s)?(?P<implied>{_PLAIN_VERBS})\b)'
     r"|,?\s(?:and|but)\s(?=(?:please|always|never|don't|call me)\s)",
     re.IGNORECASE,
 )
 _OTHER_SUBJECT = re.compile(
-    r"\bto\s[a-z]|\b(?:how|what|because|you|your|would|could|should|might|may|will|can|let|used|who|that|which|whose|where|if|when|he|she|they|people|someone|friends?|going|'ll|'d)\b",
+    r'\bto\s[a-z]|\b(?:how|what|because|you|your|would|could|should|might|may|will|can|let'
+    r"|used|who|that|which|whose|where|if|when|he|she|they|people|someone|friends?|going|'ll"
+    r"|'d)\b",
 )
 _FIRST_PERSON = re.compile(
-    rf"(?:[\w']+,?\s){{0,3}}(?:(?:i'm|im|i am|we're)\s(?!\w+ing\b)|(?:i've|we've)\s|(?:i|we)\s(?:\w+ly\s|also\s|just\s|both\s)?(?:{_PLAIN_VERBS}|moved|got|don't|was born)\b)",
+    rf"(?:[\w']+,?\s){{0,3}}(?:(?:i'm|im|i am|we're)\s(?!\w+ing\b)|(?:i've|we've)\s|(?:i"
+    rf"|we)\s(?:\w+ly\s|also\s|just\s|both\s)?(?:{_PLAIN_VERBS}|moved|got|don't|was born)\b)",
     re.IGNORECASE,
 )
 

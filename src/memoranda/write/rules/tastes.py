@@ -22,8 +22,12 @@ def preferred_slot(value: str) -> str | None:
 
 
 _AT_TALK = re.compile(
-    r"(?:to (?:know|hear|see|say|ask|tell|point|add|think|thank|chat|talk|catch|be (?:here|able|honest)|have (?:a|some|you)|do|go|check|try|get|learn more|share|show|join|help|make sure|come|invite)\b"
-    r"|hearing|seeing (?:how|your|you|the)|chatting|talking (?:to|with)|knowing|sharing|the (?:sound|idea|look|way|fact|vibe|feel)|how\b|when\b|being able|having (?:you|someone|people|a)\b|getting)",
+    r'(?:to (?:know|hear|see|say|ask|tell|point|add|think|thank|chat|talk|catch|be (?:here'
+    r'|able|honest)|have (?:a|some|you)|do|go|check|try|get|learn more|share|show|join|help'
+    r'|make sure|come|invite)\b'
+    r'|hearing|seeing (?:how|your|you|the)|chatting|talking (?:to|with)|knowing|sharing'
+    r'|the (?:sound|idea|look|way|fact|vibe|feel)|how\b|when\b|being able|having (?:you'
+    r'|someone|people|a)\b|getting)',
     re.IGNORECASE,
 )
 
@@ -48,14 +52,22 @@ def _always_loved(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _momentary(value: str) -> bool:
     """Praise of what lies on the table: an adjective with a picture, a gift or a result."""
-    return re.match(r"(?:an? )?(?:answer|reply|response|suggestion|photo|picture|pic|plan|result|explanation|example|option|first|second|last|new|good (?:point|one))\b", value, re.IGNORECASE) is not None
+    return (
+        re.match(
+            r'(?:an? )?(?:answer|reply|response|suggestion|photo|picture|pic|plan|result|explanation'
+            r'|example|option|first|second|last|new|good (?:point|one))\b',
+            value,
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def _dislikes(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=10)
     if not value or is_vague(value) or _AT_TALK.match(value) or ctx.times(value):
         return None
-    if re.match(r"to (?:bother|interrupt|break|be (?:that|a)|sound|admit|say|complain|rush)\b", value):
+    if re.match(r'to (?:bother|interrupt|break|be (?:that|a)|sound|admit|say|complain|rush)\b', value):
         return None
     verb = m['verb'].lower()
     said = {
@@ -78,7 +90,9 @@ def _anymore(text: str) -> bool:
 
 def _not_fan(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=8)
-    return Draft(f'dislikes {turned(value)}', 'preference', importance=_TASTE) if value and not is_vague(value) else None
+    return (
+        Draft(f'dislikes {turned(value)}', 'preference', importance=_TASTE) if value and not is_vague(value) else None
+    )
 
 
 def _fan(m: re.Match[str], ctx: Context) -> Drafts:
@@ -103,10 +117,12 @@ def _prefers(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'prefers {turned(value)}', 'preference', slot=slot, value=first if slot else None, importance=_TASTE)
 
 
-_THINGS = (
-    r"(?P<what>[a-z][a-z-]{1,18}(?:\s[a-z][a-z-]{1,18}){0,3})"
+_THINGS = r'(?P<what>[a-z][a-z-]{1,18}(?:\s[a-z][a-z-]{1,18}){0,3})'
+_NOT_A_FAVOURITE = re.compile(
+    r'\b(?:part|thing|things|one|ones|memory|memories|moment|moments|so far|aspect|line|scene'
+    r'|photo|picture|bit|piece|pieces|here|there|of)\b',
+    re.IGNORECASE,
 )
-_NOT_A_FAVOURITE = re.compile(r"\b(?:part|thing|things|one|ones|memory|memories|moment|moments|so far|aspect|line|scene|photo|picture|bit|piece|pieces|here|there|of)\b", re.IGNORECASE)
 
 
 def _favourite(m: re.Match[str], ctx: Context) -> Drafts:
@@ -114,7 +130,9 @@ def _favourite(m: re.Match[str], ctx: Context) -> Drafts:
     value = re.sub(r'^(?:probably|definitely|currently|still|by far|always|actually|simply|just)\s', '', value)
     if not value or is_vague(value) or _NOT_A_FAVOURITE.search(what):
         return None
-    if re.match(r"(?:when|how|not|to|probably|where|from|on|because|in|about|going to|currently)\b", value) or re.search(r'\b(?:was|were)\b', value):
+    if re.match(
+        r'(?:when|how|not|to|probably|where|from|on|because|in|about|going to|currently)\b', value
+    ) or re.search(r'\b(?:was|were)\b', value):
         return None
     spelt = m['fav'].lower().replace('fave', 'favourite')
     plural = m['be'].strip().lower() == 'are'
@@ -123,30 +141,54 @@ def _favourite(m: re.Match[str], ctx: Context) -> Drafts:
         slot = 'language.programming.preferred'
     elif what in ('editor', 'text editor', 'code editor', 'ide'):
         slot = 'editor.preferred'
-    return Draft(f'{spelt} {what} {"are" if plural else "is"} {turned(value)}', 'preference', form='owns', slot=slot, value=None if plural else value, importance=_TASTE)
+    return Draft(
+        f'{spelt} {what} {"are" if plural else "is"} {turned(value)}',
+        'preference',
+        form='owns',
+        slot=slot,
+        value=None if plural else value,
+        importance=_TASTE,
+    )
 
 
 def _is_favourite(m: re.Match[str], ctx: Context) -> Drafts:
     value, what = m['v0'].strip(), m['what'].lower()
-    if _NOT_A_FAVOURITE.search(what) or is_vague(value) or len(value.split()) > 4 or not re.match(r"[A-ZÀ-Þ]|the\s[A-Z]", value):
+    if (
+        _NOT_A_FAVOURITE.search(what)
+        or is_vague(value)
+        or len(value.split()) > 4
+        or not re.match(r'[A-ZÀ-Þ]|the\s[A-Z]', value)
+    ):
         return None
-    if re.search(r"\b(?:my|is|was|which|who|and|also|of)\b", value):
+    if re.search(r'\b(?:my|is|was|which|who|and|also|of)\b', value):
         return None
-    return Draft(f'favourite {what} is {value}', 'preference', form='owns', slot='favourite.' + what.replace(' ', '-'), value=value, importance=_TASTE)
+    return Draft(
+        f'favourite {what} is {value}',
+        'preference',
+        form='owns',
+        slot='favourite.' + what.replace(' ', '-'),
+        value=value,
+        importance=_TASTE,
+    )
 
 
 # Food and health
 
+
 def _diet(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(ctx.timeless(m['v']), limit=5)
     soft = re.match(r'(?:mostly|mainly|usually|strictly|fully|now)\s', value)
-    plain = re.sub(r'^(?:(?:an?|mostly|mainly|usually|strictly|fully|now|strict|lifelong|committed)\s){0,3}', '', value.lower())
+    plain = re.sub(
+        r'^(?:(?:an?|mostly|mainly|usually|strictly|fully|now|strict|lifelong|committed)\s){0,3}', '', value.lower()
+    )
     plain = re.sub(r'\s(?:diet|food|person|meals)$', '', plain)
     if plain not in DIETS:
         return None
     since = ctx.since(m['v'])
-    if m['how'].lower().split()[-1] in ('eat', 'follow', 'on', 'keep', 'do', 'following'):
-        return Draft(f'follows a {plain} diet', 'preference', slot='diet', value=plain, importance=0.8, valid_from=since)
+    if re.search(r'\b(?:eat|follow|on|keep|following)\b', m['how'].lower()):
+        return Draft(
+            f'follows a {plain} diet', 'preference', slot='diet', value=plain, importance=0.8, valid_from=since
+        )
     lead = f'{soft[0].strip()} ' if soft and soft[0].strip() in ('mostly', 'mainly') else ''
     return Draft(f'is {lead}{plain}', 'preference', slot='diet', value=plain, importance=0.8, valid_from=since)
 
@@ -159,7 +201,9 @@ def _eats_not(m: re.Match[str], ctx: Context) -> Drafts:
     if (value and is_vague(value)) or _anymore(m['v'] or ''):
         return None
     verb = m['verb'].lower()
-    if verb in ('do', 'touch') and not re.match(r'(?:dairy|gluten|sugar|drugs|alcohol|meat|caffeine|spicy|carbs|pork|coffee|seafood)\b', value):
+    if verb in ('do', 'touch') and not re.match(
+        r'(?:dairy|gluten|sugar|drugs|alcohol|meat|caffeine|spicy|carbs|pork|coffee|seafood)\b', value
+    ):
         return None
     if not value and verb == 'eat':
         return None
@@ -192,7 +236,13 @@ def _avoids(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _allergic(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=8)
-    if not value or is_vague(value):
+    if (
+        not value
+        or is_vague(value)
+        or re.match(
+            r'(?:\w+days?|work|people|bullshit|nonsense|drama|exercise|commitment|mornings)$', value, re.IGNORECASE
+        )
+    ):
         return None
     how = ' '.join(m['how'].lower().split())
     return Draft(f'is {how} {turned(value)}', 'constraint', importance=0.9)
@@ -212,34 +262,79 @@ def _intolerant(m: re.Match[str], ctx: Context) -> Drafts:
 def _condition(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=5)
     plain = re.sub(r'^(?:severe|mild|chronic|bad|really bad)\s', '', value.lower())
-    if plain not in CONDITIONS or (value.lower() == 'add' and value != 'ADD') or (value.lower() == 'ms' and value != 'MS'):
+    if (
+        plain not in CONDITIONS
+        or (value.lower() == 'add' and value != 'ADD')
+        or (value.lower() == 'ms' and value != 'MS')
+    ):
         return None
     return Draft(f'has {value}', 'constraint', importance=0.85, valid_from=None)
 
 
-_LIKES = r"(?P<verb>like|love|enjoy|adore|have always loved)"
+_LIKES = r'(?P<verb>like|love|enjoy|adore|have always loved)'
 
 RULES = (
     rule(rf'<I>{_LIKES}\s<V>', _likes),
     rule(r"(?:i've|i have)\salways loved\s<V>", _always_loved),
     rule(r"<I>(?P<verb>hate|dislike|detest|loathe|despise|can't stand|cannot stand|can not stand)\s<V>", _dislikes),
-    rule(r"(?:i|we)\s(?:really |just |personally |also |still )?(?:don't|dont|do not|never|didn't use to)\s(?:really |particularly |much |even )?(?P<verb>like|enjoy|care for)\s<V>", _not_like),
-    rule(r"<AM>not (?:really |much of |exactly |particularly )?(?:a (?:big |huge |great )?fan of|into|keen on|fond of)\s<V>", _not_fan),
-    rule(r"(?:i've|i have) always been (?P<how>a (?:big |huge )?fan of|into|fond of|crazy about|obsessed with|passionate about)\s<V>", _fan),
-    rule(r"<AM>(?P<how>(?:a (?:big |huge |massive |great |lifelong |die-hard |long-time )?fan of)|into|fond of|crazy about|obsessed with|passionate about|keen on)\s<V>", _fan),
-    rule(r"<I>(?:would always )?prefer\s<V>", _prefers),
-    rule(r"(?:my|our)\s(?:all[- ]time |absolute |personal )?(?P<fav>favou?rite|fave)\s" + _THINGS + r"(?P<be>\s(?:is|are)|'s)\s<V>", _favourite),
-    rule(r"(?P<v0>[^,;]{2,40}) is my (?:all[- ]time |absolute )?(?:favou?rite|fave)\s" + _THINGS + r"$", _is_favourite),
-    rule(r"(?P<how>(?:i'?m|i am|we're)(?:(?: also| still| currently| now| both)?(?: on(?: an?)?| following an?)?))\s<V>", _diet),
-    rule(r"(?P<how>(?:i|we)\s(?:strictly |mostly |only |also )?(?:eat|follow|keep|became|went|turned)(?: an?)?)\s<V>", _diet),
+    rule(
+        r"(?:i|we)\s(?:really |just |personally |also |still )?(?:don't|dont|do not|never"
+        r"|didn't use to)\s(?:really |particularly |much |even )?(?P<verb>like|enjoy"
+        r'|care for)\s<V>',
+        _not_like,
+    ),
+    rule(
+        r'<AM>not (?:really |much of |exactly |particularly )?(?:a (?:big |huge |great )?fan of'
+        r'|into|keen on|fond of)\s<V>',
+        _not_fan,
+    ),
+    rule(
+        r"(?:i've|i have) always been (?P<how>a (?:big |huge )?fan of|into|fond of|crazy about"
+        r'|obsessed with|passionate about)\s<V>',
+        _fan,
+    ),
+    rule(
+        r'<AM>(?P<how>(?:a (?:big |huge |massive |great |lifelong |die-hard |long-time )?fan of)'
+        r'|into|fond of|crazy about|obsessed with|passionate about|keen on)\s<V>',
+        _fan,
+    ),
+    rule(r'<I>(?:would always )?prefer\s<V>', _prefers),
+    rule(
+        r'(?:my|our)\s(?:all[- ]time |absolute |personal )?(?P<fav>favou?rite|fave)\s'
+        + _THINGS
+        + r"(?P<be>\s(?:is|are)|'s)\s<V>",
+        _favourite,
+    ),
+    rule(r'(?P<v0>[^,;]{2,40}) is my (?:all[- ]time |absolute )?(?:favou?rite|fave)\s' + _THINGS + r'$', _is_favourite),
+    rule(
+        r"(?P<how>(?:i'?m|i am|we're)(?:(?: also| still| currently| now| both)?(?: on(?: an?)?| following an?)?))\s<V>",
+        _diet,
+    ),
+    rule(
+        r'(?P<how>(?:i|we)\s(?:strictly |mostly |only |also )?(?:eat|follow|keep|became|went|turned)(?: an?)?)\s<V>',
+        _diet,
+    ),
     rule(r"(?P<how>(?:i've|i have|we've)\s(?:been|gone|become|turned)(?: an?)?)\s<V>", _diet),
-    rule(rf"(?:i|we)\s(?:really |just |generally |strictly )?(?:don't|dont|do not)\s{_FOOD_VERB}(?:\s<V>|$)".replace('<V>', r'(?P<v>.{1,400})'), _eats_not),
-    rule(r"(?:i|we)\snever\s(?P<verb>eat|drink|smoke)\s<V>", _never_eats),
-    rule(r"(?:i|we)\sonly\s(?P<verb>eat|drink)\s<V>", _eats_only),
-    rule(r"<I>avoid\s<V>", _avoids),
-    rule(r"(?:i (?:just |recently )?(?:found out|learned|learnt|discovered)(?: recently)?(?: that)?\s)?<AM>(?:severely |highly |very |deathly |mildly |slightly )?(?P<how>allergic to|intolerant to|sensitive to)\s<V>", _allergic),
-    rule(r"<I>have\s(?P<a>an?)\s(?P<what>(?:[a-z-]{2,16}\s){1,3}?)(?P<kind>allergy|intolerance|sensitivity)\b", _has_allergy),
-    rule(r"<AM>(?P<what>lactose|gluten|dairy|fructose|histamine)[- ]intolerant", _intolerant),
-    rule(r"<I>(?:have|suffer from|live with)\s<V>", _condition),
+    rule(
+        rf"(?:i|we)\s(?:really |just |generally |strictly )?(?:don't|dont|do not)\s{_FOOD_VERB}(?:\s<V>|$)".replace(
+            '<V>', r'(?P<v>.{1,400})'
+        ),
+        _eats_not,
+    ),
+    rule(r'(?:i|we)\snever\s(?P<verb>eat|drink|smoke)\s<V>', _never_eats),
+    rule(r'(?:i|we)\sonly\s(?P<verb>eat|drink)\s<V>', _eats_only),
+    rule(r'<I>avoid\s<V>', _avoids),
+    rule(
+        r'(?:i (?:just |recently )?(?:found out|learned|learnt'
+        r'|discovered)(?: recently)?(?: that)?\s)?<AM>(?:severely |highly |very |deathly |mildly '
+        r'|slightly )?(?P<how>allergic to|intolerant to|sensitive to)\s<V>',
+        _allergic,
+    ),
+    rule(
+        r'<I>have\s(?P<a>an?)\s(?P<what>(?:[a-z-]{2,16}\s){1,3}?)(?P<kind>allergy|intolerance|sensitivity)\b',
+        _has_allergy,
+    ),
+    rule(r'<AM>(?P<what>lactose|gluten|dairy|fructose|histamine)[- ]intolerant', _intolerant),
+    rule(r'<I>(?:have|suffer from|live with)\s<V>', _condition),
     rule(r"(?:i was|i've been|i have been|i got)\s(?:recently |just )?diagnosed with\s<V>", _condition),
 )
