@@ -13,8 +13,7 @@ from memoranda.scope import Scope
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
     from memoranda.embedders import Embedder
     from memoranda.settings import Settings

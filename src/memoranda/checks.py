@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, cast
 
 from memoranda.errors import InvalidInput
 from memoranda.records import KINDS
 
-__all__ = ['as_moment', 'check_kind', 'check_slot', 'check_tags', 'check_unit', 'storable']
+__all__ = ['as_moment', 'check_count', 'check_kind', 'check_slot', 'check_tags', 'check_text', 'check_unit', 'storable']
 
 MAX_TAGS: Final = 64
 _KIND = re.compile(r'[a-z][a-z0-9_-]{0,63}')
 _SLOT = re.compile(r'[^\W_](?:[\w.@+#-]{0,126}\w)?')
 _UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
-_EARLIEST = datetime(1, 1, 2, tzinfo=timezone.utc)
-_LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 def storable(text: str) -> str:
@@ -36,13 +36,13 @@ def as_moment(value: object, name: str) -> datetime:
         if isinstance(value, datetime):
             moment = value
         elif isinstance(value, date):
-            moment = datetime(value.year, value.month, value.day)
+            moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
         elif isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=value)
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
         if moment is not None:
-            moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         moment = None
     if moment is None or not _EARLIEST <= moment <= _LATEST:
@@ -84,6 +84,21 @@ def check_tags(tags: object) -> tuple[str, ...]:
         if not isinstance(tag, str) or not tag.strip() or len(tag) > 128 or storable(tag) != tag:
             raise InvalidInput(f'tag {tag!r} is not text of 1 to 128 characters: leave it out or shorten it')
     return tuple(dict.fromkeys(cast('Sequence[str]', listed)))
+
+
+def check_count(name: str, value: object, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidInput(f'{name}={value!r} is not a whole number from {least:,} to {most:,}: pass one')
+    return value
+
+
+def check_text(name: str, value: object, most: int) -> str:
+    """Text that isn't blank, of at most so many characters."""
+    if not isinstance(value, str) or not value.strip() or len(value) > most:
+        shown = value if not isinstance(value, str) or len(value) <= 80 else value[:80] + '...'
+        raise InvalidInput(f'{name}={shown!r} is not text of 1 to {most} characters: pass what memoranda gave you')
+    return value
 
 
 def check_unit(name: str, value: object) -> float:

@@ -122,7 +122,9 @@ class Engine:
             self._matched = self._matched or known is not None
             return known
         if self._matched:
-            log.warning('vectors are now made by %s, which is not configured here: searching by keywords', known.embedder)
+            log.warning(
+                'vectors are now made by %s, which is not configured here: searching by keywords', known.embedder
+            )
             return None
         raise EmbedderMismatch(
             f'embedder {self.embedder.name!r} cannot search vectors made by {known.embedder!r} '
@@ -230,4 +232,3 @@ class _Threads:
 
 def _reworded(edit: Edit) -> bool:
     return edit.before is None or edit.before.text != edit.after.text
-

@@ -8,16 +8,27 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from memoranda.checks import as_moment, check_slot
+from memoranda.checks import as_moment, check_count, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound
-from memoranda.records import AddResult, Change, ContextBlock, Edit, HistoryEntry, Hit, MemoryRecord, Page, fact_hash, new_id, now
+from memoranda.records import (
+    AddResult,
+    Change,
+    ContextBlock,
+    Edit,
+    HistoryEntry,
+    Hit,
+    MemoryRecord,
+    Page,
+    fact_hash,
+    new_id,
+    now,
+)
 from memoranda.scope import Level, Owner, Reach, Scope, check_project
-from memoranda.stores.base import Batch, Commit, EpisodePage, ErasureResult, Moment, Stats
+from memoranda.stores.base import Commit, EpisodePage, ErasureResult, Moment, Stats
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
@@ -70,7 +81,9 @@ class AsyncMemory:
     ) -> None:
         from memoranda.assembly import assemble
 
-        self._engine: Engine = assemble(database, embedder=embedder, extractor=extractor, settings=settings, store=store)
+        self._engine: Engine = assemble(
+            database, embedder=embedder, extractor=extractor, settings=settings, store=store
+        )
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None
         self._wide = False
@@ -292,9 +305,7 @@ class AsyncMemory:
             top_k=top_k,
             filters=filters,
         )
-        if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or not 50 <= max_tokens <= 1_000_000:
-            raise InvalidInput(f'max_tokens={max_tokens!r} is not a whole number from 50 to 1,000,000: pass one')
-        return await build(self._engine, request, max_tokens=max_tokens)
+        return await build(self._engine, request, max_tokens=check_count('max_tokens', max_tokens, 50, 1_000_000))
 
     async def get(
         self,
@@ -374,7 +385,7 @@ class AsyncMemory:
             where=parse(filters),
             moment=_moment(as_of, known_at),
             inactive=include_inactive,
-            limit=_count('limit', limit),
+            limit=check_count('limit', limit, 1, 1000),
             cursor=_cursor(cursor),
         )
         return Page(items=tuple(found), cursor=after)
@@ -393,7 +404,7 @@ class AsyncMemory:
         """The verbatim messages, in the order they were recorded, a page at a time."""
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         return await self._engine.store.episodes(
-            scope.reaches(self._project), limit=_count('limit', limit), cursor=_cursor(cursor)
+            scope.reaches(self._project), limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
         )
 
     async def update(
@@ -402,7 +413,7 @@ class AsyncMemory:
         *,
         text: str | None = None,
         kind: str | None = None,
-        slot: str | None | _Keep = KEEP,
+        slot: str | _Keep | None = KEEP,
         metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None,
         importance: float | None = None,
@@ -554,9 +565,7 @@ class AsyncMemory:
         return self._scope(user_id, agent_id, run_id, app_id, session_id)
 
     async def _owned(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
-        if not isinstance(memory_id, str) or not memory_id.strip():
-            raise InvalidInput(f'memory_id={memory_id!r} is not an id: pass the id of a memory')
-        found = await self._engine.store.get(memory_id, project=self._project)
+        found = await self._engine.store.get(check_text('memory_id', memory_id, 256), project=self._project)
         if found is not None and (scope is None or _within(found, scope.reaches(self._project))):
             return found
         raise MemoryNotFound(f'memory {memory_id!r} does not exist in this scope: check the id and the scope')
@@ -622,14 +631,5 @@ def _moment(as_of: Moments, known_at: Moments) -> Moment:
     )
 
 
-def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
-        raise InvalidInput(f'{name}={value!r} is not a whole number from 1 to 1,000: pass one')
-    return value
-
-
 def _cursor(cursor: object) -> str | None:
-    if cursor is not None and (not isinstance(cursor, str) or not cursor or len(cursor) > 64):
-        raise InvalidInput(f'cursor={cursor!r} is not one that a page returned: pass page.cursor as it is')
-    return cursor
-
+    return None if cursor is None else check_text('cursor', cursor, 64)

@@ -10,7 +10,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from memoranda.scope import Level, Scope
@@ -296,7 +296,7 @@ class ContextBlock:
 
 def now() -> datetime:
     """The current moment, UTC."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 _id_lock = threading.Lock()

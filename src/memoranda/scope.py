@@ -26,7 +26,10 @@ _FIELDS = ('user_id', 'agent_id', 'run_id', 'app_id')
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The physical home of rows: one per (project, user), (project, agent), ... A user's run-level rows live with the user."""
+    """The physical home of rows: one per (project, user), (project, agent), ...
+
+    A user's run-level rows live with the user.
+    """
 
     project: str
     kind: OwnerKind

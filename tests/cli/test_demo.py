@@ -43,8 +43,8 @@ def test_the_demo_as_data_proves_its_claims(cli: Cli, monkeypatch: pytest.Monkey
     assert statuses['Lives in Berlin'] == 'superseded'
     tops = {a['question']: a['hits'][0]['text'] for a in told['answers']}
     assert re.search('TypeScript', tops['Which programming language does she prefer?'])
-    assert tops['Where does Maya live?'] == 'Lives in Lisbon'
-    assert 'peanuts' in tops['What food could be dangerous for her?']
+    assert tops['Where does she live?'] == 'Lives in Lisbon'
+    assert 'peanuts' in tops['Can she eat peanut butter?']
     assert 'half marathon' in tops['How did the race go?']
     context = told['context']
     assert 'peanuts' in context['text']

@@ -23,6 +23,7 @@ __all__ = [
     'day',
     'emit',
     'hit_json',
+    'many',
     'moment',
     'note',
     'out',
@@ -146,6 +147,13 @@ def status_line(record: MemoryRecord) -> Text:
         parts.append(f'{record.level} level')
     parts.extend(f'#{tag}' for tag in record.tags)
     return Text(one_line(' · '.join(parts)), style='dim')
+
+
+def many(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return (
+        f'{count:,} {noun}' if count == 1 else f'{count:,} {noun[:-1]}ies' if noun[-1] == 'y' else f'{count:,} {noun}s'
+    )
 
 
 def size(count: int) -> str:

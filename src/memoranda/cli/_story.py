@@ -97,10 +97,10 @@ STORY = (
 
 QUESTIONS: tuple[tuple[str, tuple[Literal['memories', 'episodes'], ...]], ...] = (
     ('Which programming language does she prefer?', ('memories',)),
-    ('Where does Maya live?', ('memories',)),
-    ('What food could be dangerous for her?', ('memories',)),
-    ('How did the race go?', ('memories', 'episodes')),
+    ('Where does she live?', ('memories',)),
+    ('Can she eat peanut butter?', ('memories',)),
+    ('How did the race go?', ('episodes',)),
 )
-"""What is asked, and what is searched: facts, or the words of the messages too."""
+"""What is asked, and what is searched: facts, or the messages themselves."""
 
 TASK = 'Suggest a dinner I can cook tonight, and write the code for that screen.'

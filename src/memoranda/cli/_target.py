@@ -17,7 +17,6 @@ from memoranda.errors import InvalidInput, MemoryNotFound
 
 if TYPE_CHECKING:
     from memoranda import Memory
-
     from memoranda.records import MemoryRecord
 
 __all__ = ['JSON_ASKED', 'DatabaseOption', 'JsonOption', 'ProjectOption', 'Target', 'every', 'resolve', 'scoped']

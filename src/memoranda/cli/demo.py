@@ -26,12 +26,11 @@ from memoranda.records import now as current_time
 
 if TYPE_CHECKING:
     from memoranda import Memory
-
     from memoranda.stores.base import ErasureResult
 
 __all__ = ['demo']
 
-_MAX_TOKENS = 300
+_MAX_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from memoranda.cli._output import emit, one_line, out, plain, size
+from memoranda.cli._output import emit, many, one_line, out, plain, size
 from memoranda.cli._target import DatabaseOption, JsonOption, ProjectOption, Target
 from memoranda.errors import MemorandaError
 
@@ -252,7 +252,10 @@ def _print(report: _Report) -> None:
     if 'backend' in facts:
         details = ', '.join(f'{k} {v}' for k, v in facts['details'].items() if isinstance(v, str | int | float))
         row('store', f'{facts["backend"]}, schema {facts["schema_version"]}' + (f', {details}' if details else ''))
-        row('holds', f'{facts["memories"]} memories, {facts["episodes"]} messages of {facts["owners"]} owners')
+        row(
+            'holds',
+            f'{many(facts["memories"], "memory")}, {many(facts["episodes"], "message")}, {many(facts["owners"], "owner")}',
+        )
         row('jobs', f'{facts["jobs_queued"]} waiting, {facts["jobs_dead"]} given up')
         stored = facts['embedder_in_file']
         row('vectors', f'{stored["embedder"]}, {stored["dimensions"]} dimensions' if stored else 'none yet')

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memoranda.cli._output import emit, note, one_line, out
+from memoranda.cli._output import emit, many, note, one_line, out
 from memoranda.cli._target import Target, resolve, scoped
 
 __all__ = ['forget']
@@ -59,7 +59,7 @@ def _erase(target: Target, *, yes: bool) -> None:
     if target.as_json:
         emit(result)
         return
-    out().print(f'Erased {result.memories} memories and {result.episodes} messages of {target.whose}.')
+    out().print(f'Erased {many(result.memories, "memory")} and {many(result.episodes, "message")} of {target.whose}.')
     if result.scrub == 'verified':
         out().print('Checked: nothing of it is left in the database files.')
     else:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from memoranda.cli._output import emit, note, one_line, out
+from memoranda.cli._output import emit, many, note, one_line, out
 from memoranda.cli._target import Target, scoped
 from memoranda.errors import InvalidInput
 from memoranda.importers import FORMATS, Conversation, Format, ImportProblem, read
@@ -23,7 +23,6 @@ from memoranda.records import now
 
 if TYPE_CHECKING:
     from memoranda import Memory
-
     from memoranda.records import AddResult
 
 __all__ = ['import_']
@@ -158,14 +157,14 @@ def _store(
                 report(ImportProblem(where, str(refused)))
 
 
-def _ids(target: Target, conversation: Conversation) -> dict[str, str]:
+def _ids(target: Target, conversation: Conversation) -> dict[str, Any]:
     found = {'agent_id': target.agent, 'app_id': target.app, 'run_id': target.run or conversation.run_id}
     found['user_id'] = target.user or conversation.user_id or target.default_user
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _add(
-    memory: Memory, ids: dict[str, str], conversation: Conversation, messages: list[dict[str, Any]], offset: int = 0
+    memory: Memory, ids: dict[str, Any], conversation: Conversation, messages: list[dict[str, Any]], offset: int = 0
 ) -> AddResult:
     # The content is part of the key: an export made later, with more messages, is not the same batch.
     content = json.dumps(messages, default=str, sort_keys=True)
@@ -201,6 +200,6 @@ def _summary(target: Target, tally: _Tally, *, finished: bool) -> None:
     if tally.skipped > len(tally.problems):
         note(f'skipped: {tally.skipped - len(tally.problems)} more', style='yellow')
     out().print(
-        f'{len(tally.conversations)} conversations: {tally.new} new messages, {tally.known} known already, '
-        f'{tally.memories} memories drawn, {tally.skipped} skipped, {figures["seconds"]:.1f} s'
+        f'{many(len(tally.conversations), "conversation")}: {many(tally.new, "new message")}, {tally.known:,} known '
+        f'already, {many(tally.memories, "memory")} drawn, {tally.skipped} skipped, {figures["seconds"]:.1f} s'
     )

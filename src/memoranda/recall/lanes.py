@@ -9,7 +9,19 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['ASSISTANT', 'OTHER', 'ROLES', 'USER', 'Bools', 'FloatVector', 'Floats', 'Ints', 'Lane', 'LaneName', 'Posting']
+__all__ = [
+    'ASSISTANT',
+    'OTHER',
+    'ROLES',
+    'USER',
+    'Bools',
+    'FloatVector',
+    'Floats',
+    'Ints',
+    'Lane',
+    'LaneName',
+    'Posting',
+]
 
 LaneName: TypeAlias = Literal['memories', 'episodes']
 FloatVector: TypeAlias = NDArray[np.float32]

@@ -91,7 +91,8 @@ _YOU = r'(?:you|the\s(?:assistant|agent|bot|chatbot|ai|model))'
 _ASSISTANT = re.compile(
     rf'\b(?:(?:did|do|have|had|has|were|was)\s{_YOU}\s(?:\w+\s)?{_SAID}'
     rf'|{_YOU}(?:\s(?:have|had|has|just|already|previously|once|last|originally)|[’\']ve|[’\']d)?\s{_SAID}'
-    r'|(?:your|(?:the\s)?assistant[’\']s|the\sbot[’\']s)\s(?:\w+\s)?(?:advice|suggestions?|recommendations?|answers?|reply|replies|responses?|explanations?|proposals?)'
+    r'|(?:your|(?:the\s)?assistant[’\']s|the\sbot[’\']s)\s(?:\w+\s)?'
+    r'(?:advice|suggestions?|recommendations?|answers?|reply|replies|responses?|explanations?|proposals?)'
     r'|(?:was|were|been)\s(?:I|we)\s(?:\w+\s)?(?:told|advised|recommended|given)'
     r'|(?:I|we)\s(?:was|were)\s(?:told|advised|recommended))\b',
     re.IGNORECASE,
@@ -121,12 +122,23 @@ def _named(text: str, speakers: Sequence[str]) -> tuple[int, re.Pattern[str] | N
     return (found[2], found[3]) if found else (-1, None)
 
 
-_AGREE = {'does': 'do', 'is': 'am', 'has': 'have', "isn't": 'am not', "doesn't": "don't", "hasn't": "haven't", 'are': 'am'}
+_AGREE = {
+    'does': 'do',
+    'is': 'am',
+    'has': 'have',
+    "isn't": 'am not',
+    "doesn't": "don't",
+    "hasn't": "haven't",
+    'are': 'am',
+}
 _KEYWORDS = re.compile(r'\s*\x00\s+\w+(?:\s+\w+)?\s*')  # `caroline hobbies`
-_AUXILIARY = re.compile(r"\b(?:(does|is|has|isn't|doesn't|hasn't)\s+)?\x00(?:\s+(does|is|has|isn't|doesn't|hasn't)\b)?", re.IGNORECASE)
+_AUXILIARY = re.compile(
+    r"\b(?:(does|is|has|isn't|doesn't|hasn't)\s+)?\x00(?:\s+(does|is|has|isn't|doesn't|hasn't)\b)?", re.IGNORECASE
+)
 _OBJECT = re.compile(
     r'\b(about|to|for|with|from|of|by|at|on|between|than|like|near|behind|against|tell|told|help|helped|give|gave|make|'
-    r'made|let|show|bring|brought|inspired?|motivates?|motivated?|encouraged?)\s+\x00(?!\s+(?:and|do|does|did|is|was|has|had|will|would|can|could)\b)',
+    r'made|let|show|bring|brought|inspired?|motivates?|motivated?|encouraged?)\s+\x00'
+    r'(?!\s+(?:and|do|does|did|is|was|has|had|will|would|can|could)\b)',
     re.IGNORECASE,
 )
 
@@ -148,7 +160,7 @@ def _agree(m: re.Match[str]) -> str:
     return ' '.join(part for part in (before, 'I', after) if part)
 
 
-_USER = re.compile(r"\bthe user\b|\b(?:this|the) person\b", re.IGNORECASE)
+_USER = re.compile(r'\bthe user\b|\b(?:this|the) person\b', re.IGNORECASE)
 _SUBJECT = frozenset(query_terms('user person'))
 _USER_NOUN = re.compile(r"^\s*user(?:'s)?\s+", re.IGNORECASE)
 _THIRD = re.compile(r'\b(?:she|he)\b', re.IGNORECASE)
@@ -171,7 +183,15 @@ def _about_the_user(text: str, *, alone: bool) -> str:
 
 def _unthird(m: re.Match[str]) -> str:
     word, rest = m[1].lower(), m[2] or ''
-    mine = {'she': '\x00', 'he': '\x00', 'hers': 'mine', 'him': 'me', 'his': 'my', 'herself': 'myself', 'himself': 'myself'}
+    mine = {
+        'she': '\x00',
+        'he': '\x00',
+        'hers': 'mine',
+        'him': 'me',
+        'his': 'my',
+        'herself': 'myself',
+        'himself': 'myself',
+    }
     return (mine.get(word) or ('my' if rest else 'me')) + rest
 
 

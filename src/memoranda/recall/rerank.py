@@ -138,8 +138,8 @@ def _choose(
 def _is_told(hit: Hit, shown: set[str], told: set[str]) -> bool:
     if hit.episode is not None:
         return hit.episode.id in told or hit.episode.id in shown
-    return hit.memory is not None and bool(hit.memory.evidence) and all(
-        e.episode_id in shown for e in hit.memory.evidence
+    return (
+        hit.memory is not None and bool(hit.memory.evidence) and all(e.episode_id in shown for e in hit.memory.evidence)
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from memoranda.checks import check_count, check_unit, storable
+from memoranda.errors import InvalidInput
 from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import Strategy, rank
-from memoranda.errors import InvalidInput
 from memoranda.records import Hit
 from memoranda.stores.base import Moment, Ranked, SearchPlan
-from memoranda.checks import check_unit, storable
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -68,8 +68,6 @@ class SearchRequest:
             raise InvalidInput(
                 f'query has {len(query):,} characters, and {MAX_QUERY_CHARS:,} is the most: pass the question only'
             )
-        if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= 1000:
-            raise InvalidInput(f'top_k={top_k!r} is not a whole number from 1 to 1,000: pass one')
         if strategy not in get_args(Strategy):
             raise InvalidInput(f'strategy={strategy!r} is unknown: use one of {", ".join(get_args(Strategy))}')
         lanes = cast('Sequence[object]', include) if isinstance(include, Sequence) else ()
@@ -80,7 +78,7 @@ class SearchRequest:
             reaches=reaches,
             moment=moment,
             include=tuple(cast('Sequence[LaneName]', dict.fromkeys(lanes))),
-            top_k=top_k,
+            top_k=check_count('top_k', top_k, 1, 1000),
             strategy=cast('Strategy', strategy),
             where=parse(filters),
             min_score=check_unit('min_score', min_score),

@@ -46,7 +46,7 @@ _MARKS = re.compile(
 )
 # Sorting a run of combining marks takes quadratic time, so long ones (emoji too) are cut out before normalising.
 _SIGNS = re.compile(r'[^\w\s\x00-\x7f]{32,}')
-_APOSTROPHES = str.maketrans(dict.fromkeys('\u2019\u2018\u02bc\u02b9\u201b\uff07`\u00b4', "'") | {'\u2010': '-', '\u2011': '-'})
+_APOSTROPHES = str.maketrans('\u2019\u2018\u02bc\u02b9\u201b\uff07`\u00b4\u2010\u2011', "'" * 8 + '--')
 _CAMEL = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+')
 _SUFFIX = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$")
 _ELISION = re.compile(r"^(?:[cdjlmnst]|qu|all|dell|un)'")

@@ -245,9 +245,9 @@ class LeaseLost(Conflict):
 
 
 class Store(ABC):
-    """A backend. Every method is one snapshot or one transaction, may be awaited from any loop, and raises `StoreError`.
+    """A backend.
 
-    Owners are created by the first `append` or `commit` that names them; reading an unknown owner finds nothing.
+    Every method is one snapshot or one transaction, may be awaited from any loop, and raises `StoreError`. Owners are created by the first `append` or `commit` that names them; reading an unknown owner finds nothing.
     """
 
     @property
@@ -298,8 +298,10 @@ class Store(ABC):
         near: Sequence[FloatVector] = (),
         near_limit: int = 3,
     ) -> Snapshot:
-        """Current memories of an owner with one of these hashes, slots (with what they held before) or ids, or nearest to
-        one of these vectors."""
+        """Current memories of an owner with one of these hashes, slots or ids, or nearest to one of these vectors.
+
+        Of a slot, also what it held before.
+        """
 
     @abstractmethod
     async def commit(self, commit: Commit) -> None:
@@ -340,9 +342,7 @@ class Store(ABC):
         """Memories one by one, oldest first by when they were first recorded."""
 
     @abstractmethod
-    async def episodes(
-        self, reaches: Sequence[Reach], *, limit: int, cursor: str | None
-    ) -> EpisodePage:
+    async def episodes(self, reaches: Sequence[Reach], *, limit: int, cursor: str | None) -> EpisodePage:
         """Messages one by one, oldest first."""
 
     @abstractmethod

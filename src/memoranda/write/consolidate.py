@@ -97,7 +97,9 @@ class _State:
             elif target.locked:
                 self.skipped['locked'] += 1
             else:
-                self._edit('retract', target, status='retracted', valid_to=max(candidate.said.occurred_at, target.valid_from))
+                self._edit(
+                    'retract', target, status='retracted', valid_to=max(candidate.said.occurred_at, target.valid_from)
+                )
             return
         new = self._new(candidate)
         if new.hash in self._rejected:

@@ -14,7 +14,7 @@ from typing import Final
 from memoranda.records import Episode, Evidence, Trust
 from memoranda.write.extract import Proposal
 
-__all__ = ['Candidate', 'guard']
+__all__ = ['TIERS', 'Candidate', 'guard', 'weakest']
 
 TIERS: Final[Sequence[Trust]] = ('user', 'assistant', 'tool', 'external')
 MAX_FACT_CHARS: Final = 2_000
@@ -29,6 +29,11 @@ class Candidate:
     trust: Trust
     said: Episode
     """The latest message among its evidence: it tells when and under which ids the fact was said."""
+
+
+def weakest(tiers: Sequence[Trust]) -> Trust:
+    """The tier that vouches least."""
+    return TIERS[max(TIERS.index(t) for t in tiers)]
 
 
 def guard(
@@ -53,8 +58,7 @@ def guard(
         elif len(text) > max_chars:
             dropped['too long'] += 1
         else:
-            weakest = max((m.trust for m, _, _ in spans), key=TIERS.index)
-            trust = weakest if proposal.trust is None else max(weakest, proposal.trust, key=TIERS.index)
+            trust = weakest([m.trust for m, _, _ in spans] + ([] if proposal.trust is None else [proposal.trust]))
             passed.append(
                 Candidate(
                     proposal,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, content_hash, new_id
 from memoranda.scope import Scope
@@ -33,8 +34,8 @@ async def take_in(
     idempotency_key: str | None,
 ) -> AddResult:
     """Store messages durably, then do what there is to do with them."""
-    if idempotency_key is not None and not (isinstance(idempotency_key, str) and 0 < len(idempotency_key) <= 256):
-        raise InvalidInput(f'idempotency_key={idempotency_key!r} is not text of 1 to 256 characters: pass a shorter one')
+    if idempotency_key is not None:
+        check_text('idempotency_key', idempotency_key, 256)
     if options.get('level') == 'run' and (scope.user_id is None or scope.run_id is None):
         raise InvalidInput("level='run' needs a user_id and a run_id: pass both, or leave level out")
     drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))

@@ -104,7 +104,7 @@ def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
     name = value.get('name')
     if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > 256):
         raise InvalidInput(f'{where}: name={name!r} is not a name of 1 to 256 characters: pass text, or leave it out')
-    metadata = value.get('metadata') or {}
+    metadata: object = value.get('metadata') or {}
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f'{where}: metadata is a {type(metadata).__name__}: pass a dict of JSON values')
     at = value.get('timestamp', value.get('created_at'))

@@ -185,15 +185,15 @@ class Worker:
         )
         if not decision.edits:
             return decision, None, None
-        change = Change(
-            id=change_id, edits=decision.edits, actor=actor, reason='extraction', job_id=work.job.id, at=at
-        )
+        change = Change(id=change_id, edits=decision.edits, actor=actor, reason='extraction', job_id=work.job.id, at=at)
         return decision, snapshot.owner_version, change
 
     async def _extract(self, work: Work) -> Extraction:
         options = work.job.payload
         if not options.get('infer', True):
-            return Extraction(proposals=[_as_given(i, m, options) for i, m in enumerate(work.episodes) if m.role == 'user'])
+            return Extraction(
+                proposals=[_as_given(i, m, options) for i, m in enumerate(work.episodes) if m.role == 'user']
+            )
         readable = await self._engine.compute(lambda: [m for m in work.episodes if worth_reading(m)])
         if not readable:
             return Extraction(skipped={'gate': len(work.episodes)} if work.episodes else {})

@@ -12,11 +12,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from memoranda.stores.base import Generation
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import OwnerRow, row_range
 from memoranda.stores.sqlite.schema import vector_tables
 
@@ -75,7 +75,7 @@ class Cache:
         self._loading: dict[tuple[int, LaneName], threading.Lock] = {}
 
     def columns(
-        self, connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
+        self, connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
     ) -> Columns:
         """The lane as the connection's read transaction sees it."""
         key = (owner.id, lane)
@@ -120,7 +120,7 @@ class Cache:
             for key in [k for k in self._entries if k[0] == owner]:
                 self._held -= self._entries.pop(key).columns.nbytes
 
-    def drop_stale(self, connection: apsw.Connection) -> None:
+    def drop_stale(self, connection: Connection) -> None:
         """Forget owners that were erased, wholly or in part, by any process."""
         for owner in self.owners():
             epoch = connection.execute("SELECT epoch FROM owner WHERE id = ? AND kind <> 'erased'", (owner,)).fetchone()
@@ -140,7 +140,7 @@ _MEMORY = 'SELECT row, live, run_key, length, valid_from, valid_to, expires_at F
 _SEGMENT = 'SELECT row, length, at, conversation, position, role, speaker FROM segment WHERE row > ? AND row <= ? '
 
 
-def _load(connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None) -> _Entry:
+def _load(connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None) -> _Entry:
     low, high = row_range(owner.id)
     if lane == 'memories':
         columns = _memories(
@@ -166,15 +166,13 @@ def _load(connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generati
 
 
 def _advance(
-    connection: apsw.Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None, entry: _Entry
+    connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None, entry: _Entry
 ) -> _Entry | None:
     """The entry brought forward by what was written since; None when reading it anew is cheaper."""
     old = entry.columns
     last = int(old.row[-1]) if len(old.row) else row_range(owner.id)[0] - 1
     if lane == 'memories':
-        touched = connection.execute(
-            _MEMORY + 'WHERE owner = ? AND touched > ?', (owner.id, entry.version)
-        ).fetchall()
+        touched = connection.execute(_MEMORY + 'WHERE owner = ? AND touched > ?', (owner.id, entry.version)).fetchall()
         if len(touched) > 200 + len(old.row) // 4:
             return None
         new = _memories([r for r in touched if r[1] and r[0] > last], old.runs)
@@ -198,7 +196,7 @@ def _advance(
 
 
 def _fill(
-    connection: apsw.Connection,
+    connection: Connection,
     lane: LaneName,
     generation: Generation,
     old: Columns,
@@ -291,7 +289,7 @@ def _segments(rows: list[tuple[int, int, int, int, int, int, int]]) -> Columns:
 
 
 def read_vectors(
-    connection: apsw.Connection, lane: LaneName, generation: Generation, low: int, high: int
+    connection: Connection, lane: LaneName, generation: Generation, low: int, high: int
 ) -> tuple[Ints, NDArray[np.float32]]:
     """Row keys, ascending, and vectors (n, dimensions) of a range of rows."""
     table = vector_tables(generation.id)[0 if lane == 'memories' else 1]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import apsw
 
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreadable, StoreUnwritable
+from memoranda.stores.sqlite.database import Connection
 
 __all__ = ['APPLICATION_ID', 'PAGE_SIZE', 'Durability', 'Writer', 'connect', 'translated']
 
@@ -27,7 +28,7 @@ IDLE_SECONDS = 2.0
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: str) -> Generator[None]:
     """Turn SQLite's errors into ours, naming the file, the reason and the fix."""
     try:
         yield
@@ -44,9 +45,7 @@ def translated(path: str) -> Iterator[None]:
             'to it, and that the file system is not read-only, or name another file in MEMORANDA_DATABASE'
         ) from error
     except apsw.NotADBError as error:
-        raise StoreUnreadable(
-            f'{path} is not an SQLite database: name another file, or move this one away'
-        ) from error
+        raise StoreUnreadable(f'{path} is not an SQLite database: name another file, or move this one away') from error
     except apsw.CorruptError as error:
         raise StoreUnreadable(f'{path} is damaged ({error}): restore it from a backup') from error
     except apsw.IOError as error:
@@ -55,7 +54,7 @@ def translated(path: str) -> Iterator[None]:
         raise StoreError(f'{path}: a value was too large ({error}): store less text at once') from error
 
 
-def connect(path: str, *, busy_timeout: float, durability: Durability, create: bool = True) -> apsw.Connection:
+def connect(path: str, *, busy_timeout: float, durability: Durability, create: bool = True) -> Connection:
     """A connection with every setting read back.
 
     Raises:
@@ -64,7 +63,7 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
     _check_path(path)
     with translated(path):
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-        connection = apsw.Connection(path, flags=flags)
+        connection = cast('Connection', apsw.Connection(path, flags=flags))
         try:
             connection.set_busy_timeout(int(busy_timeout * 1000))
             _check_ours(connection, path)
@@ -103,7 +102,7 @@ def _check_path(path: str) -> None:
             ) from error
 
 
-def _check_ours(connection: apsw.Connection, path: str) -> None:
+def _check_ours(connection: Connection, path: str) -> None:
     pages = _value(connection, 'PRAGMA page_count')
     if pages == 0:
         _pragma(connection, 'page_size', PAGE_SIZE)
@@ -118,7 +117,7 @@ def _check_ours(connection: apsw.Connection, path: str) -> None:
         )
 
 
-def _pragma(connection: apsw.Connection, name: str, value: str | int, *, expect: str | int | None = None) -> None:
+def _pragma(connection: Connection, name: str, value: str | int, *, expect: str | int | None = None) -> None:
     # One statement per call: apsw stops a multi-statement execute at the first row a PRAGMA returns.
     list(connection.execute(f'PRAGMA {name} = {value}'))
     found = _value(connection, f'PRAGMA {name}')
@@ -126,7 +125,7 @@ def _pragma(connection: apsw.Connection, name: str, value: str | int, *, expect:
         raise StoreError(f'PRAGMA {name} is {found!r} instead of {value!r}: this SQLite cannot hold a memoranda file')
 
 
-def _value(connection: apsw.Connection, sql: str) -> Any:
+def _value(connection: Connection, sql: str) -> Any:
     for row in connection.execute(sql):
         return row[0]
     return None
@@ -139,18 +138,16 @@ class Writer:
     itself. Futures resolve after the commit.
     """
 
-    def __init__(
-        self, path: str, make: Callable[[], apsw.Connection], *, idle: Callable[[apsw.Connection], None]
-    ) -> None:
+    def __init__(self, path: str, make: Callable[[], Connection], *, idle: Callable[[Connection], None]) -> None:
         self._path, self._make, self._idle = path, make, idle
-        self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[apsw.Connection], Any], bool] | None] = (
+        self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[Connection], Any], bool] | None] = (
             queue.SimpleQueue()
         )
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def submit(self, function: Callable[[apsw.Connection], T], *, alone: bool = False) -> Future[T]:
+    def submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
         """Queue a function; `alone` runs it outside a transaction (a checkpoint, a reopening)."""
         future: Future[T] = Future()
         with self._lock:
@@ -174,10 +171,10 @@ class Writer:
             thread.join()
 
     def _work(self) -> None:
-        connection: apsw.Connection | None = None
+        connection: Connection | None = None
         ending = False
         while not ending:
-            batch: list[tuple[Future[Any], Callable[[apsw.Connection], Any], bool]] = []
+            batch: list[tuple[Future[Any], Callable[[Connection], Any], bool]] = []
             try:
                 item = self._queue.get(timeout=IDLE_SECONDS)
             except queue.Empty:
@@ -207,7 +204,7 @@ class Writer:
             with translated(self._path):
                 connection.close()
 
-    def _run(self, connection: apsw.Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
+    def _run(self, connection: Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
         together: list[tuple[Future[Any], Callable[..., Any], bool]] = []
         for item in batch:
             if not item[2]:
@@ -224,7 +221,7 @@ class Writer:
                 item[0].set_result(result)
         self._commit(connection, together)
 
-    def _commit(self, connection: apsw.Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
+    def _commit(self, connection: Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
         if not batch:
             return
         done: list[tuple[Future[Any], Any]] = []

@@ -23,6 +23,7 @@ from memoranda.scope import Erasure
 from memoranda.stores.base import ErasureResult
 from memoranda.stores.history import digest_of, erase_hash
 from memoranda.stores.sqlite.connection import PAGE_SIZE
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
 from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, tick
@@ -36,7 +37,7 @@ _HEADERS = {0x0D: 8, 0x0A: 8, 0x05: 12, 0x02: 12}  # b-tree page types and the l
 _CHECKPOINT_WAIT_MS = 100
 
 
-def erase(connection: apsw.Connection, erasure: Erasure) -> ErasureResult:
+def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
     """Remove an owner, or the part of it that was said under a run, an agent or an app."""
     owner = find_owner(connection, erasure.owner)
     if owner is None:
@@ -47,15 +48,15 @@ def erase(connection: apsw.Connection, erasure: Erasure) -> ErasureResult:
     return result
 
 
-def _count(connection: apsw.Connection, sql: str, values: Sequence[Any]) -> int:
+def _count(connection: Connection, sql: str, values: Sequence[Any]) -> int:
     return connection.execute(sql, values).fetchone()[0]
 
 
-def _vector_tables(connection: apsw.Connection) -> list[tuple[str, str]]:
+def _vector_tables(connection: Connection) -> list[tuple[str, str]]:
     return [vector_tables(id_) for (id_,) in connection.execute('SELECT id FROM generation').fetchall()]
 
 
-def _whole(connection: apsw.Connection, owner: OwnerRow) -> ErasureResult:
+def _whole(connection: Connection, owner: OwnerRow) -> ErasureResult:
     span = row_range(owner.id)
     result = ErasureResult(
         memories=_count(connection, 'SELECT count(DISTINCT id) FROM memory WHERE row BETWEEN ? AND ?', span),
@@ -78,16 +79,16 @@ def _whole(connection: apsw.Connection, owner: OwnerRow) -> ErasureResult:
     return result
 
 
-def _part(connection: apsw.Connection, owner: OwnerRow, erasure: Erasure) -> ErasureResult:
+def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureResult:
     low, high = row_range(owner.id)
     ids = {'run_id': erasure.run_id, 'agent_id': erasure.agent_id, 'app_id': erasure.app_id}
     wanted = {name: value for name, value in ids.items() if value is not None}
     said = ' AND '.join(f'{name} = ?' for name in wanted)
     values = (low, high, *wanted.values())
-    episodes = {r for (r,) in connection.execute(f'SELECT row FROM episode WHERE row BETWEEN ? AND ? AND {said}', values)}
-    touched = {
-        i for (i,) in connection.execute(f'SELECT id FROM memory WHERE row BETWEEN ? AND ? AND {said}', values)
+    episodes = {
+        r for (r,) in connection.execute(f'SELECT row FROM episode WHERE row BETWEEN ? AND ? AND {said}', values)
     }
+    touched = {i for (i,) in connection.execute(f'SELECT id FROM memory WHERE row BETWEEN ? AND ? AND {said}', values)}
     for row in episodes:
         touched.update(
             i
@@ -126,7 +127,7 @@ def _part(connection: apsw.Connection, owner: OwnerRow, erasure: Erasure) -> Era
     return ErasureResult(memories=gone, versions=len(memories), episodes=len(episodes), scrub='pending')
 
 
-def _without(connection: apsw.Connection, memory_id: str, episodes: set[int]) -> tuple[list[int], bool]:
+def _without(connection: Connection, memory_id: str, episodes: set[int]) -> tuple[list[int], bool]:
     """Take erased messages out of a memory's evidence.
 
     Returns:
@@ -152,7 +153,7 @@ def _without(connection: apsw.Connection, memory_id: str, episodes: set[int]) ->
     return [row for row, _ in bare], False
 
 
-def _blank(connection: apsw.Connection, memory_id: str, change_id: str | None) -> None:
+def _blank(connection: Connection, memory_id: str, change_id: str | None) -> None:
     connection.execute(
         'DELETE FROM history_text WHERE row IN '
         '(SELECT row FROM history WHERE memory_id = ?1 AND (?2 IS NULL OR change_id = ?2))',
@@ -160,11 +161,11 @@ def _blank(connection: apsw.Connection, memory_id: str, change_id: str | None) -
     )
 
 
-def _delete_rows(connection: apsw.Connection, table: str, rows: Iterable[int]) -> None:
+def _delete_rows(connection: Connection, table: str, rows: Iterable[int]) -> None:
     connection.executemany(f'DELETE FROM {table} WHERE row = ?', [(r,) for r in rows])
 
 
-def _unpost(connection: apsw.Connection, owner: OwnerRow, lanes: dict[int, list[int]]) -> None:
+def _unpost(connection: Connection, owner: OwnerRow, lanes: dict[int, list[int]]) -> None:
     dtype = np.dtype([('seq', '<u4'), ('tf', 'u1')])
     for lane, rows in lanes.items():
         if not rows:
@@ -178,9 +179,7 @@ def _unpost(connection: apsw.Connection, owner: OwnerRow, lanes: dict[int, list[
             rest = found[~np.isin(found['seq'], gone)]
             key = (owner.id, lane, term, chunk)
             if not len(rest):
-                connection.execute(
-                    'DELETE FROM posting WHERE owner = ? AND lane = ? AND term = ? AND chunk = ?', key
-                )
+                connection.execute('DELETE FROM posting WHERE owner = ? AND lane = ? AND term = ? AND chunk = ?', key)
             elif len(rest) < len(found):
                 connection.execute(
                     'UPDATE posting SET data = ? WHERE owner = ? AND lane = ? AND term = ? AND chunk = ?',
@@ -188,7 +187,7 @@ def _unpost(connection: apsw.Connection, owner: OwnerRow, lanes: dict[int, list[
                 )
 
 
-def _drop_jobs(connection: apsw.Connection, owner: OwnerRow, episodes: set[int]) -> None:
+def _drop_jobs(connection: Connection, owner: OwnerRow, episodes: set[int]) -> None:
     """Jobs lose the erased messages; one that is running loses its lease, so that its commit fails."""
     jobs = connection.execute('SELECT row, payload FROM job WHERE row BETWEEN ? AND ?', row_range(owner.id)).fetchall()
     for row, payload in jobs:
@@ -206,7 +205,7 @@ def _drop_jobs(connection: apsw.Connection, owner: OwnerRow, episodes: set[int])
         )
 
 
-def _note(connection: apsw.Connection, owner: OwnerRow, what: str) -> None:
+def _note(connection: Connection, owner: OwnerRow, what: str) -> None:
     """Append a link that names the entries without words, so that an honest blank can be told from tampering."""
     length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
     low, high = row_range(owner.id)
@@ -228,7 +227,9 @@ def _note(connection: apsw.Connection, owner: OwnerRow, what: str) -> None:
         (row, change_id, '', 'erase', 'user', 'erasure', at, digest, head, link_hash),
     )
     connection.execute('INSERT INTO history_text VALUES(?, ?, ?, ?)', (row, None, after, salt))
-    connection.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length + 1, link_hash, owner.id))
+    connection.execute(
+        'UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length + 1, link_hash, owner.id)
+    )
 
 
 def _ranges(numbers: Sequence[int]) -> list[list[int]]:
@@ -275,7 +276,7 @@ class SweepFiles:
             return self._open[path]
 
 
-def scrub(connection: apsw.Connection, path: str, files: SweepFiles, *, all_pages: bool, busy_ms: int) -> bool:
+def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bool, busy_ms: int) -> bool:
     """Truncate the log and zero the gaps. Runs outside a transaction.
 
     Args:
@@ -322,7 +323,7 @@ def scrub(connection: apsw.Connection, path: str, files: SweepFiles, *, all_page
     return True
 
 
-def _truncate(connection: apsw.Connection, busy_ms: int) -> bool:
+def _truncate(connection: Connection, busy_ms: int) -> bool:
     connection.set_busy_timeout(_CHECKPOINT_WAIT_MS)
     try:
         busy = connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()[0]

@@ -10,6 +10,7 @@ import apsw
 
 from memoranda.errors import EmbedderMismatch
 from memoranda.stores.base import Generation, Stats
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.schema import SCHEMA_VERSION, vector_tables
 from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, generation_in, put_vectors
 
@@ -26,7 +27,7 @@ _TEXT = {
 }
 
 
-def start(connection: apsw.Connection, embedder: str, dimensions: int, rebuild: bool) -> Generation:
+def start(connection: Connection, embedder: str, dimensions: int, rebuild: bool) -> Generation:
     """Register the first generation, or begin or resume the one that shall replace it."""
     current = current_generation(connection)
     if current is None:
@@ -51,7 +52,7 @@ def mismatch(current: Generation, embedder: str, dimensions: int | None) -> str:
     )
 
 
-def _create(connection: apsw.Connection, embedder: str, dimensions: int, state: Any) -> Generation:
+def _create(connection: Connection, embedder: str, dimensions: int, state: Any) -> Generation:
     connection.execute(
         'INSERT INTO generation(embedder, dimensions, state) VALUES(?, ?, ?)', (embedder, dimensions, state)
     )
@@ -61,14 +62,14 @@ def _create(connection: apsw.Connection, embedder: str, dimensions: int, state: 
     return Generation(id=id_, embedder=embedder, dimensions=dimensions, state=state)
 
 
-def _drop(connection: apsw.Connection, generation: Generation) -> None:
+def _drop(connection: Connection, generation: Generation) -> None:
     for table in vector_tables(generation.id):
         connection.execute(f'DROP TABLE IF EXISTS {table}')
     connection.execute('DELETE FROM generation WHERE id = ?', (generation.id,))
 
 
 def unembedded(
-    connection: apsw.Connection, generation: Generation, limit: int, resume: MutableMapping[tuple[int, str], int]
+    connection: Connection, generation: Generation, limit: int, resume: MutableMapping[tuple[int, str], int]
 ) -> list[tuple[str, int, str]]:
     """Rows without a vector, in row order. `resume` remembers where the last call stopped."""
     found: list[tuple[str, int, str]] = []
@@ -89,7 +90,7 @@ def unembedded(
     return found
 
 
-def put(connection: apsw.Connection, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
+def put(connection: Connection, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
     """Store vectors of rows that are still there."""
     for lane, number in _LANES.items():
         table = vector_tables(generation.id)[number]
@@ -98,7 +99,7 @@ def put(connection: apsw.Connection, generation: Generation, vectors: Sequence[t
             put_vectors(connection, number, table, rows)
 
 
-def switch(connection: apsw.Connection, generation: Generation) -> bool:
+def switch(connection: Connection, generation: Generation) -> bool:
     """Make it the current one, unless some row still lacks a vector."""
     if unembedded(connection, generation, 1, {}):
         return False
@@ -109,7 +110,7 @@ def switch(connection: apsw.Connection, generation: Generation) -> bool:
     return True
 
 
-def stats(connection: apsw.Connection, location: str, path: str) -> Stats:
+def stats(connection: Connection, location: str, path: str) -> Stats:
     """What the file holds."""
 
     def count(sql: str) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import apsw
-
 from memoranda.records import Episode, Job, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Work
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
@@ -29,7 +28,7 @@ __all__ = ['abandon', 'claim', 'fail', 'load', 'unfinished']
 _PREVIOUS = 4
 
 
-def claim(connection: apsw.Connection, owner: Owner, worker: str, lease_seconds: float) -> Work | None:
+def claim(connection: Connection, owner: Owner, worker: str, lease_seconds: float) -> Work | None:
     """Lease the owner's earliest unfinished job."""
     found = find_owner(connection, owner)
     if found is None:
@@ -51,12 +50,12 @@ def claim(connection: apsw.Connection, owner: Owner, worker: str, lease_seconds:
     return None
 
 
-def load(connection: apsw.Connection, job_id: str) -> Work | None:
+def load(connection: Connection, job_id: str) -> Work | None:
     """A job with its messages."""
     return _work(connection, 'id = ?', job_id)
 
 
-def _work(connection: apsw.Connection, where: Literal['row = ?', 'id = ?'], key: Any) -> Work | None:
+def _work(connection: Connection, where: Literal['row = ?', 'id = ?'], key: Any) -> Work | None:
     found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE {where}', (key,)).fetchone()
     if found is None:
         return None
@@ -86,9 +85,7 @@ def _work(connection: apsw.Connection, where: Literal['row = ?', 'id = ?'], key:
 _EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
 
 
-def _unembedded_segments(
-    connection: apsw.Connection, episodes: Iterable[tuple[int, Episode]]
-) -> Iterable[tuple[int, str]]:
+def _unembedded_segments(connection: Connection, episodes: Iterable[tuple[int, Episode]]) -> Iterable[tuple[int, str]]:
     current = current_generation(connection)
     table = vector_tables(current.id)[1] if current else None
     for episode_row, episode in episodes:
@@ -102,11 +99,11 @@ def _unembedded_segments(
                 yield row, episode.text[first:last]
 
 
-def fail(connection: apsw.Connection, job: Job, worker: str, error: str, retry_after: float | None) -> None:
+def fail(connection: Connection, job: Job, worker: str, error: str, retry_after: float | None) -> None:
     """Give a job back."""
     moment = to_us(now())
     connection.execute(
-        "UPDATE job SET state = ?, run_after = ?, last_error = ?, worker = NULL, lease_until = NULL "
+        'UPDATE job SET state = ?, run_after = ?, last_error = ?, worker = NULL, lease_until = NULL '
         "WHERE id = ? AND worker = ? AND state = 'running'",
         (
             'dead' if retry_after is None else 'queued',
@@ -118,7 +115,7 @@ def fail(connection: apsw.Connection, job: Job, worker: str, error: str, retry_a
     )
 
 
-def abandon(connection: apsw.Connection, worker: str) -> None:
+def abandon(connection: Connection, worker: str) -> None:
     """Give back what is leased under a token."""
     connection.execute(
         "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL "
@@ -127,7 +124,7 @@ def abandon(connection: apsw.Connection, worker: str) -> None:
     )
 
 
-def unfinished(connection: apsw.Connection, limit: int) -> list[Owner]:
+def unfinished(connection: Connection, limit: int) -> list[Owner]:
     """Owners that have jobs waiting, longest waiting first."""
     owners: dict[int, None] = {}
     for (row,) in connection.execute("SELECT row FROM job WHERE state IN ('queued', 'running') ORDER BY created_at"):
@@ -137,5 +134,5 @@ def unfinished(connection: apsw.Connection, limit: int) -> list[Owner]:
     return [owner_by_id(connection, id_) for id_ in owners]
 
 
-def _has(connection: apsw.Connection, table: str, row: int) -> bool:
+def _has(connection: Connection, table: str, row: int) -> bool:
     return connection.execute(f'SELECT 1 FROM {table} WHERE row = ?', (row,)).fetchone() is not None

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import apsw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from memoranda.records import Edit, Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sqlite.cache import Cache, Columns, LaneName, read_vectors
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
@@ -43,7 +43,7 @@ _EVER = "(status IN ('active', 'superseded') OR (status = 'retracted' AND valid_
 Bools = NDArray[np.bool_]
 
 
-def search(connection: apsw.Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
+def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     """Gather the lanes of all owners, rank them, read the rows that won."""
     owners = [(row, reach) for reach in plan.reaches if (row := find_owner(connection, reach.owner)) is not None]
     generation = current_generation(connection)
@@ -57,7 +57,7 @@ def search(connection: apsw.Connection, cache: Cache, plan: SearchPlan) -> list[
 
 
 def _lane(
-    connection: apsw.Connection,
+    connection: Connection,
     cache: Cache,
     plan: SearchPlan,
     owners: Sequence[tuple[OwnerRow, Reach]],
@@ -125,7 +125,7 @@ def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float3
 
 
 def _postings(
-    connection: apsw.Connection, owner: OwnerRow, name: LaneName, term: str, rows: NDArray[np.int64]
+    connection: Connection, owner: OwnerRow, name: LaneName, term: str, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `rows` that hold the term, and how often."""
     lane = MEMORIES if name == 'memories' else SEGMENTS
@@ -148,7 +148,7 @@ def _postings(
 
 
 def _allowed(
-    connection: apsw.Connection, owner: OwnerRow, reach: Reach, name: LaneName, part: Columns, plan: SearchPlan
+    connection: Connection, owner: OwnerRow, reach: Reach, name: LaneName, part: Columns, plan: SearchPlan
 ) -> Bools:
     mask = part.live.copy()
     moment = plan.moment
@@ -166,7 +166,7 @@ def _allowed(
     return mask
 
 
-def _matching(connection: apsw.Connection, owner: OwnerRow, name: LaneName, where: Filter) -> NDArray[np.int64]:
+def _matching(connection: Connection, owner: OwnerRow, name: LaneName, where: Filter) -> NDArray[np.int64]:
     low, high = row_range(owner.id)
     if name == 'memories':
         condition, values = compile_filter(where, MEMORY_FIELDS)
@@ -181,7 +181,7 @@ def _matching(connection: apsw.Connection, owner: OwnerRow, name: LaneName, wher
     return np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
 
 
-def _past(connection: apsw.Connection, owner: OwnerRow, moment: Moment, generation: Generation | None) -> Columns:
+def _past(connection: Connection, owner: OwnerRow, moment: Moment, generation: Generation | None) -> Columns:
     """The versions that were believed, of facts that held, at another moment. Not cached: it is rarely asked."""
     condition, values = _temporal(moment)
     found = connection.execute(
@@ -231,9 +231,7 @@ def _temporal(moment: Moment) -> tuple[str, list[Any]]:
     )
 
 
-def _read_hits(
-    connection: apsw.Connection, ranked: Sequence[Ranked], lanes: dict[str, Lane]
-) -> list[tuple[Ranked, Hit]]:
+def _read_hits(connection: Connection, ranked: Sequence[Ranked], lanes: dict[str, Lane]) -> list[tuple[Ranked, Hit]]:
     rows: list[Any] = []
     for one in ranked:
         if one.lane == 'memories':
@@ -254,7 +252,7 @@ def _read_hits(
     return hits
 
 
-def _stale(connection: apsw.Connection, episode: int) -> bool:
+def _stale(connection: Connection, episode: int) -> bool:
     """Whether what was drawn from a message no longer holds."""
     states = [
         status
@@ -267,7 +265,7 @@ def _stale(connection: apsw.Connection, episode: int) -> bool:
     return bool(states) and 'active' not in states
 
 
-def _episodes_of(connection: apsw.Connection, rows: Iterable[int]) -> list[Episode]:
+def _episodes_of(connection: Connection, rows: Iterable[int]) -> list[Episode]:
     found: list[Episode] = []
     for row in rows:
         owner = owner_by_id(connection, row >> SEQ_BITS)
@@ -275,7 +273,7 @@ def _episodes_of(connection: apsw.Connection, rows: Iterable[int]) -> list[Episo
     return found
 
 
-def _speaker_names(connection: apsw.Connection, owners: Iterable[OwnerRow]) -> dict[str, int]:
+def _speaker_names(connection: Connection, owners: Iterable[OwnerRow]) -> dict[str, int]:
     names: dict[str, int] = {}
     for owner in owners:
         for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner.id,)):
@@ -284,7 +282,7 @@ def _speaker_names(connection: apsw.Connection, owners: Iterable[OwnerRow]) -> d
 
 
 def _renumber(
-    connection: apsw.Connection, owner: int, speaker: NDArray[np.int64], names: dict[str, int]
+    connection: Connection, owner: int, speaker: NDArray[np.int64], names: dict[str, int]
 ) -> NDArray[np.int64]:
     own = [
         names[name]
@@ -295,14 +293,14 @@ def _renumber(
     return np.array([*own, -1], dtype=np.int64)[speaker]
 
 
-def speakers(connection: apsw.Connection, reaches: Sequence[Reach]) -> list[str]:
+def speakers(connection: Connection, reaches: Sequence[Reach]) -> list[str]:
     """Names that messages of these owners were said under, in the order that a lane's `speaker` counts them."""
     owners = [row for reach in reaches if (row := find_owner(connection, reach.owner)) is not None]
     return list(_speaker_names(connection, owners))
 
 
 def snapshot(
-    connection: apsw.Connection,
+    connection: Connection,
     cache: Cache,
     owner: Owner,
     hashes: Sequence[str],
@@ -342,26 +340,26 @@ def snapshot(
     return Snapshot(owner_version=found.version, memories=memories, rejected=rejected)
 
 
-def _by_rows(connection: apsw.Connection, rows: Iterable[int]) -> list[MemoryRecord]:
+def _by_rows(connection: Connection, rows: Iterable[int]) -> list[MemoryRecord]:
     found: list[Any] = []
     for row in rows:
         found += connection.execute(_MEMORY + 'WHERE row = ?', (row,))
     return read_memories(connection, found)
 
 
-def get(connection: apsw.Connection, memory_id: str, project: str) -> MemoryRecord | None:
+def get(connection: Connection, memory_id: str, project: str) -> MemoryRecord | None:
     """The latest version of a memory."""
     found = versions(connection, memory_id, project)
     return found[-1] if found else None
 
 
-def versions(connection: apsw.Connection, memory_id: str, project: str) -> list[MemoryRecord]:
+def versions(connection: Connection, memory_id: str, project: str) -> list[MemoryRecord]:
     """Every version of a memory, oldest first."""
     rows = connection.execute(_MEMORY + 'WHERE id = ? ORDER BY version', (memory_id,)).fetchall()
     return [m for m in read_memories(connection, rows) if m.project == project]
 
 
-def by_slot(connection: apsw.Connection, slot: str, reaches: Sequence[Reach], now: datetime) -> list[MemoryRecord]:
+def by_slot(connection: Connection, slot: str, reaches: Sequence[Reach], now: datetime) -> list[MemoryRecord]:
     """The current memories with a slot."""
     found: list[MemoryRecord] = []
     for reach in reaches:
@@ -373,16 +371,12 @@ def by_slot(connection: apsw.Connection, slot: str, reaches: Sequence[Reach], no
             _MEMORY + f'WHERE owner = ? AND slot = ? AND retired_at IS NULL AND {condition} ORDER BY run_key DESC',
             (owner.id, slot, *values),
         ).fetchall()
-        found += [
-            m
-            for row, m in zip(rows, read_memories(connection, rows), strict=True)
-            if reach.sees(row[5])
-        ]
+        found += [m for row, m in zip(rows, read_memories(connection, rows), strict=True) if reach.sees(row[5])]
     return found
 
 
 def page(
-    connection: apsw.Connection,
+    connection: Connection,
     reaches: Sequence[Reach],
     where: Filter | None,
     moment: Moment,
@@ -424,7 +418,7 @@ def _runs(reach: Reach) -> tuple[str, tuple[str, ...]]:
     return '' if reach.own else " AND run_key <> ''", ()
 
 
-def episodes(connection: apsw.Connection, reaches: Sequence[Reach], limit: int, cursor: str | None) -> EpisodePage:
+def episodes(connection: Connection, reaches: Sequence[Reach], limit: int, cursor: str | None) -> EpisodePage:
     """Messages in the order they were recorded."""
     after = -1
     if cursor is not None:
@@ -448,7 +442,7 @@ def episodes(connection: apsw.Connection, reaches: Sequence[Reach], limit: int, 
     return EpisodePage(items=tuple(found), cursor=None)
 
 
-def history(connection: apsw.Connection, memory_id: str, project: str) -> list[HistoryEntry]:
+def history(connection: Connection, memory_id: str, project: str) -> list[HistoryEntry]:
     """The audit entries of a memory."""
     rows = connection.execute(
         'SELECT h.row, h.change_id, h.memory_id, h.op, h.actor, h.reason, h.at, h.digest, h.prev_hash, h.hash, '
@@ -459,7 +453,7 @@ def history(connection: apsw.Connection, memory_id: str, project: str) -> list[H
     return read_history(rows)
 
 
-def edits_of(connection: apsw.Connection, job_id: str) -> list[Edit]:
+def edits_of(connection: Connection, job_id: str) -> list[Edit]:
     """What a finished job changed."""
     edits: list[Edit] = []
     for change_row, change_id in connection.execute('SELECT row, id FROM change_set WHERE job_id = ?', (job_id,)):
@@ -479,11 +473,10 @@ def edits_of(connection: apsw.Connection, job_id: str) -> list[Edit]:
     return edits
 
 
-def in_snapshot(connection: apsw.Connection, read: Callable[[apsw.Connection], Any]) -> Any:
+def in_snapshot(connection: Connection, read: Callable[[Connection], Any]) -> Any:
     """Run a read in one transaction."""
     connection.execute('BEGIN')
     try:
         return read(connection)
     finally:
         connection.execute('ROLLBACK')
-

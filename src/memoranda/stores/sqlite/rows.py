@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import apsw
 
 from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord
 from memoranda.scope import Owner, Scope
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
 
 __all__ = [
@@ -32,7 +31,7 @@ __all__ = [
     'to_us',
 ]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 MEMORY_COLUMNS = (
@@ -82,7 +81,7 @@ def row_range(owner: int) -> tuple[int, int]:
     return owner << SEQ_BITS, (owner << SEQ_BITS) | SEQ_MASK
 
 
-def find_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow | None:
+def find_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
     """The owner's row, or None when nothing was ever stored for it."""
     for id_, version, epoch, salt in connection.execute(
         'SELECT id, version, epoch, salt FROM owner WHERE project = ? AND kind = ? AND key = ?',
@@ -92,7 +91,7 @@ def find_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow | None:
     return None
 
 
-def owner_by_id(connection: apsw.Connection, owner: int) -> Owner:
+def owner_by_id(connection: Connection, owner: int) -> Owner:
     """The owner with this number."""
     for project, kind, key in connection.execute('SELECT project, kind, key FROM owner WHERE id = ?', (owner,)):
         return Owner(project, kind, key)
@@ -116,7 +115,7 @@ def _said_under(owner: Owner, agent_id: str | None, run_id: str | None, app_id: 
     return Scope(user_id=owner.key if owner.kind == 'user' else None, agent_id=agent_id, run_id=run_id, app_id=app_id)
 
 
-def read_memories(connection: apsw.Connection, rows: Iterable[Sequence[Any]]) -> list[MemoryRecord]:
+def read_memories(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[MemoryRecord]:
     """Records of rows selected with `MEMORY_COLUMNS`, their quotes read from the episodes."""
     fetched = list(rows)
     owners: dict[int, Owner] = {}

@@ -9,10 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-import apsw
-
 from memoranda.errors import StoreUnreadable
 from memoranda.stores.sqlite.connection import APPLICATION_ID
+from memoranda.stores.sqlite.database import Connection
 
 __all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'SEQ_BITS', 'SEQ_MASK', 'migrate', 'vector_tables']
 
@@ -201,17 +200,17 @@ _M001 = (
 )
 
 
-def _m001_initial(connection: apsw.Connection) -> None:
+def _m001_initial(connection: Connection) -> None:
     for statement in _M001:
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES('file', ?)", (secrets.token_hex(8),))
 
 
-MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = (_m001_initial,)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial,)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: apsw.Connection, path: str) -> None:
+def migrate(connection: Connection, path: str) -> None:
     """Bring the schema up to date, in one transaction. Several processes may do this at once."""
     found = connection.pragma('user_version')
     if found > SCHEMA_VERSION:

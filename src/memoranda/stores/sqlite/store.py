@@ -36,6 +36,7 @@ from memoranda.stores.base import (
 from memoranda.stores.sqlite import erasing, generations, jobs, reading, writing
 from memoranda.stores.sqlite.cache import Cache
 from memoranda.stores.sqlite.connection import Durability, Writer, connect, translated
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class SQLiteStore(Store):
         # Connections of one process share a named in-memory database.
         self._path = f'file:/memoranda-{new_id()}?vfs=memdb' if self._memory else str(Path(location).absolute())
         self._location = location if self._memory else self._path
-        self._busy, self._durability = busy_timeout, durability
+        self._busy = busy_timeout
+        self._durability: Durability = durability
         self._reader_count = readers
         self._cache = Cache(cache_mb << 20)
         self._erasures = 0
@@ -104,13 +106,15 @@ class SQLiteStore(Store):
         with self._lock:
             state = self._state
             if state is not None and state.pid != os.getpid():
-                # After a fork the threads are gone, and the parent's connections must never be touched, not even closed.
+                # After a fork the threads are gone, and the parent's connections must not be touched, not even closed.
                 self._inherited.append(state)
                 self._cache = Cache(self._cache.max_bytes)
                 self._state = state = None
             if state is None:
                 writer = Writer(self._path, self._connect_writer, idle=self._idle)
-                readers = Pool(1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close)
+                readers = Pool(
+                    1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
+                )
                 self._state = state = _Running(os.getpid(), writer, readers, self._leave)
                 if not self._memory:
                     _files.enter(self._path)
@@ -120,12 +124,12 @@ class SQLiteStore(Store):
         if not self._memory:
             _files.leave(self._path)
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self) -> Connection:
         connection = connect(self._path, busy_timeout=self._busy, durability=self._durability)
         connection.create_scalar_function('fold', _fold, 1, deterministic=True)
         return connection
 
-    def _connect_writer(self) -> apsw.Connection:
+    def _connect_writer(self) -> Connection:
         connection = self._connect()
         try:
             with translated(self._location):
@@ -141,16 +145,16 @@ class SQLiteStore(Store):
             raise
         return connection
 
-    def _connect_reader(self) -> apsw.Connection:
+    def _connect_reader(self) -> Connection:
         return self._connect()
 
-    def _scrub(self, connection: apsw.Connection, *, all_pages: bool) -> bool:
+    def _scrub(self, connection: Connection, *, all_pages: bool) -> bool:
         if self._memory:
             connection.execute('DELETE FROM scrub')
             return True
         return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
 
-    def _idle(self, connection: apsw.Connection) -> None:
+    def _idle(self, connection: Connection) -> None:
         """Every two quiet seconds: forget owners other processes erased, go on with pending scrubs."""
         with contextlib.suppress(apsw.Error, StoreError):
             erasures = connection.execute("SELECT value FROM meta WHERE key = 'erasures'").fetchone()[0]
@@ -159,14 +163,14 @@ class SQLiteStore(Store):
                 self._cache.drop_stale(connection)
             self._scrub(connection, all_pages=True)
 
-    async def _read(self, function: Callable[[apsw.Connection], T]) -> T:
+    async def _read(self, function: Callable[[Connection], T]) -> T:
         running = self._running()
         # The writer opens first: it creates the file and migrates it.
         if not running.opened:
             await self.open()
             running.opened = True
 
-        def read(connection: apsw.Connection) -> T:
+        def read(connection: Connection) -> T:
             with translated(self._location):
                 connection.execute('BEGIN')
                 try:
@@ -176,7 +180,7 @@ class SQLiteStore(Store):
 
         return await wait_for(running.readers.submit(read))
 
-    async def _write(self, function: Callable[[apsw.Connection], T]) -> T:
+    async def _write(self, function: Callable[[Connection], T]) -> T:
         return await wait_for(self._running().writer.submit(function))
 
     async def append(self, batch: Batch) -> Appended:
@@ -215,9 +219,7 @@ class SQLiteStore(Store):
         near_limit: int = 3,
     ) -> Snapshot:
         """Current memories that a proposal may touch."""
-        return await self._read(
-            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit)
-        )
+        return await self._read(lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit))
 
     async def commit(self, commit: Commit) -> None:
         """Write a change."""
@@ -277,7 +279,7 @@ class SQLiteStore(Store):
         if result.scrub == 'verified':
             return result
 
-        def clean(connection: apsw.Connection) -> bool:
+        def clean(connection: Connection) -> bool:
             self._cache.drop_stale(connection)
             return self._scrub(connection, all_pages=False)
 
@@ -321,7 +323,7 @@ class SQLiteStore(Store):
 class _Running:
     """The threads of one process."""
 
-    def __init__(self, pid: int, writer: Writer, readers: Pool[apsw.Connection], leave: Callable[[], None]) -> None:
+    def __init__(self, pid: int, writer: Writer, readers: Pool[Connection], leave: Callable[[], None]) -> None:
         self.pid, self.writer, self.readers, self.leave = pid, writer, readers, leave
         self.opened = False
 
@@ -337,7 +339,7 @@ def _shut(running: _Running, done: Future[None]) -> None:
         done.set_result(None)
 
 
-def _close(connection: apsw.Connection) -> None:
+def _close(connection: Connection) -> None:
     connection.close()
 
 

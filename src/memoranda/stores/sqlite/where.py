@@ -24,7 +24,9 @@ MEMORY_FIELDS: Mapping[str, str] = {
     'user_id': _USER.format(owner='memory.owner'),
 }  # fmt: skip
 EPISODE_FIELDS: Mapping[str, str] = {
-    **{name: f'e.{name}' for name in ('id', 'text', 'trust', 'recorded_at', 'agent_id', 'run_id', 'app_id', 'metadata')},
+    **{
+        name: f'e.{name}' for name in ('id', 'text', 'trust', 'recorded_at', 'agent_id', 'run_id', 'app_id', 'metadata')
+    },
     'valid_from': 'e.occurred_at',
     'user_id': _USER.format(owner='(e.row >> 24)'),
 }
@@ -33,22 +35,22 @@ EPISODE_FIELDS: Mapping[str, str] = {
 _SIGNS = {'eq': '=', 'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}
 
 
-def compile_filter(filter: Filter, fields: Mapping[str, str]) -> tuple[str, list[Any]]:
+def compile_filter(where: Filter, fields: Mapping[str, str]) -> tuple[str, list[Any]]:
     """A condition and its parameters."""
     values: list[Any] = []
-    return _condition(filter, fields, values), values
+    return _condition(where, fields, values), values
 
 
-def _condition(filter: Filter, fields: Mapping[str, str], values: list[Any]) -> str:
-    match filter:
+def _condition(where: Filter, fields: Mapping[str, str], values: list[Any]) -> str:
+    match where:
         case All():
-            return '(' + ' AND '.join(_condition(p, fields, values) for p in filter.parts) + ')'
+            return '(' + ' AND '.join(_condition(p, fields, values) for p in where.parts) + ')'
         case Any_():
-            return '(' + ' OR '.join(_condition(p, fields, values) for p in filter.parts) + ')'
+            return '(' + ' OR '.join(_condition(p, fields, values) for p in where.parts) + ')'
         case Not():
-            return f'(NOT {_condition(filter.part, fields, values)})'
+            return f'(NOT {_condition(where.part, fields, values)})'
         case Compare():
-            return _comparison(filter, fields, values)
+            return _comparison(where, fields, values)
 
 
 def _comparison(compare: Compare, fields: Mapping[str, str], values: list[Any]) -> str:

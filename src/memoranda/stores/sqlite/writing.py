@@ -17,6 +17,7 @@ from memoranda.records import Change, Job, MemoryRecord, content_hash, new_id, n
 from memoranda.scope import Owner
 from memoranda.stores.base import Appended, Batch, Commit, Draft, Generation, LeaseLost, VersionWrite
 from memoranda.stores.history import link
+from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
     OwnerRow,
     dump,
@@ -53,12 +54,12 @@ def term_key(salt: bytes, term: str) -> int:
     return int.from_bytes(digest, 'little', signed=True)
 
 
-def tick(connection: apsw.Connection) -> int:
+def tick(connection: Connection) -> int:
     """The next number of the file's write counter."""
     return _one(connection, "UPDATE meta SET value = value + 1 WHERE key = 'clock' RETURNING value")
 
 
-def ensure_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow:
+def ensure_owner(connection: Connection, owner: Owner) -> OwnerRow:
     """The owner's row, made if it is new."""
     found = find_owner(connection, owner)
     if found is not None:
@@ -73,25 +74,23 @@ def ensure_owner(connection: apsw.Connection, owner: Owner) -> OwnerRow:
     return OwnerRow(id_, owner, version, version, salt)
 
 
-def take_rows(connection: apsw.Connection, owner: int, count: int) -> range:
+def take_rows(connection: Connection, owner: int, count: int) -> range:
     """Row keys for new rows of an owner."""
-    after = _one(
-        connection, 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq', (count, owner)
-    )
+    after = _one(connection, 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq', (count, owner))
     if after > SEQ_MASK:
         raise StoreError(f'one owner cannot hold more than {SEQ_MASK} rows: split it over several ids')
     base = owner << SEQ_BITS
     return range(base + after - count, base + after)
 
 
-def touch(connection: apsw.Connection, owner: int) -> int:
+def touch(connection: Connection, owner: int) -> int:
     """A new version for the owner, so that every cache notices."""
     version = tick(connection)
     connection.execute('UPDATE owner SET version = ? WHERE id = ?', (version, owner))
     return version
 
 
-def put_postings(connection: apsw.Connection, owner: OwnerRow, lane: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Add rows to the keyword index. Row keys must be greater than any already there."""
     data: defaultdict[tuple[str, int], bytearray] = defaultdict(bytearray)
     for row, terms in rows:
@@ -105,7 +104,7 @@ def put_postings(connection: apsw.Connection, owner: OwnerRow, lane: int, rows: 
     )
 
 
-def append(connection: apsw.Connection, batch: Batch) -> Appended:
+def append(connection: Connection, batch: Batch) -> Appended:
     """Store unseen messages and their job."""
     owner = ensure_owner(connection, batch.owner)
     digest = content_hash(*(d.content_hash for d in batch.drafts), json.dumps(batch.job, sort_keys=True))
@@ -149,7 +148,7 @@ def append(connection: apsw.Connection, batch: Batch) -> Appended:
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
 
 
-def _replay(connection: apsw.Connection, owner: int, key: str, digest: str) -> Appended | None:
+def _replay(connection: Connection, owner: int, key: str, digest: str) -> Appended | None:
     for job_id, payload, found in connection.execute(
         'SELECT id, payload, digest FROM job WHERE owner = ? AND idempotency_key = ?', (owner, key)
     ):
@@ -159,13 +158,11 @@ def _replay(connection: apsw.Connection, owner: int, key: str, digest: str) -> A
             )
         rows = json.loads(payload)['episodes']
         ids = [i for r in rows for (i,) in connection.execute('SELECT id FROM episode WHERE row = ?', (r,))]
-        return Appended(
-            job_id=job_id if rows else None, episode_ids=ids, known=0, leased=False, replayed=True
-        )
+        return Appended(job_id=job_id if rows else None, episode_ids=ids, known=0, leased=False, replayed=True)
     return None
 
 
-def _conversation(connection: apsw.Connection, owner: int, id_: str) -> tuple[int, int]:
+def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, int]:
     for row, messages in connection.execute(
         'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner, id_)
     ):
@@ -175,9 +172,7 @@ def _conversation(connection: apsw.Connection, owner: int, id_: str) -> tuple[in
     return row, 0
 
 
-def _unseen(
-    connection: apsw.Connection, owner: int, conversation: int, stored: int, batch: Batch
-) -> Sequence[Draft]:
+def _unseen(connection: Connection, owner: int, conversation: int, stored: int, batch: Batch) -> Sequence[Draft]:
     """The drafts this conversation doesn't hold yet.
 
     A message that carries its own moment is the same message wherever it turns up again. The others are matched by
@@ -201,7 +196,8 @@ def _unseen(
     if not stored or len(drafts) == 1:
         return drafts
     held: list[str] = [
-        h for (h,) in connection.execute(
+        h
+        for (h,) in connection.execute(
             'SELECT content_hash FROM episode WHERE conversation = ? ORDER BY seq', (conversation,)
         )
     ]
@@ -216,7 +212,7 @@ def _unseen(
 
 
 def _insert_episodes(
-    connection: apsw.Connection,
+    connection: Connection,
     owner: OwnerRow,
     conversation: int,
     stored: int,
@@ -226,11 +222,14 @@ def _insert_episodes(
     recorded = to_us(now())
     segments = sum(len(d.segments) for d in drafts)
     keys = iter(take_rows(connection, owner.id, len(drafts) + segments))
-    position: int = _one(
-        connection,
-        'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
-        (len(drafts), segments, conversation),
-    ) - segments
+    position: int = (
+        _one(
+            connection,
+            'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
+            (len(drafts), segments, conversation),
+        )
+        - segments
+    )
     ids: list[str] = []
     rows: list[int] = []
     indexed: list[tuple[int, Sequence[str]]] = []
@@ -263,7 +262,7 @@ def _insert_episodes(
     return ids, rows
 
 
-def _speaker(connection: apsw.Connection, owner: int, name: str | None) -> int:
+def _speaker(connection: Connection, owner: int, name: str | None) -> int:
     if name is None:
         return -1
     for (ordinal,) in connection.execute('SELECT ordinal FROM speaker WHERE owner = ? AND name = ?', (owner, name)):
@@ -273,12 +272,12 @@ def _speaker(connection: apsw.Connection, owner: int, name: str | None) -> int:
     return ordinal
 
 
-def current_generation(connection: apsw.Connection) -> Generation | None:
+def current_generation(connection: Connection) -> Generation | None:
     """The embedding generation that searches use."""
     return generation_in(connection, 'current')
 
 
-def generation_in(connection: apsw.Connection, state: Literal['current', 'building']) -> Generation | None:
+def generation_in(connection: Connection, state: Literal['current', 'building']) -> Generation | None:
     """The embedding generation in this state."""
     for id_, embedder, dimensions in connection.execute(
         'SELECT id, embedder, dimensions FROM generation WHERE state = ?', (state,)
@@ -287,7 +286,7 @@ def generation_in(connection: apsw.Connection, state: Literal['current', 'buildi
     return None
 
 
-def commit(connection: apsw.Connection, commit: Commit) -> None:
+def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     if commit.job is not None:
         _check_lease(connection, commit.job, commit.worker)
@@ -311,9 +310,7 @@ def commit(connection: apsw.Connection, commit: Commit) -> None:
         )
 
 
-def put_vectors(
-    connection: apsw.Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]
-) -> None:
+def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]) -> None:
     """Store vectors of rows that are still there."""
     source = ('memory', 'segment')[lane]
     connection.executemany(
@@ -322,7 +319,7 @@ def put_vectors(
     )
 
 
-def _check_lease(connection: apsw.Connection, job: Job, worker: str) -> None:
+def _check_lease(connection: Connection, job: Job, worker: str) -> None:
     for state, holder in connection.execute('SELECT state, worker FROM job WHERE id = ?', (job.id,)):
         if state == 'running' and holder == worker:
             return
@@ -331,7 +328,7 @@ def _check_lease(connection: apsw.Connection, job: Job, worker: str) -> None:
 
 
 def _write_change(
-    connection: apsw.Connection,
+    connection: Connection,
     owner: OwnerRow,
     change: Change,
     writes: Sequence[VersionWrite],
@@ -373,7 +370,7 @@ def _write_change(
 
 
 def _insert_version(
-    connection: apsw.Connection, owner: int, row: int, memory: MemoryRecord, version: int, length: int
+    connection: Connection, owner: int, row: int, memory: MemoryRecord, version: int, length: int
 ) -> None:
     spans: list[list[int]] = []
     for evidence in memory.evidence:
@@ -395,7 +392,7 @@ def _insert_version(
     connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])
 
 
-def _chain(connection: apsw.Connection, owner: int, change: Change, at: int) -> None:
+def _chain(connection: Connection, owner: int, change: Change, at: int) -> None:
     length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner,)).fetchone()
     for edit in change.edits:
         length += 1
@@ -417,7 +414,7 @@ def _us(moment: datetime | None) -> int | None:
     return None if moment is None else to_us(moment)
 
 
-def _one(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+def _one(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
     for row in connection.execute(sql, values):
         return row[0]
     return None

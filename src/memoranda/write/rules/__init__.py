@@ -7,13 +7,14 @@ then each clause meets the rules of every family; the words of a fact are put to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from memoranda.records import Episode, MemoryRecord, fact_hash
 from memoranda.timewords import find_time
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 from memoranda.write.rules import changes, events, identity, instructions, people, places, plans, tastes, tools, work
-from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule
+from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule, plain
 from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 
 __all__ = ['RulesExtractor']
@@ -87,6 +88,7 @@ _LEAD = re.compile(
     r'|(?:for|in|during) (?:the rest of )?this (?:session|chat|conversation|thread),?\s+)',
     re.IGNORECASE,
 )
+_BEFORE_TIME = re.compile(r'(?:(?:just|only|on|in)\s)?', re.IGNORECASE)
 _HEDGED = re.compile(
     r"\b(?:if|unless|whether|would|wouldn't|could(?!n't)|might|maybe|perhaps|probably"
     r"|supposedly|hypothetically|pretend|imagine|suppose|wish|assuming|let's say|in theory"
@@ -105,14 +107,14 @@ class _Reader:
         self,
         episode: Episode,
         index: int,
-        existing: object,
+        existing: Sequence[MemoryRecord],
         previous: str,
         skipped: dict[str, int],
     ) -> None:
         self.episode = episode
         self.index = index
         self.name = episode.name.strip() if episode.name and episode.name.strip() else None
-        self.existing: list[MemoryRecord] = [r for r in existing if self._is_own(r)]  # pyright: ignore
+        self.existing: list[MemoryRecord] = [r for r in existing if self._is_own(r)]
         self.previous = previous
         self.skipped = skipped
 
@@ -149,8 +151,19 @@ class _Reader:
             begin = sentence.start + shift
             yield from self._proposals([command], begin, begin + len(text), text, sentence)
             return
+        timed: tuple[int, Context] | None = None
         for clause in sentence.clauses:
-            yield from self._clause(clause, sentence, ctx)
+            yield from self._clause(clause, sentence, *(timed[::-1] if timed else (ctx, None)))
+            timed = self._only_time(clause, ctx)
+
+    def _only_time(self, clause: Clause, ctx: Context) -> tuple[int, Context] | None:
+        """`Last Friday, ...`: a clause that only names the time of the next one."""
+        text, shift = _after_lead(clause.text)
+        text = re.sub(r'^(?:just|only)\s', '', text, flags=re.IGNORECASE)
+        spans = ctx.times(text) if len(text) < 50 else []
+        if not spans or spans[0].start > 0 or spans[0].end < len(text):
+            return None
+        return clause.start + shift, replace(ctx, when=spans[0])
 
     def _remember(self, sentence: Sentence, kept: re.Match[str], ctx: Context) -> Iterator[Proposal]:
         start = sentence.start + kept.start('v')
@@ -167,7 +180,8 @@ class _Reader:
         if draft is not None:
             yield from self._proposals([draft], start, start + len(inner), inner, sentence)
 
-    def _clause(self, clause: Clause, sentence: Sentence, ctx: Context) -> Iterator[Proposal]:
+    def _clause(self, clause: Clause, sentence: Sentence, ctx: Context, since: int | None = None) -> Iterator[Proposal]:
+        """What a clause says. Its evidence begins at `since`, where its time was named before it."""
         text, start = clause.text, clause.start
         if clause.implied:
             text, start, timed = f'I {text}', start - 2, clause.start
@@ -180,11 +194,13 @@ class _Reader:
         first = _FIRST.match(text)
         if first and _HEDGED.search(text):
             return
+        stripped = plain(text)
         for rule in _CLAUSE_RULES:
-            m = rule.pattern.match(text)
+            m = rule.pattern.match(stripped)
             drafts = _listed(rule, m, ctx) if m else []
             if drafts:
-                yield from self._proposals(drafts, timed, start + len(text), text, sentence)
+                begin = timed if since is None else since
+                yield from self._proposals(drafts, begin, start + len(text), text, sentence)
                 break
         if first:
             for draft, begin, end in people.named(text):
@@ -195,15 +211,14 @@ class _Reader:
         if _FIRST.match(text):
             return text, 0, ctx
         spans = find_time(text[:60], ctx.base)
-        if not spans or spans[0].start > 3:
+        if not spans or not _BEFORE_TIME.fullmatch(text, 0, spans[0].start):
             return text, 0, ctx
         rest = text[spans[0].end :]
         bare, shift = _after_lead(rest.lstrip(' ,'))
         if not _FIRST.match(bare):
             return text, 0, ctx
         shift += len(text) - len(rest.lstrip(' ,'))
-        when = Context(ctx.base, ctx.existing, ctx.name, ctx.sentence, ctx.previous, spans[0])
-        return bare, shift, when
+        return bare, shift, replace(ctx, when=spans[0])
 
     def _proposals(
         self, drafts: list[Draft], start: int, end: int, text: str, sentence: Sentence

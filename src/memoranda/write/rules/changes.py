@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from memoranda.records import MemoryRecord
+from memoranda.timewords import say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import bare, cut, is_vague, third, turned, words
 from memoranda.write.rules.tastes import preferred_slot
@@ -172,32 +173,20 @@ def _ended(said: str, verb: str, about: str, ctx: Context) -> list[Draft]:
 _GERUND = r'(?P<doing>[a-z]{2,12}ing)'
 
 
+_UNFINISHED = frozenset(
+    re.split(
+        ' ',
+        'being feeling thinking trying worrying having getting caring talking listening looking going doing seeing '
+        'hearing making letting wondering counting',
+    )
+)
+"""Whoever stopped doing one of these said nothing by it."""
+
+
 def _stopped(m: re.Match[str], ctx: Context) -> Drafts:
     doing, value = m['doing'].lower(), ctx.timeless(cut(m['v'], limit=7))
-    if (value and is_vague(value)) or doing in (
-        'being',
-        'feeling',
-        'thinking',
-        'trying',
-        'worrying',
-        'having',
-        'getting',
-        'caring',
-        'talking',
-        'listening',
-        'looking',
-        'going',
-        'doing',
-        'seeing',
-        'hearing',
-        'making',
-        'letting',
-        'wondering',
-        'counting',
-        'working',
-    ):
-        if not (doing == 'working' and value):
-            return None
+    if (value and is_vague(value)) or doing in _UNFINISHED or (doing == 'working' and not value):
+        return None
     how = 'quit' if m['how'].lower() in ('quit', 'given up', 'gave up') else 'stopped'
     record = find_about(ctx.existing, f'{doing} {value}') or (
         find_about(ctx.existing, value, _base(doing)) if value else None
@@ -249,9 +238,12 @@ def _quit_job(m: re.Match[str], ctx: Context) -> Drafts:
     if where and is_vague(where, definite=True):
         return None
     tail = f' at {where}' if where else ''
-    spans = [s for s in ctx.times(m.string) if not s.is_open and s.begin <= ctx.base]
-    what = 'retired from' if m['how'].lower() == 'retired from' else f'{m["how"].lower()}'
-    drafts = [Draft(f'{what} their job{tail}', 'event', importance=0.6, valid_from=spans[0].begin if spans else None)]
+    spans = [
+        s for s in (*ctx.times(m.string), *([ctx.when] if ctx.when else [])) if not s.is_open and s.begin <= ctx.base
+    ]
+    when = f' {say_time(spans[0])}' if spans else ''
+    began = spans[0].begin if spans else None
+    drafts = [Draft(f'{m["how"].lower()} their job{tail}{when}', 'event', importance=0.6, valid_from=began)]
     for record in ctx.existing:
         slot = (record.slot or '').partition('@')[0]
         if slot in ('work.employer', 'work.title') and (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from memoranda.timewords import TimeSpan, say_time
-from memoranda.write.rules.drafts import ADVERBS, Context, Draft, Drafts, Rule
+from memoranda.write.rules.drafts import Context, Draft, Drafts, Rule
 from memoranda.write.rules.grammar import cut, is_vague, turned
 
 __all__ = ['RULES']
@@ -24,13 +24,15 @@ _PAST = (
     r'|spent|tested|recorded|released|discovered|explored|picked up|picked|threw|shared|spoke'
     r'|talked|invited|brought|made|wrote|walked|dropped|landed|accepted|turned)'
 )
-_EVENT = re.compile(rf'(?:i|we)\s{ADVERBS}(?P<verb>{_PAST})\b(?P<v>.{{0,300}})$', re.IGNORECASE)
+_EVENT = re.compile(
+    rf'(?:i|we|my [\w ]{{2,20}} and i)\s(?:just\s|also\s)?(?P<verb>{_PAST})\b(?P<v>.{{0,300}})$', re.IGNORECASE
+)
 _EMPTY_EVENT = re.compile(
     r'(?:had (?:an?|such an?|so much|the|some|my|our|to)\s?(?:\w+\s)?(?:time|day|night|week'
     r'|weekend|blast|month|year|fun|morning|evening|chat|talk|feeling|lot|doubts?|idea|moment'
     r'|experience)?$|had (?:to|it|so|an? (?:great|good|nice|fun|amazing|wonderful|lovely|rough'
     r'|tough|hard|awesome|crazy|busy|really|super|pretty|bit|lot))'
-    r'|got (?:to|it|so|really|back|up|used|the (?:chance|opportunity|feeling)|an? (?:chance'
+    r'|got (?:\w+ news|to|it|so|really|back|up|used|the (?:chance|opportunity|feeling)|an? (?:chance'
     r'|bit|lot|ton|kick|error|issue|bug|warning|timeout|message|notification|crash|exception)'
     r'|some|over|through|lost|inspired|me|hooked|stuck|caught|together|into)\b'
     r'|took (?:a (?:break|look|while|moment|chance|step|few)|some|it|care|the time|time|me'
@@ -45,7 +47,7 @@ _EMPTY_EVENT = re.compile(
     r'|led\b(?! a)|left (?:it|that|the|me)|lost (?:my (?:mind|way|temper|cool|train|focus'
     r'|motivation|phone)|it|touch|track|interest|the)|saw (?:the|how|that|your|my|some|a lot'
     r'|it)|called\b|brought\b(?! home)|read (?:the|your|that|it|some)|played (?:with|it'
-    r'|the (?!piano|guitar|violin|drums|flute|cello))|passed (?:by|it|the (?!exam|test|bar))'
+    r'|the (?!piano|guitar|violin|drums|flute|cello))|passed (?:by|it|the (?:time|ball|baton|word))'
     r'|felt|spent (?:the|some|a lot|hours|time|so)'
     r'|watched (?:the|it|some|them)|threw (?:up|it|away)|picked (?:it|the|them)|dropped'
     r'|entered the|broke (?:it|the|up$)|closed|opened (?:it|the|up)|fixed (?:it|the|that|this)'
@@ -95,7 +97,7 @@ def _dangling(what: str) -> bool:
 
 
 def _event(what: str, span: TimeSpan) -> Draft:
-    verb, rest = what.split(maxsplit=1)
+    verb, _, rest = what.partition(' ')
     return Draft(
         f'{verb.lower()} {turned(rest)} {say_time(span)}',
         'event',

@@ -67,7 +67,7 @@ _STOPS = (
     r'(?:,?\s(?:because|since|so|but|while|when|whenever|wherever|as (?:i|we|it|they|a way)'
     r'|though|although|even (?:though|if|when)|if|unless'
     r'|until|till|before|after|and (?:i|we|my|it|that|this|they|he|she|then|there|so|now|also'
-    r'|yes)|which|who|whose|where|cause|bc|cuz'
+    r'|yes)|which|who|whose|where|'cause|cause (?:i|it|we|they|my)|bc|cuz'
     r"|plus|yet|however|otherwise|except|just like|that's|i'm|i've|it's|it was)\b"
     r'|\s?[(\[:;{]|\s[-–—]|—|\w-(?=\s)|\.{2,}|…|,\s(?:too|lol|haha|right|not|especially|like'
     r'|just|always|please|thanks|thank|hence|thus|i|we|you|it|they|he|she'

@@ -198,7 +198,7 @@ _COMMAND = re.compile(
 
 
 def passing(text: str) -> Draft | None:
-    """An instruction in a sentence that speaks of this conversation: `today skip explanations`, `answer in French just this once`."""
+    """An instruction in a sentence that speaks of this conversation: `today skip explanations`."""
     first = _PASSING_FIRST.match(text)
     bare = text[first.end() :] if first else text
     last = _PASSING_LAST.search(bare)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memoranda.timewords import say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import NUMBER, cut, is_name, is_vague, turned
 from memoranda.write.rules.words import KIN, PETS
@@ -128,8 +129,8 @@ def _kin_lives(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _died(m: re.Match[str], ctx: Context) -> Drafts:
     who = m['who'].lower()
-    spans = ctx.times(m.string)
-    when = ctx.dated(spans[0].text) if spans else ''
+    spans = ctx.times(m.string) or ([ctx.when] if ctx.when else [])
+    when = say_time(spans[0]) if spans else ''
     return Draft(
         f'{who} {m["verb"].lower()} {when}'.rstrip(),
         'relationship',

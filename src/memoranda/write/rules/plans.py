@@ -127,11 +127,11 @@ def _trying(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _going_to(m: re.Match[str], ctx: Context) -> Drafts:
     """A plan with a day: `I'm moving to Porto next month`, `I'm flying to Rome on Friday`."""
-    value = cut(m['v'], limit=12)
+    value = cut(m['v'], limit=18)
     spans = [s for s in ctx.times(value, prefer='future') if not s.is_open and s.until > ctx.base]
     if not spans or is_vague(ctx.timeless(value)) or re.match(r'(?:well|good|great|fine|ok|strong|crazy)\b', value):
         return None
-    if any(re.match(r'(?:today|tonight|this)', s.text, re.IGNORECASE) for s in spans):
+    if any(re.match(r'(?:today|tonight|this (?:morning|afternoon|evening))', s.text, re.IGNORECASE) for s in spans):
         return None
     return Draft(
         f'is {m["verb"].lower()} {turned(ctx.dated(value, prefer="future"))}', 'goal', importance=0.5, confidence=0.8
@@ -307,7 +307,8 @@ RULES = (
     rule(
         r'<AM>(?P<verb>going|flying|travell?ing|visiting|starting|getting|having|taking|running'
         r'|hosting|attending|leaving|returning|meeting|performing|competing|volunteering'
-        r'|graduating|launching|opening)\s<V>',
+        r'|graduating|launching|opening|putting together|organi[sz]ing|presenting|throwing'
+        r'|holding|hiking|camping)\s<V>',
         _going_to,
     ),
     rule(r"(?:i|we)\s(?:really |just |still )?(?:can't|cant|cannot|can not|am not allowed to)\s<V>", _cannot),

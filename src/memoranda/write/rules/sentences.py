@@ -93,9 +93,9 @@ _OWN_LABELS = re.compile(
 _WEB = re.compile(r'(?:https?://|www\.)[^\s<>"]{1,2000}|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}')
 _QUOTES = (
     re.compile(r'"[^"\n]{1,2000}"'),
-    re.compile(r'“[^”\n]{1,2000}”'),
-    re.compile(r'«[^»\n]{1,2000}»'),
-    re.compile(r'„[^“”\n]{1,2000}[“”]'),
+    re.compile(r'“[^“”\n]{1,2000}”'),
+    re.compile(r'«[^«»\n]{1,2000}»'),
+    re.compile(r'„[^„“”\n]{1,2000}[“”]'),
     re.compile(r"(?<![\w'])'(?:[^'\n]|(?<=\w)'(?=\w)){2,600}'(?!\w)"),
     re.compile(r'(?<![\w’])‘(?:[^’‘\n]|(?<=\w)’(?=\w)){2,600}’(?!\w)'),
     re.compile(r'`[^`\n]{1,2000}`'),

@@ -214,8 +214,7 @@ def _degree(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=8)
     if not value or is_vague(value):
         return None
-    article = '' if re.match(r'an?$', m['d'], re.IGNORECASE) else ''
-    return Draft(f'has {article}{m["d"]} {value}', 'profile', importance=0.6)
+    return Draft(f'has {m["d"]} {value}', 'profile', importance=0.6)
 
 
 def _retired(m: re.Match[str], ctx: Context) -> Drafts:
