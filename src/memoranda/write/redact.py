@@ -27,7 +27,8 @@ _DETECTORS: Final[Sequence[_Detector]] = (
     (
         'private key',
         re.compile(
-            r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s:,.-]{0,20000}?-----END [A-Z ]{0,30}PRIVATE KEY-----'
+            r'-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s:,.-]{0,20000}?'
+            r'-----END [A-Z ]{0,30}PRIVATE KEY-----'
         ),
         None,
     ),

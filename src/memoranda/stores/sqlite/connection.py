@@ -80,7 +80,7 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
 
 
 def _check_path(path: str) -> None:
-    if path == ':memory:' or path.startswith('file:'):
+    if path == ':memory:':
         return
     folder = Path(path).parent
     if Path(path).is_dir():

@@ -100,6 +100,7 @@ _M001 = (
         locked INTEGER NOT NULL,
         valid_from INTEGER NOT NULL,
         valid_to INTEGER,
+        said_at INTEGER NOT NULL,
         recorded_at INTEGER NOT NULL,
         retired_at INTEGER,
         expires_at INTEGER,

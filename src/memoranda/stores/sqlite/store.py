@@ -17,7 +17,7 @@ from memoranda._bridge import wait_for
 from memoranda._threads import Pool
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import Edit, HistoryEntry, Hit, Job, MemoryRecord, new_id
+from memoranda.records import Edit, HistoryEntry, Hit, Job, MemoryRecord
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -70,9 +70,7 @@ class SQLiteStore(Store):
     ) -> None:
         location = os.fspath(path)
         self._memory = location == ':memory:'
-        # Connections of one process share a named in-memory database.
-        self._path = f'file:/memoranda-{new_id()}?vfs=memdb' if self._memory else str(Path(location).absolute())
-        self._location = location if self._memory else self._path
+        self._path = location if self._memory else str(Path(location).absolute())
         self._busy = busy_timeout
         self._durability: Durability = durability
         self._reader_count = readers
@@ -86,7 +84,7 @@ class SQLiteStore(Store):
     @property
     def location(self) -> str:
         """Absolute path of the file, or `':memory:'`."""
-        return self._location
+        return self._path
 
     async def open(self) -> None:
         """Open or create the file and bring its schema up to date."""
@@ -132,11 +130,11 @@ class SQLiteStore(Store):
     def _connect_writer(self) -> Connection:
         connection = self._connect()
         try:
-            with translated(self._location):
-                migrate(connection, self._location)
+            with translated(self._path):
+                migrate(connection, self._path)
                 if connection.readonly('main'):
                     raise StoreUnwritable(
-                        f'{self._location} is read-only for this user: make it writable, '
+                        f'{self._path} is read-only for this user: make it writable, '
                         'or name another file in MEMORANDA_DATABASE'
                     )
                 self._scrub(connection, all_pages=False)
@@ -171,13 +169,15 @@ class SQLiteStore(Store):
             running.opened = True
 
         def read(connection: Connection) -> T:
-            with translated(self._location):
+            with translated(self._path):
                 connection.execute('BEGIN')
                 try:
                     return function(connection)
                 finally:
                     connection.execute('ROLLBACK')
 
+        if self._memory:  # it lives in one connection, the writer's
+            return await wait_for(running.writer.submit(read, alone=True))
         return await wait_for(running.readers.submit(read))
 
     async def _write(self, function: Callable[[Connection], T]) -> T:
@@ -317,7 +317,7 @@ class SQLiteStore(Store):
 
     async def stats(self) -> Stats:
         """What the file holds."""
-        return await self._read(lambda c: generations.stats(c, self._location, self._path))
+        return await self._read(lambda c: generations.stats(c, self._path, self._path))
 
 
 class _Running:

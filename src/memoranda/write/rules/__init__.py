@@ -13,7 +13,19 @@ from dataclasses import replace
 from memoranda.records import Episode, MemoryRecord, fact_hash
 from memoranda.timewords import find_time
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
-from memoranda.write.rules import changes, events, identity, instructions, people, places, plans, tastes, tools, work
+from memoranda.write.rules import (
+    changes,
+    events,
+    habits,
+    identity,
+    instructions,
+    people,
+    places,
+    plans,
+    tastes,
+    tools,
+    work,
+)
 from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule, plain
 from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 
@@ -71,6 +83,7 @@ _CLAUSE_RULES: tuple[Rule, ...] = (
     *tools.RULES,
     *plans.RULES,
     *events.RULES,
+    *habits.RULES,
 )
 _LEAD = re.compile(
     r'(?:(?:well|hey|hi|hello|so|oh|yeah|yes|yep|yup|ok|okay|and|but|also|plus|btw|by the way|fyi|actually|honestly'
@@ -153,7 +166,8 @@ class _Reader:
             return
         timed: tuple[int, Context] | None = None
         for clause in sentence.clauses:
-            yield from self._clause(clause, sentence, *(timed[::-1] if timed else (ctx, None)))
+            since, within = timed or (None, ctx)
+            yield from self._clause(clause, sentence, within, since)
             timed = self._only_time(clause, ctx)
 
     def _only_time(self, clause: Clause, ctx: Context) -> tuple[int, Context] | None:

@@ -80,12 +80,9 @@ def _happened(m: re.Match[str], ctx: Context) -> Drafts:
         what = f'{what} {more.strip()}' if more and not is_vague(more) else what
     else:
         what = cut(clause, limit=16)
-    if (
-        not what
-        or len(what.split()) < 2
-        or _EMPTY_EVENT.match(what)
-        or is_vague(what.split(maxsplit=1)[1], definite=True)
-    ):
+    if what.lower() in ('graduated', 'retired'):
+        return _event(what, span)
+    if not what or ' ' not in what or _EMPTY_EVENT.match(what) or is_vague(what.split(maxsplit=1)[1], definite=True):
         return None
     if ctx.times(what) or _dangling(what):
         return None

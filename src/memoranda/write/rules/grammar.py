@@ -67,7 +67,7 @@ _STOPS = (
     r'(?:,?\s(?:because|since|so|but|while|when|whenever|wherever|as (?:i|we|it|they|a way)'
     r'|though|although|even (?:though|if|when)|if|unless'
     r'|until|till|before|after|and (?:i|we|my|it|that|this|they|he|she|then|there|so|now|also'
-    r'|yes)|which|who|whose|where|'cause|cause (?:i|it|we|they|my)|bc|cuz'
+    r"|yes)|which|who|whose|where|'cause|cause (?:i|it|we|they|my)|bc|cuz"
     r"|plus|yet|however|otherwise|except|just like|that's|i'm|i've|it's|it was)\b"
     r'|\s?[(\[:;{]|\s[-–—]|—|\w-(?=\s)|\.{2,}|…|,\s(?:too|lol|haha|right|not|especially|like'
     r'|just|always|please|thanks|thank|hence|thus|i|we|you|it|they|he|she'
@@ -157,7 +157,10 @@ _KNOWN_THE = (
     r'|desert|lake|water|stars|moon|sky|library|museum|opera|ballet|circus|zoo|spring|summer'
     r'|autumn|fall|winter|holidays|weekends?|environment|world|planet)'
 )
-_THE = re.compile(rf'\b[Tt]he\s(?![A-Z0-9]|{_KNOWN_THE}\b)')
+_THE = re.compile(
+    rf'\b[Tt]he\s(?![A-Z0-9]|{_KNOWN_THE}(?=$|[,;]|\s(?:and|or|with|in|at|on|by|of|to|for|from'
+    rf'|near|when|before|after)\b))'
+)
 _EMPTY = re.compile(
     r"(?:|(?:i|we|i'm|i've|we're)\b.*|.*\b(?:more|a few|several)|an? (?:(?:new|big|cool|fun"
     r'|exciting|great|small|side|personal|school|special|secret) ){0,2}project|very|really|so'

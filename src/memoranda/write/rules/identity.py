@@ -97,7 +97,7 @@ def _timezone(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _kind_of_person(m: re.Match[str], ctx: Context) -> Drafts:
-    value = m['t']
+    value = ('not ' if m['not'] else '') + m['t']
     return Draft(f'is {value}', 'profile', importance=0.55)
 
 
@@ -125,7 +125,7 @@ RULES = (
     rule(r'(?:i am|i\'m) (?:called|named)\s<V>', _name),
     rule(r'<I>(?:go by)(?: the name)?(?: of)?\s<V>', _name),
     rule(r"(?:i'?m|i am|this is)\s<V>", _greeted),
-    rule(r'<AM>(?P<n>\d{1,3})(?: years? old| yo| y/o)?$', _age),
+    rule(r'<AM>(?P<n>\d{1,3})(?: years? old| yo| y/o)?(?=$|,\s(?:from|living|based|an?)\b)', _age),
     rule(rf'my (?:birthday|date of birth|dob)(?:\'s| is)\s(?:on\s)?(?:the\s)?(?P<d>{_DATE})', _birthday),
     rule(rf'<I>was born on (?:the\s)?(?P<d>{_DATE})', _birthday),
     rule(r'<I>was born (?:and raised )?in\s<V>', _born),
@@ -137,5 +137,5 @@ RULES = (
     rule(r"my (?:native language|mother tongue|first language)(?:'s| is)\s<V>", _native),
     rule(rf"my time ?zone(?:'s| is)\s(?P<z>{_ZONE})", _timezone),
     rule(rf'<AM>in (?:the )?(?P<z>{_ZONE})(?: time ?zone)', _timezone),
-    rule(rf'<AM>(?P<t>{_PERSONS})(?:\s(?:myself|and proud|too|too much))?$', _kind_of_person),
+    rule(rf'<AM>(?P<not>not (?:really )?)?(?P<t>{_PERSONS})(?:\s(?:myself|and proud|too|too much))?$', _kind_of_person),
 )

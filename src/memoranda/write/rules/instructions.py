@@ -36,7 +36,7 @@ _ABOUT_ANSWERS = (
     r'(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|emails?|code|examples?'
     r'|comments?|sentences|summaries|output|emojis?|emoticons|bullet points?|bullets|markdown'
     r'|tables?|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?'
-    r'|apologies|filler|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|type hints'
+    r'|apologies|apologi[sz]ing|filler|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|type hints'
     r'|docstrings'
     r'|british (?:english|spelling)|american (?:english|spelling)|formal|informal|concise'
     r'|brief|short|terse|verbose|blunt|direct|polite|honest with me|step by step)'
@@ -149,6 +149,11 @@ _PLEASE = r'(?:(?:please|pls|kindly|and|also|so|but|ok|okay|oh)[,\s]+){0,3}'
 _WANT = r"(?:(?:i want|i need|i'd like|i would like|i expect) you to |you (?:should|must|need to|have to) )?"
 
 RULES = (
+    rule(
+        rf'{_PLEASE}{_WANT}(?P<v>(?:ask|check with|warn|tell|consult) me (?:first\s'
+        rf'|always\s)?(?:before|whenever|every time)\s.{{3,200}})$',
+        _whenever,
+    ),
     rule(rf'{_PLEASE}{_WANT}(?P<v>(?:always|never)\s{_VERBS}\b.{{0,300}})$', _always),
     rule(
         rf'{_PLEASE}(?:from now on|going forward|in (?:the )?future|from here on(?: out)?|henceforth),?\s<V>',
@@ -167,12 +172,17 @@ RULES = (
     ),
     rule(
         rf'{_PLEASE}{_WANT}(?P<v>(?:always )?(?:answer|reply|respond|speak|talk)(?: to me'
-        rf'| me)?(?: only)? in\s[A-Za-z ]{{3,30}})$',
+        rf'| me)?(?: only)? in\s[A-Za-z ]{{3,30}}?)(?:,? please)?$',
         _in_language,
     ),
 )
 
 SENTENCE_RULES = (
+    rule(
+        rf'{_PLEASE}{_WANT}(?P<v>(?:ask|check with|warn|tell|consult) me (?:first\s'
+        rf'|always\s)?(?:before|whenever|every time)\s.{{3,200}})$',
+        _whenever,
+    ),
     rule(
         rf'(?P<v>(?:whenever|every time|each time|any time|anytime) (?:i'
         rf"|you) .{{3,120}}?,? (?:please |always |never |just |don't )?"

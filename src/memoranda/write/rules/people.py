@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from memoranda.timewords import say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import NUMBER, cut, is_name, is_vague, turned
-from memoranda.write.rules.words import KIN, PETS
+from memoranda.write.rules.words import KIN, NATIONALITIES, PETS
 
 __all__ = ['RULES', 'named']
 
@@ -158,7 +158,13 @@ _END = r'(?=$|[,;]|\s(?:and|who|that|in|with|at|now|too|together|he|she|they|who
 
 _AND_PET = re.compile(rf"\sand\s(?P<what>{_SOME_PETS})\s(?:called|named)\s(?P<name>[A-ZÀ-Þ][\w'-]{{1,20}})")
 
+
+def _kin_is(m: re.Match[str], ctx: Context) -> Drafts:
+    return None if m['name'].lower() in NATIONALITIES else _called(m['who'], m['name'])
+
+
 RULES = (
+    rule(rf"my {_WHO}(?:'s| is)\s(?-i:{_NAMED})$", _kin_is),
     rule(rf"my {_WHO}(?:'s name is| is called| is named|'s called|'s named|\sname is)\s(?-i:{_NAMED})", _kin_called),
     rule(rf'<I>(?:have|have got|own|adopted|rescued)\s(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),
     rule(rf'<HAVE>(?:got|adopted|rescued)?\s?(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),

@@ -8,7 +8,7 @@ from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name, is_vague, turned
 from memoranda.write.rules.words import COUNTRIES, EDITORS, PROGRAMMING, TOOLS
 
-__all__ = ['RULES', 'place']
+__all__ = ['RULES', 'comes_from', 'lives', 'place']
 
 _HIGH = 0.85
 
@@ -91,6 +91,19 @@ def _lives(m: re.Match[str], ctx: Context) -> Drafts:
     if not re.match(r'(?:an?|downtown)\s', where):
         return None
     return Draft(f'lives in {where}{tail}', 'profile', importance=0.7, valid_from=ctx.since(time))
+
+
+def lives(m: re.Match[str], ctx: Context) -> list[Draft]:
+    """The home named in passing (`a nurse living in Berlin`), from the group `v`."""
+    where, time = _place_words(m, ctx)
+    home = _home(where, ctx, time)
+    return [home] if home else []
+
+
+def comes_from(m: re.Match[str]) -> list[Draft]:
+    """The origin named in passing (`a nurse from Porto`), from the group `v`."""
+    name = place(cut(m['v'], limit=4))
+    return [Draft(f'is from {name}', 'profile', importance=0.75)] if name else []
 
 
 def _moved(m: re.Match[str], ctx: Context) -> Drafts:

@@ -303,7 +303,7 @@ RULES = (
     ),
     rule(r'<AM>(?P<how>learning)\s<V>', _learning),
     rule(r'<AM>trying to\s<V>', _trying),
-    rule(r'<AM>moving\s<V>', _moving_to),
+    rule(r'<AM>(?:moving|relocating)\s<V>', _moving_to),
     rule(
         r'<AM>(?P<verb>going|flying|travell?ing|visiting|starting|getting|having|taking|running'
         r'|hosting|attending|leaving|returning|meeting|performing|competing|volunteering'

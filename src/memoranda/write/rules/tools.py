@@ -52,7 +52,7 @@ def _uses(m: re.Match[str], ctx: Context) -> Drafts:
         and re.fullmatch(r'(?:(?:an?|my)\s)?[A-Z][\w+#.-]{1,20}(?:\s[A-Z0-9][\w+#.-]{0,20}){0,3}', head)
         and not _is_time_word(head)
     ):
-        names = [bare(head)]
+        names = [head if re.match(r'an?\s', head) else bare(head)]
     if not names:
         return None
     if any(name.lower() in LANGUAGES for name in names):
@@ -197,7 +197,13 @@ def _drives(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'drives {value}', 'knowledge', importance=0.45)
 
 
+def _team_uses(m: re.Match[str], ctx: Context) -> Drafts:
+    names = tool_names(cut(m['v'], limit=8))
+    return Draft(f'{m["who"].lower()} uses {cut(m["v"])}', 'knowledge', form='owns', importance=_USE) if names else None
+
+
 RULES = (
+    rule(r'(?:my|our)\s(?P<who>team|company|startup|employer|school|lab|office|project)\suses\s<V>', _team_uses),
     rule(r'<I>use\s<V>', _uses),
     rule(r'<AM>using\s<V>', _uses),
     rule(r'<HAVE>been using\s<V>', _uses),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import bare, cut, is_name, is_vague, turned
+from memoranda.write.rules.places import comes_from, lives
 from memoranda.write.rules.words import OCCUPATIONS
 
 __all__ = ['RULES', 'title']
@@ -110,11 +111,19 @@ def _is_a(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     text = ctx.timeless(cut(m['v'], limit=12))
     job, _, where = _part(text)
-    job = re.sub(r'\s(?:by (?:day|trade|profession|training)|based in .*|in [A-Z].*|from [A-Z].*)$', '', job)
+    job = re.sub(
+        r'\s(?:by (?:day|trade|profession|training)|(?:based|living|residing|currently'
+        r'|working)\b.*|in [A-Z].*|from [A-Z].*)$',
+        '',
+        job,
+    )
     found = title(job)
     if found is None:
         return None
-    return list(_work(found, _employer(where) if where else None, ctx, m['v']))
+    drafts = list(_work(found, _employer(where) if where else None, ctx, m['v']))
+    home = re.search(r'\s(?:living|based|residing) in\s(?P<v>.+)$', m['v'])
+    origin = re.search(r'\sfrom\s(?P<v>[A-Z].+)$', m['v'])
+    return [*drafts, *(lives(home, ctx) if home else []), *(comes_from(origin) if origin else [])]
 
 
 def _works_at(m: re.Match[str], ctx: Context) -> Drafts:
@@ -235,7 +244,19 @@ def _new_job(m: re.Match[str], ctx: Context) -> Drafts:
     )
 
 
+def _promoted(m: re.Match[str], ctx: Context) -> Drafts:
+    found = title(ctx.timeless(cut(m['v'], limit=8)))
+    return list(_work(found, None, ctx, m['v'])) if found else None
+
+
+def _leads(m: re.Match[str], ctx: Context) -> Drafts:
+    value = cut(m['v'], limit=9)
+    return Draft(f'leads {turned(value)}', 'profile', importance=0.65) if value and not is_vague(value) else None
+
+
 RULES = (
+    rule(r"(?:i|i was|i've been|i got|i have been)\s(?:just |recently )?(?:got )?promoted to\s<V>", _promoted),
+    rule(r'<I>(?:lead|manage)\s(?=an?\s(?:\w+\s)?(?:team|group|lab|department)\b)<V>', _leads),
     rule(r'<I>work as\s<V>', _works_as),
     rule(r'<AM>(?:working|employed) as\s<V>', _works_as),
     rule(r'<HAVE>(?:worked|been working) as\s<V>', _works_as),

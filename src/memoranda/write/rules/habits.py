@@ -1,0 +1,71 @@
+"""What the speaker does again and again: plays, wakes at six, shares a flat."""
+
+from __future__ import annotations
+
+import re
+
+from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
+from memoranda.write.rules.grammar import cut, is_vague, third, turned
+
+__all__ = ['RULES']
+
+_OFTEN = re.compile(
+    r'\b(?:every(?:\s\w+)?\s(?:day|morning|evening|night|week|weekend|month|year|summer|winter|sunday|monday|tuesday'
+    r'|wednesday|thursday|friday|saturday)|(?:once|twice|three times|\d times) (?:a|per) (?:day|week|month|year)|daily'
+    r'|weekly|on (?:weekends|weekdays|mon|tues|wednes|thurs|fri|satur|sun)?(?:days)?|in the (?:mornings?|evenings?)'
+    r'|at \d{1,2}(?::\d\d)?\s?(?:am|pm)?|from \d{1,2}(?:\s?[ap]m)? to \d{1,2}(?:\s?[ap]m)?|before work|after work)$',
+    re.IGNORECASE,
+)
+_LASTING = re.compile(r'\b(?:usually|always|normally|typically|often|regularly|every|daily|twice|once|weekly|times)\b')
+_PLAYED = (
+    r'(?:the\s)?(?:(?:acoustic|electric|bass|classical|jazz|competitive|video|board|online'
+    r'|indoor|beach|table|pickup)\s)?'
+    r'(?:guitar|piano|violin|drums|cello|flute|sax|saxophone|clarinet|ukulele|trumpet|bass|banjo|keyboard|harp|viola'
+    r'|accordion|harmonica|tennis|football|soccer|basketball|baseball|volleyball|badminton'
+    r'|squash|golf|hockey|rugby|cricket'
+    r'|chess|poker|bridge|games|padel|pickleball|handball|ping pong|softball|lacrosse|polo|darts|pool|minecraft|d&d)'
+)
+
+
+def _plays(m: re.Match[str], ctx: Context) -> Drafts:
+    value = cut(m['v'], limit=9)
+    if not re.match(_PLAYED + r'\b', value, re.IGNORECASE) or is_vague(value, definite=True) or _once(value, ctx):
+        return None
+    return Draft(f'plays {turned(value)}', 'profile', importance=0.55)
+
+
+def _once(value: str, ctx: Context) -> bool:
+    """A single time (`on Sunday`), where a habit says `on Sundays`."""
+    return bool(ctx.times(value)) and not _LASTING.search(value)
+
+
+def _routine(m: re.Match[str], ctx: Context) -> Drafts:
+    text = re.split(r',\s|\s(?:because|so|but|and then)\s', m['v'], maxsplit=1)[0].rstrip(' .!')
+    if not _OFTEN.search(text) or len(text.split()) > 10 or is_vague(text, definite=True):
+        return None
+    if not (m['how'] or _LASTING.search(text) or re.search(r'\d|days$|mornings$|evenings$|weekends$', text)):
+        return None
+    verb = m['verb'].lower()
+    how = f'{m["how"].strip().lower()} ' if m['how'] else ''
+    return Draft(f'{how}{third(verb)} {turned(text)}', 'profile', importance=0.5, confidence=0.8)
+
+
+def _lives_with(m: re.Match[str], ctx: Context) -> Drafts:
+    value = cut(m['v'], limit=8)
+    if value != 'alone' and (not re.match(r'with (?:my|our|an?|two|three|four|\d)\s', value) or is_vague(value)):
+        return None
+    if re.match(r'with (?:an?|my) (?:\w+ )?(?:fear|regret|pain|feeling|choice|decision|mistake|guilt)', value):
+        return None
+    return Draft(f'lives {turned(value)}', 'relationship', importance=0.6)
+
+
+RULES = (
+    rule(r'<I>play\s<V>', _plays),
+    rule(
+        r'(?:i|we)\s(?P<how>(?:usually|always|normally|typically|often)\s)?(?P<verb>go|run|swim'
+        r'|wake|get|work|train|exercise|walk'
+        r'|cycle|commute|meditate|practi[cs]e|volunteer|study|read|cook|bike|hike|play|eat|drink|take)\s<V>',
+        _routine,
+    ),
+    rule(r'<I>live\s(?=alone|with)<V>', _lives_with),
+)
