@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, cast
 
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.records import KINDS
 
 __all__ = ['as_moment', 'check_count', 'check_kind', 'check_slot', 'check_tags', 'check_text', 'check_unit', 'storable']
@@ -47,7 +47,7 @@ def as_moment(value: object, name: str) -> datetime:
         moment = None
     if moment is None or not _EARLIEST <= moment <= _LATEST:
         raise InvalidInput(
-            f'{name}={value!r} is not a moment: pass a datetime, ISO 8601 text such as 2026-05-31T09:30:00Z, '
+            f'{name}={shown(value)} is not a moment: pass a datetime, ISO 8601 text such as 2026-05-31T09:30:00Z, '
             'or unix seconds, within the years 1 to 9999'
         )
     return moment
@@ -57,7 +57,7 @@ def check_kind(kind: object) -> str:
     """A kind of memory: one of ours, or a lower-case word of the user's own."""
     if not isinstance(kind, str) or not _KIND.fullmatch(kind):
         raise InvalidInput(
-            f'kind={kind!r} is not a lower-case word of up to 64 letters, digits, - and _: '
+            f'kind={shown(kind)} is not a lower-case word of up to 64 letters, digits, - and _: '
             f'use one of {", ".join(KINDS)}, or a word of your own'
         )
     return kind
@@ -67,8 +67,8 @@ def check_slot(slot: object) -> str:
     """A single-valued key such as `home.city`."""
     if not isinstance(slot, str) or not _SLOT.fullmatch(slot) or slot != slot.casefold():
         raise InvalidInput(
-            f'slot={slot!r} is not a key of up to 128 lower-case letters, digits and . _ - @ + #, beginning and ending '
-            'with a letter or digit: write it like home.city'
+            f'slot={shown(slot)} is not a key of up to 128 lower-case letters, digits and . _ - @ + #, beginning '
+            'and ending with a letter or digit: write it like home.city'
         )
     return slot
 
@@ -76,33 +76,32 @@ def check_slot(slot: object) -> str:
 def check_tags(tags: object) -> tuple[str, ...]:
     """Words to find a memory by."""
     if isinstance(tags, str) or not isinstance(tags, Sequence | set | frozenset):
-        raise InvalidInput(f'tags={tags!r} is a {type(tags).__name__}: pass a list of words')
+        raise InvalidInput(f'tags={shown(tags)} is a {type(tags).__name__}: pass a list of words')
     listed = cast('Sequence[object]', tags)
     if len(listed) > MAX_TAGS:
         raise InvalidInput(f'tags has {len(listed)} entries, and {MAX_TAGS} is the most: use metadata for the rest')
     for tag in listed:
         if not isinstance(tag, str) or not tag.strip() or len(tag) > 128 or storable(tag) != tag:
-            raise InvalidInput(f'tag {tag!r} is not text of 1 to 128 characters: leave it out or shorten it')
+            raise InvalidInput(f'tag {shown(tag)} is not text of 1 to 128 characters: leave it out or shorten it')
     return tuple(dict.fromkeys(cast('Sequence[str]', listed)))
 
 
 def check_count(name: str, value: object, least: int, most: int) -> int:
     """A whole number within bounds."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidInput(f'{name}={value!r} is not a whole number from {least:,} to {most:,}: pass one')
+        raise InvalidInput(f'{name}={shown(value)} is not a whole number from {least:,} to {most:,}: pass one')
     return value
 
 
 def check_text(name: str, value: object, most: int) -> str:
     """Text that isn't blank, of at most so many characters."""
     if not isinstance(value, str) or not value.strip() or len(value) > most:
-        shown = value if not isinstance(value, str) or len(value) <= 80 else value[:80] + '...'
-        raise InvalidInput(f'{name}={shown!r} is not text of 1 to {most} characters: pass what memoranda gave you')
+        raise InvalidInput(f'{name}={shown(value)} is not text of 1 to {most} characters: pass what memoranda gave you')
     return value
 
 
 def check_unit(name: str, value: object) -> float:
     """A number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidInput(f'{name}={value!r} is not a number from 0 to 1: pass one, for example 0.8')
+        raise InvalidInput(f'{name}={shown(value)} is not a number from 0 to 1: pass one, for example 0.8')
     return float(value)

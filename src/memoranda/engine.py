@@ -169,7 +169,7 @@ class Engine:
         proposals = [c.proposal for c in candidates]
         return await self.store.snapshot(
             owner,
-            hashes=list({fact_hash(' '.join(p.text.split())) for p in proposals if p.text}),
+            hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
             slots=list({p.slot for p in proposals if p.slot}),
             ids=list({p.target for p in proposals if p.target}),
             near=list(vectors.values()),

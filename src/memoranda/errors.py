@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 __all__ = [
     'ConfigurationError',
     'Conflict',
@@ -17,7 +19,19 @@ __all__ = [
     'StoreFull',
     'StoreUnreadable',
     'StoreUnwritable',
+    'shown',
 ]
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def shown(value: object) -> str:
+    """A value as an error message names it: shortened, because it may be a whole message in the wrong place."""
+    try:
+        return _short.repr(value)
+    except ValueError:  # an int too long for Python to print
+        return f'a {type(value).__name__}'
 
 
 class MemorandaError(Exception):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from memoranda.checks import as_moment, check_count, check_slot, check_text
-from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound
+from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.records import (
     AddResult,
     Change,
@@ -95,11 +95,13 @@ class AsyncMemory:
         return view
 
     def in_project(self, project: str) -> AsyncMemory:
-        """The same storage, another tenant."""
-        return self._view(project=check_project(project))
+        """The same storage, another tenant. A view that is bound to a scope stays bound to it."""
+        return self._view(project=check_project(project), bound=self._bound)
 
     def scoped(self, scope: Scope) -> AsyncMemory:
         """A view bound to a scope: its ids need not be passed, and no others are accepted."""
+        if not isinstance(scope, Scope):
+            raise InvalidScope(f'scope={shown(scope)} is a {type(scope).__name__}: pass Scope(user_id=...)')
         return self._view(bound=scope)
 
     def project_wide(self) -> AsyncMemory:
@@ -544,7 +546,9 @@ class AsyncMemory:
     ) -> Scope:
         if run_id is not None and session_id is not None and run_id != session_id:
             raise InvalidScope(f'run_id={run_id!r} and session_id={session_id!r} are the same thing: pass one')
-        given = Scope(user_id=user_id, agent_id=agent_id, run_id=run_id or session_id, app_id=app_id)
+        given = Scope(
+            user_id=user_id, agent_id=agent_id, run_id=run_id if run_id is not None else session_id, app_id=app_id
+        )
         if self._bound is None:
             if given.is_global:
                 raise InvalidScope('no id was given: pass user_id=..., or use scoped(Scope.GLOBAL) for shared memories')
@@ -568,7 +572,7 @@ class AsyncMemory:
         found = await self._engine.store.get(check_text('memory_id', memory_id, 256), project=self._project)
         if found is not None and (scope is None or _within(found, scope.reaches(self._project))):
             return found
-        raise MemoryNotFound(f'memory {memory_id!r} does not exist in this scope: check the id and the scope')
+        raise MemoryNotFound(f'memory {shown(memory_id)} does not exist in this scope: check the id and the scope')
 
     async def _active(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
         found = await self._owned(memory_id, scope)
@@ -587,7 +591,7 @@ class AsyncMemory:
             recorded_at=at,
             actor='user',
             change_id=change_id,
-            hash=fact_hash(fields.text),
+            hash=fact_hash(fields.text, fields.slot),
         )
         edit = Edit(op=op, before=before, after=after)
         generation = await self._engine.ensure_generation()
@@ -619,7 +623,7 @@ def _levels(levels: Sequence[Level] | None) -> tuple[Level, ...] | None:
         return None
     known = ('user', 'run', 'agent', 'app', 'global')
     if isinstance(levels, str) or not levels or any(level not in known for level in levels):
-        raise InvalidInput(f'levels={levels!r} is not a list of levels: use some of {", ".join(known)}')
+        raise InvalidInput(f'levels={shown(levels)} is not a list of levels: use some of {", ".join(known)}')
     return tuple(levels)
 
 

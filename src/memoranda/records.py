@@ -224,6 +224,8 @@ class AddResult:
     """What became of them."""
     known: int = 0
     """Messages skipped because this conversation already held them."""
+    replayed: bool = False
+    """Whether the idempotency key was used before: then this is what the first call did."""
     skipped: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many proposals were dropped, by reason."""
 
@@ -320,7 +322,12 @@ def content_hash(*parts: str) -> str:
     return hashlib.blake2b('\x1f'.join(parts).encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()
 
 
-def fact_hash(text: str) -> str:
-    """A digest of a fact that case, white space, width and final punctuation don't change."""
+def fact_hash(text: str, slot: str | None = None) -> str:
+    """A digest of a fact that case, white space, width and final punctuation don't change.
+
+    The slot belongs to it: the same words in two slots (`dark`, of the editor and of the terminal) are two facts.
+    """
     folded = ' '.join(unicodedata.normalize('NFKC', text).casefold().split()).rstrip('.!,;: ')
+    if slot is not None:
+        folded = f'{slot}\x1f{folded}'
     return hashlib.blake2b(folded.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()

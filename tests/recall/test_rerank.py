@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from _lanes import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from memoranda.recall.rerank import LATE_ADDENDS, rerank
 from memoranda.records import Episode, Evidence, Hit, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.stores.base import Ranked
+from recall._lanes import NOW
 
 ANA = Scope(user_id='ana')
 
@@ -26,6 +26,7 @@ def fact(order, text, *sources, **changes):
         said_under=ANA,
         text=text,
         kind='knowledge',
+        said_at=NOW,
         valid_from=NOW,
         recorded_at=NOW,
         evidence=tuple(Evidence(s, 0, 1, 'x') for s in sources),

@@ -204,9 +204,7 @@ def _look_inside(report: _Report, target: Target) -> None:
             f'{many(stats.jobs_dead, "job")} given up: the messages are stored, but no memories were drawn from them'
         )
     if stats.jobs_queued:
-        report.warnings.append(
-            f'{many(stats.jobs_queued, "job")} waiting: the next add of the same user works them off'
-        )
+        report.warnings.append(f"{many(stats.jobs_queued, 'job')} waiting: the same user's next add does them")
     if stats.scrub_pending:
         report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
     if stats.building is not None:

@@ -106,9 +106,10 @@ def _named(text: str, speakers: Sequence[str]) -> tuple[int, re.Pattern[str] | N
         first = name.split()[0].casefold() if name.split() else ''
         firsts[first] = firsts.get(first, 0) + 1
     found: tuple[int, int, int, re.Pattern[str]] | None = None
+    folded = text.casefold()
     for i, name in enumerate(speakers):
         words = name.split()
-        if not words:
+        if not words or words[0].casefold() not in folded:  # a pattern for each of a thousand speakers takes long
             continue
         forms = [r'\s+'.join(map(re.escape, words))]
         if len(words) > 1 and firsts[words[0].casefold()] == 1 and len(words[0]) > 2:

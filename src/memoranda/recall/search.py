@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from memoranda.checks import check_count, check_unit, storable
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import Strategy, rank
+from memoranda.recall.rerank import rerank
 from memoranda.records import Hit
 from memoranda.stores.base import Moment, Ranked, SearchPlan
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ['SearchRequest', 'Strategy', 'search']
 
-OVERFETCH, OVERFETCH_LEAST = 3, 20
+OVERFETCH, OVERFETCH_LEAST = 2, 10
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
 MAX_QUERY_CHARS = 100_000
 
@@ -63,16 +64,16 @@ class SearchRequest:
         from memoranda.filters import parse
 
         if not isinstance(query, str) or not query.strip():
-            raise InvalidInput(f'query={query!r} is empty or no text: pass a question or some words')
+            raise InvalidInput(f'query={shown(query)} is empty or no text: pass a question or some words')
         if len(query) > MAX_QUERY_CHARS:
             raise InvalidInput(
                 f'query has {len(query):,} characters, and {MAX_QUERY_CHARS:,} is the most: pass the question only'
             )
         if strategy not in get_args(Strategy):
-            raise InvalidInput(f'strategy={strategy!r} is unknown: use one of {", ".join(get_args(Strategy))}')
+            raise InvalidInput(f'strategy={shown(strategy)} is unknown: use one of {", ".join(get_args(Strategy))}')
         lanes = cast('Sequence[object]', include) if isinstance(include, Sequence) else ()
         if isinstance(include, str) or not lanes or any(i not in ('memories', 'episodes') for i in lanes):
-            raise InvalidInput(f"include={include!r} is not a list of 'memories' and 'episodes': pass one or both")
+            raise InvalidInput(f"include={shown(include)} is not a list of 'memories' and 'episodes': pass one or both")
         return cls(
             query=storable(query),
             reaches=reaches,
@@ -102,7 +103,7 @@ async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
         generation=generation.id if generation else None,
         where=request.where,
         rank=lambda lanes: _rank(lanes, query, request, calibration),
-        finish=lambda pairs: _finish(pairs, query, request),
+        finish=lambda pairs: _finish(pairs, request),
     )
     return await engine.store.search(plan)
 
@@ -126,10 +127,10 @@ def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibrati
     )
 
 
-def _finish(pairs: Sequence[tuple[Ranked, Hit]], query: Query, request: SearchRequest) -> list[Hit]:
-    hits = [
-        replace(hit, score=ranked.score, why=dict(ranked.parts) if request.explain else None)
-        for ranked, hit in pairs
-        if ranked.score >= request.min_score
+def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list[Hit]:
+    relevant = [pair for pair in pairs if pair[0].score >= request.min_score]
+    chosen = rerank(relevant, top_k=request.top_k, strategy=request.strategy, include=request.include)
+    return [
+        replace(hit, score=ranked.score, why={**ranked.parts, 'order': ranked.order} if request.explain else None)
+        for ranked, hit in chosen
     ]
-    return hits[: request.top_k]

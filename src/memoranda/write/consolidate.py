@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from memoranda.records import Edit, MemoryRecord, Op, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
@@ -96,35 +96,59 @@ class _State:
                 self._confirm(target, candidate)
             elif target.locked:
                 self.skipped['locked'] += 1
+            elif candidate.said.occurred_at < target.said_at:  # an older chat, imported later
+                self.skipped['older'] += 1
             else:
                 self._edit(
                     'retract', target, status='retracted', valid_to=max(candidate.said.occurred_at, target.valid_from)
                 )
             return
-        new = self._new(candidate)
+        target = self._target(candidate) if op in ('supersede', 'correct') and candidate.proposal.target else None
+        if target is not None and target.locked:
+            self.skipped['locked'] += 1
+            return
+        new = self._new(candidate, target)
         if new.hash in self._rejected:
             self.skipped['rejected before'] += 1
             return
         same = self._same(new)
-        if same is not None:
+        if same is not None and _gains_slot(same, new):
+            new = replace(
+                new, evidence=(*same.evidence, *new.evidence), valid_from=min(same.valid_from, new.valid_from)
+            )
+            self._edit('supersede', same, status='superseded', valid_to=new.valid_from, superseded_by=new.id)
+            self._slot_or_add(replace(new, supersedes=same.id))
+        elif same is not None:
             self._confirm(same, candidate)
-            return
-        target = self._target(candidate) if candidate.proposal.target else None
-        if target is not None and target.locked:
-            self.skipped['locked'] += 1
-        elif target is not None and op == 'correct':
-            new = replace(new, valid_from=target.valid_from, supersedes=target.id)
-            self._edit('correct', target, status='retracted', superseded_by=new.id)
-            self._slot_or_add(new, 'add')
-        elif target is not None and target.slot is None and target.said_at <= new.said_at:
-            new = replace(new, supersedes=target.id)
-            self._supersede(target, new)
-            self._slot_or_add(new, 'add')
+        elif target is None or (op == 'supersede' and target.slot is not None and target.slot == new.slot):
+            self._slot_or_add(new)
         else:
-            self._slot_or_add(new, 'add')
+            self._replace(target, new, op)
+        if same is not None and target is not None and target.id != same.id:
+            self._retire(target, same, op)
 
-    def _new(self, candidate: Candidate) -> MemoryRecord:
+    def _replace(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
+        if target.said_at > new.said_at:
+            if op == 'correct':
+                self.skipped['older'] += 1
+            else:
+                self._put(Edit(op='add', before=None, after=self._ended(new, target)))
+            return
+        self._retire(target, new, op)
+        since = target.valid_from if op == 'correct' else new.valid_from
+        self._slot_or_add(replace(new, valid_from=since, supersedes=target.id))
+
+    def _retire(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
+        if target.said_at > new.said_at:
+            return
+        if op == 'correct':
+            self._edit('correct', target, status='retracted', superseded_by=new.id)
+        else:
+            self._edit('supersede', target, **self._until(target, new))
+
+    def _new(self, candidate: Candidate, target: MemoryRecord | None) -> MemoryRecord:
         proposal = candidate.proposal
+        slot = target.slot if target is not None and proposal.slot is None else proposal.slot
         level = level_of(candidate, self._owner)
         text = ' '.join(proposal.text.split())
         said = candidate.said.scope
@@ -137,11 +161,11 @@ class _State:
             said_under=said,
             text=text,
             kind=proposal.kind,
-            slot=proposal.slot,
+            slot=slot,
             confidence=proposal.confidence,
             importance=proposal.importance,
             trust=candidate.trust,
-            valid_from=proposal.valid_from or candidate.said.occurred_at,
+            valid_from=_began(candidate),
             valid_to=proposal.valid_to,
             said_at=candidate.said.occurred_at,
             recorded_at=self._at,
@@ -152,22 +176,42 @@ class _State:
             pinned=proposal.pinned,
             actor=self._actor,
             change_id=self._change_id,
-            hash=fact_hash(text),
+            hash=fact_hash(text, slot),
         )
 
     def _same(self, new: MemoryRecord) -> MemoryRecord | None:
         """A current memory that says the same: the same words, or the same index terms in any form."""
-        terms: list[str] | None = None
+        hashes = {new.hash, fact_hash(new.text)}
+        found: MemoryRecord | None = None
         for memory in self._memories.values():
-            if memory.status != 'active' or memory.valid_to is not None or not _same_level(memory, new):
+            if memory.status != 'active' or not _same_level(memory, new) or not self._same_time(memory, new):
                 continue
             if memory.hash == new.hash:
-                return memory
-            if memory.kind == new.kind and memory.slot == new.slot:
-                terms = sorted(self._words(new.text)) if terms is None else terms
-                if terms and sorted(self._words(memory.text)) == terms:
-                    return memory
-        return None
+                found = memory
+                break
+            if memory.hash in hashes or (new.slot is None and fact_hash(memory.text) == new.hash):
+                found = found or memory  # once with its slot, once without
+            elif memory.kind == new.kind and memory.slot == new.slot and self._same_words(memory, new):
+                found = found or memory
+        return None if found is None or self._changed_between(new, found) else found
+
+    def _same_time(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
+        """Whether both still hold, or both ended together."""
+        return memory.valid_to == new.valid_to or (
+            not _over(new) and (memory.valid_to is None or memory.valid_to > self._at)
+        )
+
+    def _changed_between(self, new: MemoryRecord, held: MemoryRecord) -> bool:
+        """Whether its slot held something else after this was said: then this is history, not a confirmation."""
+        return (
+            held.slot is not None
+            and new.said_at < held.said_at
+            and any(new.said_at < m.said_at < held.said_at and m.id != held.id for m in self._chain(held))
+        )
+
+    def _same_words(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
+        terms = sorted(self._words(new.text))
+        return bool(terms) and sorted(self._words(memory.text)) == terms
 
     def _words(self, text: str) -> list[str]:
         # Stop words are no index terms, but a negation among them changes everything.
@@ -185,28 +229,33 @@ class _State:
             return None
         return target
 
-    def _slot_or_add(self, new: MemoryRecord, op: Op) -> None:
+    def _slot_or_add(self, new: MemoryRecord) -> None:
         chain = [] if new.slot is None or _over(new) else self._chain(new)
-        later = next((m for m in chain if m.said_at > new.said_at), None)
-        earlier = next((m for m in reversed(chain) if m.said_at <= new.said_at), None)
-        if earlier is not None and earlier.status == 'active' and earlier.locked:
+        before = [m for m in chain if m.said_at <= new.said_at]
+        ending = [m for m in before if m.valid_to is None or m.valid_to > new.valid_from]
+        if any(m.locked and m.status == 'active' for m in ending):
             self.skipped['locked'] += 1
             return
+        later = next((m for m in chain if m.said_at > new.said_at), None)
         if later is not None:  # an older value: it enters as history
-            end = max(later.valid_from, new.valid_from)
-            new = replace(new, status='superseded', valid_to=end, superseded_by=later.id)
-        if earlier is not None:
-            new = replace(new, supersedes=new.supersedes or earlier.id)
-            if earlier.status == 'active':
-                self._supersede(earlier, new)
-            elif earlier.valid_to is None or earlier.valid_to > new.valid_from:
-                self._edit('update', earlier, valid_to=max(new.valid_from, earlier.valid_from), superseded_by=new.id)
-        self._put(Edit(op=op, before=None, after=new))
+            new = self._ended(new, later)
+        if before:
+            new = replace(new, supersedes=new.supersedes or before[-1].id)
+        for memory in ending:
+            self._edit('supersede' if memory.status == 'active' else 'update', memory, **self._until(memory, new))
+        self._put(Edit(op='add', before=None, after=new))
 
-    def _supersede(self, old: MemoryRecord, new: MemoryRecord) -> None:
+    def _ended(self, old: MemoryRecord, new: MemoryRecord) -> MemoryRecord:
+        return replace(old, **self._until(old, new))
+
+    def _until(self, old: MemoryRecord, new: MemoryRecord) -> dict[str, Any]:
+        """What becomes of a value when the next one begins. One that begins later leaves the old one current till then."""
         # "I moved last week", said today, ends what was said yesterday: no fact ends before it began.
         end = max(new.valid_from, old.valid_from)
-        self._edit('supersede', old, status='superseded', valid_to=end, superseded_by=new.id)
+        if old.valid_to is not None:
+            end = min(end, old.valid_to)
+        lasts = old.status == 'active' and old.valid_from < end and end > self._at
+        return {'status': 'active' if lasts else 'superseded', 'valid_to': end, 'superseded_by': new.id}
 
     def _chain(self, new: MemoryRecord) -> list[MemoryRecord]:
         """What the slot has held, by when it was said."""
@@ -214,7 +263,10 @@ class _State:
             (
                 m
                 for m in self._memories.values()
-                if m.slot == new.slot and _same_level(m, new) and m.status in ('active', 'superseded')
+                if m.slot == new.slot
+                and _same_level(m, new)
+                and m.status in ('active', 'superseded')
+                and not (m.status == 'active' and _over(m))
             ),
             key=lambda m: (m.said_at, m.status == 'active', m.id),
         )
@@ -234,7 +286,7 @@ class _State:
             evidence=evidence,
             trust=min(memory.trust, candidate.trust, key=TIERS.index),
             confidence=max(memory.confidence, candidate.proposal.confidence),
-            valid_from=min(memory.valid_from, candidate.proposal.valid_from or candidate.said.occurred_at),
+            valid_from=min(memory.valid_from, _began(candidate)),
             said_at=max(memory.said_at, candidate.said.occurred_at),
         )
 
@@ -261,6 +313,17 @@ class _State:
 
 
 _NEGATIONS: Final = frozenset(('not', 'no', 'never', 'without', 'neither', 'nor', 'cannot', 'none', 'nothing'))
+
+
+def _began(candidate: Candidate) -> datetime:
+    proposal, said = candidate.proposal, candidate.said.occurred_at
+    if proposal.valid_from is None and proposal.valid_to is not None and proposal.valid_to <= said:
+        return proposal.valid_to - timedelta(microseconds=1)  # it ended before it was said; since when isn't known
+    return proposal.valid_from or said
+
+
+def _gains_slot(memory: MemoryRecord, new: MemoryRecord) -> bool:
+    return memory.slot is None and new.slot is not None and not memory.locked and memory.said_at <= new.said_at
 
 
 def _over(memory: MemoryRecord) -> bool:

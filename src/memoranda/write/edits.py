@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.records import MemoryRecord
 from memoranda.write.options import check_metadata
 from memoranda.write.redact import redact
@@ -41,7 +41,7 @@ def edited(
     words = memory.text
     if text is not None:
         if not isinstance(text, str) or not text.strip():
-            raise InvalidInput(f'text={text!r} is empty or no text: pass the fact, or delete the memory')
+            raise InvalidInput(f'text={shown(text)} is empty or no text: pass the fact, or delete the memory')
         if len(text) > settings.max_text_chars:
             raise InvalidInput(
                 f'text has {len(text):,} characters, and {settings.max_text_chars:,} is the most: shorten it'

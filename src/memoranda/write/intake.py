@@ -58,13 +58,14 @@ async def take_in(
     )
     ids = tuple(appended.episode_ids)
     if appended.job_id is None:
-        return AddResult(job_id=None, episode_ids=ids, known=appended.known)
+        return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)
     outcome = await engine.worker.finish(owner, appended, token)
     return AddResult(
         job_id=appended.job_id,
         episode_ids=ids,
         changes=tuple(outcome.edits),
         known=appended.known,
+        replayed=appended.replayed,
         skipped=outcome.skipped,
     )
 

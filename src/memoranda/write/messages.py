@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from memoranda.checks import as_moment, storable
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.records import RECALL_TAG, now
 
 __all__ = ['Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
@@ -94,7 +94,7 @@ def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
     role = value.get('role', 'user')
     kept = _ROLES.get(role) if isinstance(role, str) else None
     if kept is None:
-        raise InvalidInput(f'{where}: role={role!r} is unknown: use one of {", ".join(_ROLES)}')
+        raise InvalidInput(f'{where}: role={shown(role)} is unknown: use one of {", ".join(_ROLES)}')
     content = value.get('content')
     if kept == 'skip' or (content is None and kept == 'assistant'):  # an assistant turn of tool calls only
         return None
@@ -103,7 +103,9 @@ def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
         return None
     name = value.get('name')
     if name is not None and (not isinstance(name, str) or not name.strip() or len(name) > 256):
-        raise InvalidInput(f'{where}: name={name!r} is not a name of 1 to 256 characters: pass text, or leave it out')
+        raise InvalidInput(
+            f'{where}: name={shown(name)} is not a name of 1 to 256 characters: pass text, or leave it out'
+        )
     metadata: object = value.get('metadata') or {}
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f'{where}: metadata is a {type(metadata).__name__}: pass a dict of JSON values')

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.write.redact import redact
 
 __all__ = ['check_metadata', 'job_options']
@@ -69,7 +69,7 @@ def job_options(
             'pass infer=False with them, or leave them to extraction'
         )
     if level not in (None, 'user', 'run'):
-        raise InvalidInput(f"level={level!r} is unknown: use 'user', 'run', or leave it out")
+        raise InvalidInput(f"level={shown(level)} is unknown: use 'user', 'run', or leave it out")
     options: dict[str, Any] = {
         'infer': infer,
         'kind': None if kind is None else check_kind(kind),

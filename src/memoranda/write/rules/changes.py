@@ -3,73 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from memoranda.records import MemoryRecord
 from memoranda.timewords import say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
-from memoranda.write.rules.grammar import bare, cut, is_vague, third, turned, words
+from memoranda.write.rules.grammar import bare, cut, is_name, is_vague, third, turned
+from memoranda.write.rules.known import content_words, find_about, find_word, newest
 from memoranda.write.rules.tastes import preferred_slot
 from memoranda.write.rules.tools import is_tool
 
-__all__ = ['RULES', 'SENTENCE_RULES', 'find_about', 'find_word']
-
-# Finding what is meant among the memories shown
-
-_LITTLE = frozenset(
-    'a an the to in on at of for with and or is was are be been has have had my our their '
-    "his her its i we they them that this any some not no do does don't doesn't from as by "
-    "so it it's "
-    'called much more anymore longer about very really'.split(' ')
-)
-_ALIKE = (
-    frozenset(('eat', 'like', 'love', 'enjoy', 'favourite', 'favorite', 'prefer', 'drink', 'adore', 'into')),
-    frozenset(('use', 'prefer', 'code', 'work', 'write', 'program', 'develop', 'like', 'love', 'editor', 'language')),
-    frozenset(('live', 'move', 'base', 'home', 'resid')),
-    frozenset(('work', 'job', 'employ')),
-)
-_NEGATED = re.compile(
-    r"\b(?:no longer|not|never|n't|doesn't|don't|can't|stopped|quit|used to|dislikes?|hates?|switched from|gave up)\b",
-    re.IGNORECASE,
-)
-
-
-def _stem(word: str) -> str:
-    word = word.lower()
-    for ending in ('ing', 'es', 'ed', 's', 'e'):
-        if len(word) - len(ending) >= 3 and word.endswith(ending):
-            return word[: -len(ending)]
-    return word
-
-
-def _content(text: str) -> list[str]:
-    return [_stem(w) for w in words(text) if w and w.lower() not in _LITTLE]
-
-
-def _newest(found: list[MemoryRecord]) -> MemoryRecord | None:
-    return max(found, key=lambda r: (r.slot is not None, r.valid_from, r.recorded_at), default=None)
-
-
-def find_word(existing: Sequence[MemoryRecord], old: str) -> MemoryRecord | None:
-    """The memory that says `old`, as whole words: one with a slot before others, then the newest."""
-    pattern = re.compile(rf'(?<!\w){re.escape(old)}(?!\w)', re.IGNORECASE)
-    return _newest([r for r in existing if pattern.search(r.text)])
-
-
-def find_about(existing: Sequence[MemoryRecord], text: str, verb: str = '') -> MemoryRecord | None:
-    """The memory that says all of `text`; with a verb, one that says it of the same sort of doing."""
-    wanted = _content(text)
-    if not wanted:
-        return None
-    stem = _stem(verb) if verb else ''
-    verbs = {stem}.union(*({_stem(w) for w in group} for group in _ALIKE if verb in group))
-    found: list[MemoryRecord] = []
-    for record in existing:
-        said = set(_content(record.text))
-        if all(w in said for w in wanted) and not _NEGATED.search(record.text) and (not verb or verbs & said):
-            found.append(record)
-    return _newest(found)
-
+__all__ = ['RULES', 'SENTENCE_RULES']
 
 # `Actually it's Porto, not Lisbon`
 
@@ -81,6 +24,13 @@ _X = r'(?P<new>[^,;:!?]{1,60}?)'
 _Y = r'(?P<old>[^,;:!?]{1,60}?)'
 
 
+_CORRECTS = re.compile(
+    r'(?:\w+,?\s)?(?:no|nope|actually|sorry|correction|oops|wait|my (?:bad|mistake)|i (?:mean|meant|misspoke|mistyped|was wrong|use|'
+    r"prefer|like|speak)|my|i'm|i am)\b",
+    re.IGNORECASE,
+)
+
+
 def _corrected(m: re.Match[str], ctx: Context) -> Drafts:
     new, old = bare(m['new']), bare(m['old'])
     new = re.sub(r'^(?:in|at|on|to|from|as|called|named)\s', '', new)
@@ -88,7 +38,11 @@ def _corrected(m: re.Match[str], ctx: Context) -> Drafts:
     if not new or not old or len(new.split()) > 6 or new.lower() == old.lower() or is_vague(new):
         return None
     record = find_word(ctx.existing, old)
-    if record is None:
+    if record is None or (is_name(old) and not is_name(new)):
+        return None
+    # `It's Python, not JavaScript` may speak of a file; where somebody lives is seldom spoken of like that by chance.
+    used = record.slot is None or record.slot.startswith(('language.', 'editor.'))
+    if used and not _CORRECTS.match(ctx.sentence) and old.lower() not in ctx.previous.lower():
         return None
     text = re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, record.text, count=1, flags=re.IGNORECASE)
     return Draft(
@@ -294,7 +248,7 @@ def _replaced(old: str, slot: str | None, ctx: Context) -> MemoryRecord | None:
     if slot is not None:
         held = [r for r in ctx.existing if (r.slot or '').partition('@')[0] == slot]
         if held:
-            return _newest(held)
+            return newest(held)
     return find_about(ctx.existing, old, 'use') if old else None
 
 
@@ -341,8 +295,8 @@ def _forget(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _not_true(m: re.Match[str], ctx: Context) -> Drafts:
     """`That's not true any more`, of the one memory the last message spoke of."""
-    said = set(_content(ctx.previous))
-    found = [r for r in ctx.existing if (wanted := _content(r.text)) and all(w in said for w in wanted)]
+    said = set(content_words(ctx.previous))
+    found = [r for r in ctx.existing if (wanted := content_words(r.text)) and all(w in said for w in wanted)]
     return Draft('', found[0].kind, op='retract', target=found[0].id) if len(found) == 1 else None
 
 

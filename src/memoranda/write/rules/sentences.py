@@ -304,7 +304,7 @@ _QUESTION_PART = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(
-    r"[,;]?\s*(?:right|correct|yes|no|ok|okay|eh|huh|don't (?:i|you)|do i|isn't it|am i"
+    r"(?:[,;]\s*|\s)(?:right|correct|yes|no|ok|okay|eh|huh|don't (?:i|you)|do i|isn't it|am i"
     r"|aren't i|didn't i|did i|you know|remember)$",
     re.IGNORECASE,
 )

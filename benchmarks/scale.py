@@ -1,0 +1,259 @@
+"""Search, add and erase in files of 100,000 and of a million memories, without the time of embedding.
+
+    python benchmarks/scale.py --memories 100000 1000000 --dir DIR [--profile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import cProfile
+import pstats
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from _build import Owners, StoredVectors, World, build
+from _common import Clock, folder, machine, median, spread, title
+from memoranda import Memory
+
+SEARCHES = 300
+ROUNDS = 100
+DELETIONS = 10
+LANES = ('memories',)
+
+
+class Bench:
+    """One file, opened."""
+
+    def __init__(self, memory: Memory, owners: Owners, path: Path) -> None:
+        self.memory, self.owners, self.path = memory, owners, path
+        self.world = World(99)
+        # Asked in turn: never the same question twice, so that nothing answers from a cache of questions.
+        self._questions = iter(self.world.texts(20_000, 3, 5))
+        self._facts = iter(self.world.texts(20_000, 6, 14))
+        self.figures: dict[str, float] = {}
+
+    def search(self, user: str, include: tuple[Any, ...] = LANES) -> None:
+        question = next(self._questions)
+        if not self.memory.search(question, user_id=user, include=include):
+            raise SystemExit(f'nothing found for {user!r}')
+
+    def add(self, user: str) -> None:
+        self.memory.add(next(self._facts), user_id=user, infer=False)
+
+    def report(self, name: str, clock: Clock, *, key: str | None = None) -> None:
+        print(f'  {name:<44}{clock}', flush=True)
+        if key:
+            self.figures[key] = median(clock.seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--memories', type=int, nargs='+', default=[100_000], help='sizes of file')
+    parser.add_argument('--dir', type=Path, help='where to keep the files (2.5 KiB a memory); a temporary one by default')
+    parser.add_argument('--profile', action='store_true', help='where a search of 10,000 memories spends its time')
+    arguments = parser.parse_args()
+    print(machine())
+    figures: dict[int, dict[str, float]] = {}
+    with folder(arguments.dir) as place:
+        for count in arguments.memories:
+            figures[count] = measure(place, count, profile=arguments.profile)
+    if len(figures) > 1:
+        compare(figures)
+
+
+def measure(place: Path, count: int, *, profile: bool) -> dict[str, float]:
+    title(f'{count:,} memories')
+    original = place / f'memories-{count}.db'
+    owners = build(original, count)
+    path = place / f'used-{count}.db'  # the measurements add and erase
+    shutil.copyfile(original, path)
+    try:
+        with Memory(path, embedder=StoredVectors(World(5))) as memory:
+            bench = Bench(memory, owners, path)
+            bench.search(next(name for name in owners.sizes if name.startswith('small')))  # modules, connections
+            cold(bench)
+            warm(bench)
+            if profile:
+                profiled(bench)
+            alternating(bench)
+            adding(bench)
+            deleting(bench)
+            return bench.figures
+    finally:
+        for suffix in ('', '-wal', '-shm'):
+            Path(f'{path}{suffix}').unlink(missing_ok=True)
+
+
+def cold(bench: Bench) -> None:
+    title('first search of an owner (its vectors are read from the file)')
+    for size, names in sorted(bench.owners.groups.items()):
+        clock = Clock()
+        for name in names[:15]:
+            clock.call(lambda n=name: bench.search(n))
+        bench.report(f'{size:,} memories', clock, key=f'cold search, {size:,}')
+
+
+def warm(bench: Bench) -> None:
+    title('search, warm')
+    for size, names in sorted(bench.owners.groups.items()):
+        for include, note in ((LANES, ''), (('memories', 'episodes'), ', with episodes')):
+            clock = Clock()
+            chosen = names[:4]
+            for name in chosen:
+                bench.search(name, include)
+            for i in range(SEARCHES):
+                clock.call(lambda n=chosen[i % len(chosen)], lanes=include: bench.search(n, lanes))
+            bench.report(f'{size:,} memories{note}', clock, key=f'warm search, {size:,}{note}')
+
+
+def alternating(bench: Bench) -> None:
+    title('an add and a search in turn')
+    for size, names in sorted(bench.owners.groups.items()):
+        adds, searches = Clock(), Clock()
+        for _ in range(ROUNDS):
+            adds.call(lambda n=names[0]: bench.add(n))
+            searches.call(lambda n=names[0]: bench.search(n))
+        bench.report(f'{size:,} memories: search', searches, key=f'search after add, {size:,}')
+        bench.report(f'{size:,} memories: add', adds, key=f'add, {size:,}')
+
+
+def adding(bench: Bench) -> None:
+    title('adding facts as given')
+    names = [name for name in bench.owners.sizes if name.startswith('small')]
+    started = time.perf_counter()
+    for name in names[:300]:
+        bench.add(name)
+    print(f'  one thread     {300 / (time.perf_counter() - started):8.0f} a second, each to another owner')
+    workers = 16
+
+    def work(number: int) -> None:
+        for i in range(40):
+            bench.add(names[(number * 40 + i) % len(names)])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(workers)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(f'  {workers} threads     {workers * 40 / (time.perf_counter() - started):8.0f} a second')
+
+
+def deleting(bench: Bench) -> None:
+    title('delete_all of an owner with 1,000 memories (200 messages)')
+    clock, states, memories = Clock(), [], 0
+    with spans(ERASURE) as spent:
+        for name in bench.owners.groups[1_000][-DELETIONS:]:
+            result = clock.call(lambda n=name: bench.memory.delete_all(user_id=n))
+            states.append(result.scrub)
+            memories += result.memories
+    bench.report(f'{memories:,} memories in all', clock, key='delete_all, 1,000')
+    print(f'  answered: {", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))}')
+    for name, seconds in spent.items():
+        print(f'    of which {name:<35}{1e3 * seconds / len(states):8.2f} ms each')
+    sweep, waiting = Clock(), Clock()
+    pending = threading.Thread(target=lambda: sweep.call(bench.memory.finish_erasure))
+    pending.start()
+    while pending.is_alive():
+        waiting.call(lambda: bench.add(bench.owners.groups[100][0]))
+    pending.join()
+    print(f'  sweep of the whole file ({bench.path.stat().st_size / 2**20:,.0f} MiB): {sweep.seconds[0]:.2f} s')
+    print(f'  adds meanwhile: {spread(waiting.seconds)}, longest {1e3 * max(waiting.seconds, default=0):.0f} ms')
+    bench.figures['sweep of the file'] = sweep.seconds[0]
+
+
+ERASURE = {'rows': ('erasing', 'erase'), 'log truncated': ('erasing', '_truncate'), 'gaps swept': ('erasing', '_sweep')}
+
+
+@contextlib.contextmanager
+def spans(names: dict[str, tuple[str, str]]) -> Iterator[dict[str, float]]:
+    """Seconds inside functions of the store's modules, while this is entered."""
+    import importlib
+
+    spent = dict.fromkeys(names, 0.0)
+    undo: list[Callable[[], None]] = []
+    for label, (module_name, function_name) in names.items():
+        module = importlib.import_module(f'memoranda.stores.sqlite.{module_name}')
+        original = getattr(module, function_name, None)
+        if original is None:
+            continue
+
+        def timed(*args: Any, _label: str = label, _original: Any = original, **kwargs: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return _original(*args, **kwargs)
+            finally:
+                spent[_label] += time.perf_counter() - started
+
+        setattr(module, function_name, timed)
+        undo.append(lambda m=module, f=function_name, o=original: setattr(m, f, o))
+    try:
+        yield spent
+    finally:
+        for restore in undo:
+            restore()
+
+
+def profiled(bench: Bench) -> None:
+    """The reader thread under cProfile; the hops between threads are what is missing from its total."""
+    from memoranda.stores.sqlite import reading
+
+    title('where a warm search of 10,000 memories spends its time')
+    names = bench.owners.groups[10_000][:4]
+    for include in (LANES, ('memories', 'episodes')):
+        profiles: dict[int, cProfile.Profile] = {}
+        original = reading.search
+
+        def search(*args: Any, _profiles: Any = profiles, _original: Any = original) -> Any:
+            profile = _profiles.setdefault(threading.get_ident(), cProfile.Profile())
+            profile.enable()
+            try:
+                return _original(*args)
+            finally:
+                profile.disable()
+
+        plain, clock = Clock(), Clock()
+        with spans({'on the reader thread': ('reading', 'search')}) as spent:
+            for i in range(SEARCHES):
+                plain.call(lambda n=names[i % len(names)], lanes=include: bench.search(n, lanes))
+        outside = sum(plain.seconds) - sum(spent.values())
+        print(
+            f'  {" and ".join(include)}: {1e3 * sum(plain.seconds) / SEARCHES:.2f} ms a search (mean), of which '
+            f'{1e3 * outside / SEARCHES:.2f} ms outside the reader thread'
+        )
+        reading.search = search  # type: ignore[assignment]
+        try:
+            for i in range(SEARCHES):
+                clock.call(lambda n=names[i % len(names)], lanes=include: bench.search(n, lanes))
+        finally:
+            reading.search = original
+        merged = pstats.Stats(*profiles.values())
+        costs(merged, SEARCHES)
+
+
+def costs(stats: pstats.Stats, calls: int, *, rows: int = 14) -> None:
+    """Per call: first by what a function took itself, then, for our own functions, with what they called."""
+    found = stats.stats  # type: ignore[attr-defined]
+    for heading, column, ours in (('itself', 2, False), ('with what it calls', 3, True)):
+        print(f'    {heading}')
+        chosen = [(key, value) for key, value in found.items() if not ours or 'memoranda' in key[0]]
+        for (file, line, name), value in sorted(chosen, key=lambda item: -item[1][column])[:rows]:
+            where = f'{Path(file).name}:{line} {name}' if line else name
+            print(f'      {1e3 * value[column] / calls:8.3f} ms  {value[0] / calls:7.1f} calls  {where[:90]}')
+
+
+def compare(figures: dict[int, dict[str, float]]) -> None:
+    small, large = min(figures), max(figures)
+    title(f'medians in ms, and how many times as long in the file of {large:,} as in that of {small:,}')
+    for key, before in figures[small].items():
+        after = figures[large].get(key, float('nan'))
+        print(f'  {key:<44}{1e3 * before:10.2f}{1e3 * after:10.2f}{after / before:8.2f}x')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memoranda.stores.base import Store
+from memoranda.stores.sqlite import SQLiteStore
+from memoranda.testing import StoreSuite
+
+
+class TestSQLiteFile(StoreSuite):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        store = SQLiteStore(tmp_path / 'memoranda.db')
+        yield store
+        self.run(store.close())
+
+
+class TestSQLiteInMemory(StoreSuite):
+    durable = False
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        store = SQLiteStore(':memory:')
+        yield store
+        self.run(store.close())

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from memoranda.records import Episode, new_id
+from memoranda.scope import Scope
+from memoranda.write.gate import worth_reading
+
+
+def episode(text: str) -> Episode:
+    said = datetime(2023, 5, 8, tzinfo=UTC)
+    return Episode(
+        id=new_id(),
+        project='p',
+        scope=Scope(user_id='ana'),
+        conversation_id='c',
+        seq=0,
+        role='user',
+        text=text,
+        occurred_at=said,
+        recorded_at=said,
+    )
+
+
+IDLE = [
+    'ok',
+    'OK!',
+    'Thanks!',
+    'thank you so much 😊',
+    'yes, sure',
+    'Sounds good.',
+    'hi there',
+    'Good morning!',
+    '👍',
+    '...',
+    '?!',
+    '',
+    '  \n ',
+    'lol',
+    'gracias',
+    'merci beaucoup !',
+    'Vielen Dank!',
+    'obrigado',
+    '好的',
+    'ありがとう',
+    'спасибо',
+    'What is the capital of France?',
+    'How does TCP work?',
+    'Can you explain recursion?',
+    '¿Qué hora es?',
+    'Was ist ein Monad?',
+]
+KEPT = [
+    'I live in Rome',
+    'Yes, Lisbon',
+    'no, Porto',
+    'ok, call me Sam',
+    'Lisbon',
+    '34',
+    'Fix the bug',
+    'Never use emojis',
+    'What should I cook?',
+    'Where is my dog?',
+    'What is 2+2? My name is Bo.',
+    'Vivo en Roma',
+    'Ich bin Arzt',
+    '我住在里斯本',
+    'Rust?',
+    'Thanks, Lisbon it is',
+    'x' * 3000 + '?',
+]
+
+
+@pytest.mark.parametrize('text', IDLE)
+def test_small_talk_and_bare_questions_are_not_worth_reading(text: str) -> None:
+    assert not worth_reading(episode(text))
+
+
+@pytest.mark.parametrize('text', KEPT)
+def test_whatever_may_hold_something_is_read(text: str) -> None:
+    assert worth_reading(episode(text))
+
+
+def test_a_long_run_of_punctuation_is_judged_at_once() -> None:
+    assert not worth_reading(episode('?! ' * 600))
+    assert worth_reading(episode('?! ' * 50_000))
