@@ -64,6 +64,8 @@ class Owners:
         for size, count in ((10_000, 4), (1_000, 30), (100, 60)):
             while count * size > max(left - memories // 10, 0):
                 count -= 1
+            if not count:
+                continue
             groups[size] = [f'user-{size}-{i}' for i in range(count)]
             sizes |= dict.fromkeys(groups[size], size)
             left -= size * count

@@ -96,7 +96,7 @@ class Engine:
     async def embed_queries(self, texts: Sequence[str]) -> Sequence[FloatVector]:
         """Vectors of questions; recent ones are remembered."""
         if self.embedder.local:
-            return await self.compute(lambda: list(self._queries.embed_now(texts)))
+            return await wait_for(self._running().questions.submit(lambda _: list(self._queries.embed_now(texts))))
         return list(await self.on_loop(lambda: self._queries.embed(texts)))
 
     def terms(self, text: str) -> Sequence[str]:
@@ -187,6 +187,8 @@ class Engine:
             moment=Moment(now=now()),
             include=('memories',),
             top_k=limit,
+            # Rules look for words; a model understands what means the same.
+            strategy='keyword' if isinstance(self.extractor, PureExtractor) else 'hybrid',
         )
         return [hit.memory for hit in await search(self, request) if hit.memory is not None]
 
@@ -201,6 +203,8 @@ class _Threads:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
+        # Of their own, so that a question doesn't wait behind the pages of an import.
+        self.questions: Pool[None] = Pool(1, 'memoranda-question', lambda: None)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -220,6 +224,7 @@ class _Threads:
         """Finish what is queued and end the threads."""
         try:
             self.pool.close()
+            self.questions.close()
             if self.loop is not None and self._thread is not None:
                 self.loop.call_soon_threadsafe(self.loop.stop)
                 self._thread.join()

@@ -23,7 +23,7 @@ from memoranda.records import (
     new_id,
     now,
 )
-from memoranda.scope import Level, Owner, Reach, Scope, check_project
+from memoranda.scope import Level, Owner, Reach, Scope, check_project, check_scope
 from memoranda.stores.base import Commit, EpisodePage, ErasureResult, Moment, Stats
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ class AsyncMemory:
 
     def scoped(self, scope: Scope) -> AsyncMemory:
         """A view bound to a scope: its ids need not be passed, and no others are accepted."""
-        if not isinstance(scope, Scope):
-            raise InvalidScope(f'scope={shown(scope)} is a {type(scope).__name__}: pass Scope(user_id=...)')
-        return self._view(bound=scope)
+        return self._view(bound=check_scope(scope))
 
     def project_wide(self) -> AsyncMemory:
         """A view whose by-id operations (get, update, delete, history) need no scope: for whoever runs the project."""

@@ -160,6 +160,13 @@ def check_project(value: object) -> str:
     return _check_id('project', value)
 
 
+def check_scope(value: object) -> Scope:
+    """A scope, checked to be one."""
+    if not isinstance(value, Scope):
+        raise InvalidScope(f'scope={shown(value)} is a {type(value).__name__}: pass Scope(user_id=...)')
+    return value
+
+
 def _check_id(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidScope(

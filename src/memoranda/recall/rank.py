@@ -88,6 +88,8 @@ class Weights:
     """Taken from a turn whose fact stands above it, and the other way round: +2 R@10."""
     duplicate: float = 3.0
     """Taken from a text that says nearly the same as one above it. Unmeasured."""
+    stale: float = 4.0
+    """Taken from a turn whose facts have all been superseded or retracted since. Unmeasured."""
     importance: float = 0.4
     """Between a memory of importance 0 and one of 1. Unmeasured, like the three below."""
     confidence: float = 0.5

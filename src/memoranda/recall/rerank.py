@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ['LATE_ADDENDS', 'rerank']
 
-LATE_ADDENDS = ('importance', 'confidence', 'pinned', 'trust', 'link', 'repeat', 'duplicate')
+LATE_ADDENDS = ('importance', 'confidence', 'pinned', 'trust', 'stale', 'link', 'repeat', 'duplicate')
 """The entries this stage adds to `Ranked.parts`. With `rank.ADDENDS` they add up to `Ranked.order`."""
 
 _STEPS = {'user': 0, 'assistant': 1, 'tool': 2, 'external': 3}
@@ -69,7 +69,8 @@ def rerank(
 def _merits(hit: Hit, weights: Weights) -> list[tuple[str, float]]:
     memory = hit.memory
     if memory is None:
-        return []  # a turn's trust is that of its role, which was counted
+        # A turn's trust is that of its role, which was counted.
+        return [('stale', -weights.stale)] if hit.stale and weights.stale else []
     values = [
         ('importance', weights.importance * (memory.importance - 0.5)),
         ('confidence', weights.confidence * (memory.confidence - 1)),

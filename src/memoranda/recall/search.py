@@ -10,7 +10,7 @@ from memoranda.checks import check_count, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
-from memoranda.recall.rank import Strategy, rank
+from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
 from memoranda.records import Hit
 from memoranda.stores.base import Moment, Ranked, SearchPlan
@@ -129,7 +129,15 @@ def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibrati
 
 def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list[Hit]:
     relevant = [pair for pair in pairs if pair[0].score >= request.min_score]
-    chosen = rerank(relevant, top_k=request.top_k, strategy=request.strategy, include=request.include)
+    # Asked about the past, what has been superseded since is what is wanted.
+    past = request.moment.as_of is not None or request.moment.known_at is not None
+    chosen = rerank(
+        relevant,
+        top_k=request.top_k,
+        strategy=request.strategy,
+        include=request.include,
+        weights=replace(DEFAULT, stale=0.0) if past else DEFAULT,
+    )
     return [
         replace(hit, score=ranked.score, why={**ranked.parts, 'order': ranked.order} if request.explain else None)
         for ranked, hit in chosen

@@ -135,7 +135,8 @@ class Commit:
 
     owner: Owner
     expect_version: int | None
-    """The owner version the change was worked out against; None when it doesn't matter."""
+    """The owner version the change was worked out against; None when it doesn't matter. Messages that came in since
+    don't matter either; memories written or erased since make it a conflict."""
     change: Change | None
     writes: Sequence[VersionWrite] = ()
     """One per edit of the change, in order."""

@@ -7,11 +7,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from memoranda.records import Edit, MemoryRecord
+from memoranda.records import Edit, HistoryEntry, MemoryRecord
 
-__all__ = ['Link', 'digest_of', 'erase_hash', 'link']
+__all__ = ['Link', 'digest_of', 'dump_state', 'erase_hash', 'holds', 'link']
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,24 @@ def erase_hash(prev_hash: str, seq: int, change_id: str, at: int, digest: str) -
     return _sha(prev_hash, str(seq), change_id, 'erase', str(at), digest)
 
 
+def holds(entry: HistoryEntry) -> bool:
+    """Whether a link is what its own parts say, its words included as long as they are there.
+
+    The caller compares `prev_hash` with the hash of the link before.
+    """
+    if entry.salt is not None:
+        before, after = (None if state is None else dump_state(state) for state in (entry.before, entry.after))
+        if digest_of(entry.salt, entry.memory_id, before, after) != entry.digest:
+            return False
+    at = (entry.at - _EPOCH) // timedelta(microseconds=1)
+    return entry.hash == _sha(entry.prev_hash, str(entry.seq), entry.change_id, entry.op, str(at), entry.digest)
+
+
+def dump_state(state: Mapping[str, Any]) -> str:
+    """A state as it is digested."""
+    return json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(',', ':'))
+
+
 def _state(memory: MemoryRecord | None) -> str | None:
     if memory is None:
         return None
@@ -72,7 +93,7 @@ def _state(memory: MemoryRecord | None) -> str | None:
         'metadata': dict(memory.metadata),
         'tags': list(memory.tags),
     }
-    return json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(',', ':'))
+    return dump_state(state)
 
 
 def _sha(*parts: str) -> str:

@@ -134,7 +134,7 @@ class JobTests(StoreTests):
 
     def test_a_job_brings_its_messages_their_parts_and_what_came_before(self, store: Store) -> None:
         bench = self.bench(store)
-        bench.say('another conversation', conversation='two')
+        bench.finish(bench.work(bench.say('another conversation', conversation='two')))
         bench.finish(bench.work(bench.say(*'abcdef')))
         long = 'word ' * 100
         bench.finish(bench.work(bench.say('g', history=False)), vectors=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -112,20 +112,18 @@ class _State:
             self.skipped['rejected before'] += 1
             return
         same = self._same(new)
-        if same is not None and _gains_slot(same, new):
-            new = replace(
-                new, evidence=(*same.evidence, *new.evidence), valid_from=min(same.valid_from, new.valid_from)
-            )
-            self._edit('supersede', same, status='superseded', valid_to=new.valid_from, superseded_by=new.id)
-            self._slot_or_add(replace(new, supersedes=same.id))
-        elif same is not None:
-            self._confirm(same, candidate)
+        if same is not None:
+            if _gains_slot(same, new):
+                self._give_slot(same, new)
+            else:
+                self._confirm(same, candidate)
+                new = replace(new, id=same.id)
+            if target is not None and target.id != same.id:
+                self._retire(target, new, op)
         elif target is None or (op == 'supersede' and target.slot is not None and target.slot == new.slot):
             self._slot_or_add(new)
         else:
             self._replace(target, new, op)
-        if same is not None and target is not None and target.id != same.id:
-            self._retire(target, same, op)
 
     def _replace(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
         if target.said_at > new.said_at:
@@ -133,6 +131,8 @@ class _State:
                 self.skipped['older'] += 1
             else:
                 self._put(Edit(op='add', before=None, after=self._ended(new, target)))
+            return
+        if self._locked(m for m in self._chain(new) if m.id != target.id):
             return
         self._retire(target, new, op)
         since = target.valid_from if op == 'correct' else new.valid_from
@@ -233,8 +233,7 @@ class _State:
         chain = [] if new.slot is None or _over(new) else self._chain(new)
         before = [m for m in chain if m.said_at <= new.said_at]
         ending = [m for m in before if m.valid_to is None or m.valid_to > new.valid_from]
-        if any(m.locked and m.status == 'active' for m in ending):
-            self.skipped['locked'] += 1
+        if self._locked(ending):
             return
         later = next((m for m in chain if m.said_at > new.said_at), None)
         if later is not None:  # an older value: it enters as history
@@ -245,11 +244,17 @@ class _State:
             self._edit('supersede' if memory.status == 'active' else 'update', memory, **self._until(memory, new))
         self._put(Edit(op='add', before=None, after=new))
 
+    def _locked(self, memories: Iterable[MemoryRecord]) -> bool:
+        locked = any(m.locked and m.status == 'active' for m in memories)
+        if locked:
+            self.skipped['locked'] += 1
+        return locked
+
     def _ended(self, old: MemoryRecord, new: MemoryRecord) -> MemoryRecord:
         return replace(old, **self._until(old, new))
 
     def _until(self, old: MemoryRecord, new: MemoryRecord) -> dict[str, Any]:
-        """What becomes of a value when the next one begins. One that begins later leaves the old one current till then."""
+        """What becomes of a value when the next begins: until then, if that lies ahead, it stays current."""
         # "I moved last week", said today, ends what was said yesterday: no fact ends before it began.
         end = max(new.valid_from, old.valid_from)
         if old.valid_to is not None:
@@ -257,13 +262,20 @@ class _State:
         lasts = old.status == 'active' and old.valid_from < end and end > self._at
         return {'status': 'active' if lasts else 'superseded', 'valid_to': end, 'superseded_by': new.id}
 
+    def _give_slot(self, memory: MemoryRecord, new: MemoryRecord) -> None:
+        since = min(memory.valid_from, new.valid_from)
+        self._edit('supersede', memory, status='superseded', valid_to=since, superseded_by=new.id)
+        evidence = (*memory.evidence, *(e for e in new.evidence if e not in memory.evidence))
+        self._slot_or_add(replace(new, evidence=evidence, valid_from=since, supersedes=memory.id))
+
     def _chain(self, new: MemoryRecord) -> list[MemoryRecord]:
         """What the slot has held, by when it was said."""
         return sorted(
             (
                 m
                 for m in self._memories.values()
-                if m.slot == new.slot
+                if m.slot is not None
+                and m.slot == new.slot
                 and _same_level(m, new)
                 and m.status in ('active', 'superseded')
                 and not (m.status == 'active' and _over(m))

@@ -36,26 +36,30 @@ async def take_in(
     """Store messages durably, then do what there is to do with them."""
     if idempotency_key is not None:
         check_text('idempotency_key', idempotency_key, 256)
-    if options.get('level') == 'run' and (scope.user_id is None or scope.run_id is None):
-        raise InvalidInput("level='run' needs a user_id and a run_id: pass both, or leave level out")
+    level = options.get('level')
+    if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
+        raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
     drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))
     if not drafts:
         return AddResult(job_id=None, episode_ids=())
     token = engine.token()
     owner = scope.home(project)
-    appended = await engine.store.append(
-        Batch(
-            owner=owner,
-            scope=scope,
-            conversation_id=scope.run_id or f'add:{new_id()}',
-            drafts=drafts,
-            history=history,
-            job=options,
-            idempotency_key=idempotency_key,
-            worker=token,
-            lease_seconds=engine.settings.lease_seconds,
-        )
+    batch = Batch(
+        owner=owner,
+        scope=scope,
+        conversation_id=scope.run_id or f'add:{new_id()}',
+        drafts=drafts,
+        history=history,
+        job=options,
+        idempotency_key=idempotency_key,
+        worker=token,
+        lease_seconds=engine.settings.lease_seconds,
     )
+    try:
+        appended = await engine.store.append(batch)
+    except BaseException:  # cancelled while it is written: the job must not stay leased to nobody
+        engine.store.abandon(token)
+        raise
     ids = tuple(appended.episode_ids)
     if appended.job_id is None:
         return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)

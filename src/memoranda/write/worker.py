@@ -229,7 +229,8 @@ def _as_given(index: int, message: Episode, options: Mapping[str, Any]) -> Propo
 
 def _stamped(proposal: Proposal, work: Work, options: Mapping[str, Any]) -> Proposal:
     """The caller's metadata, tags and expiry on what was drawn from the caller's messages."""
-    source = work.episodes[proposal.evidence[0].message] if proposal.evidence else None
+    first = proposal.evidence[0].message if proposal.evidence else -1
+    source = work.episodes[first] if 0 <= first < len(work.episodes) else None  # a wrong number is for guard to drop
     return replace(
         proposal,
         metadata={**(source.metadata if source else {}), **proposal.metadata},

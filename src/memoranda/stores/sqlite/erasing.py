@@ -21,8 +21,7 @@ import numpy as np
 from memoranda.records import new_id, now
 from memoranda.scope import Erasure
 from memoranda.stores.base import ErasureResult
-from memoranda.stores.history import digest_of, erase_hash
-from memoranda.stores.sqlite.connection import PAGE_SIZE
+from memoranda.stores.history import digest_of, dump_state, erase_hash
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
@@ -30,9 +29,9 @@ from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, tick
 
 __all__ = ['SweepFiles', 'erase', 'scrub']
 
-_SWEEP_PAGES = 1024
-INLINE_PAGES = 8192
-"""Files up to this size (128 MiB) are swept before an erasure returns; larger ones go on in the background."""
+_SWEEP_BYTES = 16 << 20
+INLINE_BYTES = 128 << 20
+"""Files up to this size are swept before an erasure returns; larger ones go on in the background."""
 _HEADERS = {0x0D: 8, 0x0A: 8, 0x05: 12, 0x02: 12}  # b-tree page types and the length of their headers
 _CHECKPOINT_WAIT_MS = 100
 
@@ -41,7 +40,8 @@ def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
     """Remove an owner, or the part of it that was said under a run, an agent or an app."""
     owner = find_owner(connection, erasure.owner)
     if owner is None:
-        return ErasureResult(memories=0, episodes=0, versions=0, scrub='verified')
+        pending = _count(connection, 'SELECT count(*) FROM scrub', ()) > 0  # perhaps of this very owner's erasure
+        return ErasureResult(memories=0, episodes=0, versions=0, scrub='pending' if pending else 'verified')
     connection.execute('INSERT INTO scrub(requested_at) VALUES(?)', (to_us(now()),))
     result = _whole(connection, owner) if erasure.whole else _part(connection, owner, erasure)
     connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'erasures'")
@@ -114,6 +114,7 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
         _delete_rows(connection, memory_table, memories)
         _delete_rows(connection, segment_table, segments)
     connection.executemany('DELETE FROM evidence WHERE episode = ?', [(e,) for e in episodes])
+    _forget_speakers(connection, owner, (low, high))
     _unpost(connection, owner, {MEMORIES: memories, SEGMENTS: segments})
     _drop_jobs(connection, owner, episodes)
     connection.execute(
@@ -163,6 +164,16 @@ def _blank(connection: Connection, memory_id: str, change_id: str | None) -> Non
 
 def _delete_rows(connection: Connection, table: str, rows: Iterable[int]) -> None:
     connection.executemany(f'DELETE FROM {table} WHERE row = ?', [(r,) for r in rows])
+
+
+def _forget_speakers(connection: Connection, owner: OwnerRow, span: tuple[int, int]) -> None:
+    """Names that no message is left under. Their numbers stay taken."""
+    heard = {s for (s,) in connection.execute('SELECT DISTINCT speaker FROM segment WHERE row BETWEEN ? AND ?', span)}
+    numbers = connection.execute('SELECT ordinal FROM speaker WHERE owner = ?', (owner.id,)).fetchall()
+    connection.executemany(
+        'UPDATE speaker SET name = NULL WHERE owner = ? AND ordinal = ?',
+        [(owner.id, ordinal) for (ordinal,) in numbers if ordinal not in heard],
+    )
 
 
 def _unpost(connection: Connection, owner: OwnerRow, lanes: dict[int, list[int]]) -> None:
@@ -218,7 +229,7 @@ def _note(connection: Connection, owner: OwnerRow, what: str) -> None:
         )
     ]
     at, salt, change_id = to_us(now()), secrets.token_hex(16), new_id()
-    after = json.dumps({'erased': what, 'blanked': _ranges(blanked)})
+    after = dump_state({'erased': what, 'blanked': _ranges(blanked)})
     digest = digest_of(salt, '', None, after)
     link_hash = erase_hash(head, length + 1, change_id, at, digest)
     row = owner.id << SEQ_BITS | (length + 1)
@@ -292,15 +303,16 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
     pending = connection.execute('SELECT max(id) FROM scrub').fetchone()[0]
     if pending is None:
         return True
-    # Pages cached before the sweep would be written back with their old gaps. Ours go here; the commit at the end
+    # Pages cached before the sweep would be written back with their old gaps. Ours go here; the commit after each part
     # makes every other connection drop its cache.
     connection.release_memory()
     if not _truncate(connection, busy_ms):
         return False
     pages = connection.pragma('page_count')
-    if not all_pages and pages > INLINE_PAGES:
+    size: int = connection.pragma('page_size')  # of the file: it may have been made anew by another tool
+    if not all_pages and pages * size > INLINE_BYTES:
         return False
-    start = 0
+    start, step = 0, _SWEEP_BYTES // size
     while start < pages:
         connection.execute('BEGIN IMMEDIATE')
         try:
@@ -309,13 +321,13 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
                 if not _truncate(connection, busy_ms):
                     return False
                 continue
-            _sweep(files.descriptor(path), start, min(start + _SWEEP_PAGES, pages))
-            start += _SWEEP_PAGES
+            _sweep(files.descriptor(path), start, min(start + step, pages), size)
+            start += step
             if start >= pages:
                 connection.execute('DELETE FROM scrub WHERE id <= ?', (pending,))
-                connection.execute('COMMIT')
-            else:
-                connection.execute('ROLLBACK')
+            else:  # somebody may have read these pages before they were swept: this commit drops their cache too
+                connection.execute('UPDATE scrub SET requested_at = requested_at WHERE id = ?', (pending,))
+            connection.execute('COMMIT')
         except BaseException:
             if connection.in_transaction:
                 connection.execute('ROLLBACK')
@@ -334,14 +346,14 @@ def _truncate(connection: Connection, busy_ms: int) -> bool:
     return not busy
 
 
-def _sweep(descriptor: int, first: int, last: int) -> None:
+def _sweep(descriptor: int, first: int, last: int, size: int) -> None:
     """Zero the gap between the cell pointers and the cells of b-tree pages (SQLite file format, section 1.6).
 
     The write lock is held and the log is empty, so nobody writes the file; a reader never looks into a gap.
     """
-    data = _read(descriptor, first * PAGE_SIZE, (last - first) * PAGE_SIZE)
-    for number in range(len(data) // PAGE_SIZE):
-        base = number * PAGE_SIZE
+    data = _read(descriptor, first * size, (last - first) * size)
+    for number in range(len(data) // size):
+        base = number * size
         header = base + (100 if first + number == 0 else 0)  # page 1 begins with the file header
         length = _HEADERS.get(data[header])
         if length is None:
@@ -349,8 +361,8 @@ def _sweep(descriptor: int, first: int, last: int) -> None:
         cells = int.from_bytes(data[header + 3 : header + 5])
         content = int.from_bytes(data[header + 5 : header + 7]) or 65536
         gap, end = header + length + 2 * cells, base + content
-        if gap < end <= base + PAGE_SIZE and data.count(0, gap, end) != end - gap:
-            _write(descriptor, first * PAGE_SIZE + gap, bytes(end - gap))
+        if gap < end <= base + size and data.count(0, gap, end) != end - gap:
+            _write(descriptor, first * size + gap, bytes(end - gap))
 
 
 def _read(descriptor: int, offset: int, length: int) -> bytes:

@@ -31,7 +31,7 @@ from memoranda.stores.sqlite.rows import (
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS
 from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
-from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, term_key
+from memoranda.stores.sqlite.writing import MEMORIES, NO_OWNER, SEGMENTS, current_generation, term_key
 
 __all__ = ['by_slot', 'edits_of', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
 
@@ -312,7 +312,7 @@ def snapshot(
     """Current memories that a proposal may touch."""
     found = find_owner(connection, owner)
     if found is None:
-        return Snapshot(owner_version=-1, memories=())
+        return Snapshot(owner_version=NO_OWNER, memories=())
     rows: set[int] = set()
     for condition, values in (
         ('owner = ? AND hash = ? AND live = 1 AND valid_to IS NULL', hashes),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'MEMORIES',
+    'NO_OWNER',
     'OPEN_JOBS',
     'SEGMENTS',
     'append',
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 MEMORIES, SEGMENTS = 0, 1
+NO_OWNER = -1
+"""The version of an owner that was never written to."""
 ROLES = {'user': 0, 'assistant': 1, 'system': 2, 'tool': 2}
 _CHUNK_BITS = 9
 
@@ -290,9 +293,9 @@ def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     if commit.job is not None:
         _check_lease(connection, commit.job, commit.worker)
-    owner = ensure_owner(connection, commit.owner)
-    if commit.expect_version is not None and commit.expect_version != owner.version:
+    if commit.expect_version is not None and _moved_on(connection, commit.owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
+    owner = ensure_owner(connection, commit.owner)
     version = touch(connection, owner.id)
     current = current_generation(connection)
     tables = vector_tables(current.id) if current and current.id == commit.generation else None
@@ -308,6 +311,15 @@ def commit(connection: Connection, commit: Commit) -> None:
             "UPDATE job SET state = 'done', worker = NULL, lease_until = NULL, last_error = NULL WHERE id = ?",
             (commit.job.id,),
         )
+
+
+def _moved_on(connection: Connection, owner: Owner, version: int) -> bool:
+    """Whether memories were written or erased after this version. Messages that came in since don't matter."""
+    found = find_owner(connection, owner)
+    if found is None:
+        return version != NO_OWNER
+    written = 'SELECT EXISTS(SELECT 1 FROM memory WHERE owner = ? AND touched > ?)'
+    return found.epoch > version or bool(_one(connection, written, (found.id, version)))
 
 
 def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]) -> None:

@@ -25,7 +25,8 @@ _Y = r'(?P<old>[^,;:!?]{1,60}?)'
 
 
 _CORRECTS = re.compile(
-    r'(?:\w+,?\s)?(?:no|nope|actually|sorry|correction|oops|wait|my (?:bad|mistake)|i (?:mean|meant|misspoke|mistyped|was wrong|use|'
+    r'(?:\w+,?\s)?(?:no|nope|actually|sorry|correction|oops|wait|my (?:bad|mistake)|i (?:mean'
+    r'|meant|misspoke|mistyped|was wrong|use|'
     r"prefer|like|speak)|my|i'm|i am)\b",
     re.IGNORECASE,
 )
