@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -63,10 +62,6 @@ class Engine:
             threading.Thread(target=threads.end, args=(done,), name='memoranda-close', daemon=True).start()
             await wait_for(done)
         await self.store.close()
-
-    def token(self) -> str:
-        """A name for one lease."""
-        return f'{os.getpid()}-{secrets.token_hex(8)}'
 
     async def compute(self, function: Callable[[], T]) -> T:
         """Run something that takes the processor, off the caller's loop."""

@@ -147,7 +147,7 @@ def test_a_switch_supersedes_what_was_used_and_fills_the_slot() -> None:
         'TypeScript',
         KNOWN[2].id,
     )
-    assert p.text == 'Switched from Python to TypeScript'
+    assert p.text == 'Switched to TypeScript'
 
 
 def test_a_switch_of_something_unknown_is_added_with_its_slot() -> None:

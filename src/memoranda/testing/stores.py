@@ -82,12 +82,18 @@ class ErasureTests(StoreTests):
         bench.learn('Only in one', scope=one, level='run')
         bench.learn('Said in two', scope=two)
         bench.learn('Said anywhere')
+        bench.say('Hi', scope=one, name='Only One', history=False)
+        bench.say('Hi', scope=two, name='Ana', history=False)
         bench.search(lanes=('memories', 'episodes'))
         result = self.run(store.erase(one.erasure('default')))
-        assert (result.memories, result.versions, result.episodes) == (2, 2, 2)
+        assert (result.memories, result.versions, result.episodes) == (2, 2, 3)
         assert bench.texts() == ['Said in two', 'Said anywhere']
-        assert bench.messages() == ['Said in two', 'Said anywhere']
+        assert bench.messages() == ['Said in two', 'Said anywhere', 'Hi']
+        assert list(self.run(store.speakers(ANA.reaches('default')))) == ['Ana']
+        bench.say('Hello', name='Eve', history=False)
         assert bench.found('said only in one', lanes=('memories', 'episodes')) == [
+            'Hello',
+            'Hi',
             'Said anywhere',
             'Said anywhere',
             'Said in two',
@@ -95,6 +101,9 @@ class ErasureTests(StoreTests):
         ]
         for lane in bench.lanes:
             assert {term: len(rows) for term, (rows, _) in lane.postings.items() if len(rows)} == {'in': 1, 'said': 2}
+        speaker = bench.lanes[1].speaker
+        assert speaker is not None
+        assert [bench.lanes[1].speakers[i] for i in speaker.tolist() if i >= 0] == ['Ana', 'Eve']
 
     def test_what_was_said_to_an_agent_or_an_app_can_be_erased(self, store: Store) -> None:
         bench = self.bench(store)

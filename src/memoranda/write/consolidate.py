@@ -111,6 +111,9 @@ class _State:
         if new.hash in self._rejected:
             self.skipped['rejected before'] += 1
             return
+        if self._is_known(new):
+            self.skipped['known'] += 1
+            return
         same = self._same(new)
         if same is not None:
             if _gains_slot(same, new):
@@ -194,6 +197,14 @@ class _State:
             elif memory.kind == new.kind and memory.slot == new.slot and self._same_words(memory, new):
                 found = found or memory
         return None if found is None or self._changed_between(new, found) else found
+
+    def _is_known(self, new: MemoryRecord) -> bool:
+        """Whether the same words were drawn from the same messages before, whatever has become of them since."""
+        spans = {(e.episode_id, e.start, e.end) for e in new.evidence}
+        return any(
+            m.hash == new.hash and _same_level(m, new) and spans <= {(e.episode_id, e.start, e.end) for e in m.evidence}
+            for m in self._memories.values()
+        )
 
     def _same_time(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
         """Whether both still hold, or both ended together."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from memoranda.records import Episode, MemoryRecord, Trust
 from memoranda.scope import Level
 
-__all__ = ['Extraction', 'ExtractionRequest', 'Extractor', 'Proposal', 'PureExtractor', 'Quote']
+__all__ = ['Extraction', 'ExtractionRequest', 'Extractor', 'Proposal', 'ProposalOp', 'PureExtractor', 'Quote']
+
+
+ProposalOp: TypeAlias = Literal['add', 'supersede', 'correct', 'confirm', 'retract']
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Quote:
 class Proposal:
     """One thing an extractor believes the messages say. Code has the last word (`consolidate`)."""
 
-    op: Literal['add', 'supersede', 'correct', 'confirm', 'retract'] = 'add'
+    op: ProposalOp = 'add'
     """
     - `add`: a fact; one with a `slot` supersedes the slot's current value
     - `supersede`: a fact that replaces the existing memory `target` because the world changed

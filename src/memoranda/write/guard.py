@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, get_args
 
+from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.errors import InvalidInput
 from memoranda.records import Episode, Evidence, Trust
-from memoranda.write.extract import Proposal
+from memoranda.write.extract import Proposal, ProposalOp
+from memoranda.write.options import check_metadata
 
 __all__ = ['TIERS', 'Candidate', 'guard', 'weakest']
 
@@ -57,6 +61,8 @@ def guard(
             dropped['empty'] += 1
         elif len(text) > max_chars:
             dropped['too long'] += 1
+        elif (proposal := _checked(proposal)) is None:
+            dropped['invalid'] += 1
         else:
             tiers: list[Trust] = [m.trust for m, _, _ in spans]
             trust = weakest(tiers if proposal.trust is None else [*tiers, proposal.trust])
@@ -69,3 +75,31 @@ def guard(
                 )
             )
     return passed, dropped
+
+
+def _checked(proposal: Proposal) -> Proposal | None:
+    """The proposal as it can be stored; None when a field holds what no caller of `add` could pass either."""
+    moments: dict[str, datetime | None] = {}
+    try:
+        for name in ('valid_from', 'valid_to', 'expires_at'):
+            value: datetime | None = getattr(proposal, name)
+            moments[name] = None if value is None else as_moment(value, name)
+        checked = replace(
+            proposal,
+            text=storable(proposal.text),
+            kind=check_kind(proposal.kind),
+            slot=None if proposal.slot is None else check_slot(proposal.slot),
+            confidence=check_unit('confidence', proposal.confidence),
+            importance=check_unit('importance', proposal.importance),
+            tags=check_tags(proposal.tags),
+            metadata=check_metadata(proposal.metadata, secrets=False),
+            valid_from=moments['valid_from'],
+            valid_to=moments['valid_to'],
+            expires_at=moments['expires_at'],
+        )
+    except InvalidInput:
+        return None
+    if checked.op not in get_args(ProposalOp) or (checked.trust is not None and checked.trust not in TIERS):
+        return None
+    backwards = checked.valid_from and checked.valid_to and checked.valid_to <= checked.valid_from
+    return None if backwards else checked

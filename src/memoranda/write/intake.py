@@ -12,6 +12,7 @@ from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, content_hash, new_id
 from memoranda.scope import Scope
 from memoranda.stores.base import Batch, Draft, SegmentDraft
+from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata
 from memoranda.write.redact import redact
@@ -42,7 +43,7 @@ async def take_in(
     drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))
     if not drafts:
         return AddResult(job_id=None, episode_ids=())
-    token = engine.token()
+    token = new_token()
     owner = scope.home(project)
     batch = Batch(
         owner=owner,

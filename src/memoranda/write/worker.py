@@ -21,6 +21,7 @@ from memoranda.errors import Conflict, ProcessingFailed
 from memoranda.records import Change, Edit, Episode, new_id, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Appended, Commit, LeaseLost, Store, Work
+from memoranda.stores.leases import new_token
 from memoranda.write.consolidate import Decision, consolidate
 from memoranda.write.extract import Extraction, ExtractionRequest, Extractor, Proposal, PureExtractor, Quote
 from memoranda.write.gate import worth_reading
@@ -105,7 +106,7 @@ class Worker:
 
     async def run_next(self, owner: Owner) -> Outcome | None:
         """Do the owner's earliest job; None when there is none to do now."""
-        token = self._engine.token()
+        token = new_token()
         work = await self._store.claim(owner, worker=token, lease_seconds=self.lease_seconds)
         return None if work is None else await self._run(work, token)
 
@@ -116,7 +117,7 @@ class Worker:
             return Outcome((), {'taken over': 1})
         except Exception as error:
             raise ProcessingFailed(
-                f'the messages are stored, but job {work.job.id} failed ({type(error).__name__}: {error}): '
+                f'the messages are stored, but job {work.job.id} failed ({_told(error)}): '
                 'it stays queued and is tried again with the next add of this scope',
                 appended,
             ) from error
@@ -131,7 +132,7 @@ class Worker:
             await self._store.fail(
                 work.job,
                 worker=token,
-                error=f'{type(error).__name__}: {error}',
+                error=_told(error),
                 retry_after=None if dead else 0.0,
             )
             log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
@@ -238,6 +239,12 @@ def _stamped(proposal: Proposal, work: Work, options: Mapping[str, Any]) -> Prop
         expires_at=proposal.expires_at or _moment(options, 'expires_at'),
         pinned=proposal.pinned or bool(options.get('pinned')),
     )
+
+
+def _told(error: Exception) -> str:
+    """An error in short: what an extractor raises may hold whole messages."""
+    words = str(error)
+    return f'{type(error).__name__}: {words[:200]}{"..." if len(words) > 200 else ""}'
 
 
 def _moment(options: Mapping[str, Any], name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import apsw
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreadable, StoreUnwritable
 from memoranda.stores.sqlite.database import Connection
 
-__all__ = ['APPLICATION_ID', 'PAGE_SIZE', 'Durability', 'Writer', 'connect', 'translated']
+__all__ = ['APPLICATION_ID', 'PAGE_SIZE', 'Closed', 'Durability', 'Writer', 'connect', 'translated']
 
 T = TypeVar('T')
 Durability = Literal['normal', 'full']
@@ -52,6 +53,8 @@ def translated(path: str) -> Generator[None]:
         raise StoreError(f'{path}: reading or writing failed ({error}): check the disk and its free space') from error
     except (apsw.TooBigError, apsw.NoMemError) as error:
         raise StoreError(f'{path}: a value was too large ({error}): store less text at once') from error
+    except apsw.Error as error:
+        raise StoreError(f'{path}: SQLite refused ({error}): check the file with `memoranda doctor`') from error
 
 
 def connect(path: str, *, busy_timeout: float, durability: Durability, create: bool = True) -> Connection:
@@ -131,6 +134,10 @@ def _value(connection: Connection, sql: str) -> Any:
     return None
 
 
+class Closed(StoreError):
+    """The writer was closed."""
+
+
 class Writer:
     """The one thread of this process that writes, with group commit.
 
@@ -152,7 +159,7 @@ class Writer:
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
-                raise StoreError(f'{self._path} is closed: open a new Memory')
+                raise Closed(f'{self._path} is closed: open a new Memory')
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name='memoranda-writer', daemon=True)
                 self._thread.start()
@@ -173,13 +180,15 @@ class Writer:
     def _work(self) -> None:
         connection: Connection | None = None
         ending = False
+        chores = time.monotonic() + IDLE_SECONDS
         while not ending:
             batch: list[tuple[Future[Any], Callable[[Connection], Any], bool]] = []
             try:
-                item = self._queue.get(timeout=IDLE_SECONDS)
+                item = self._queue.get(timeout=max(0.0, chores - time.monotonic()))
             except queue.Empty:
                 if connection is not None:
                     self._idle(connection)
+                chores = time.monotonic() + IDLE_SECONDS
                 continue
             while True:
                 if item is None:
@@ -200,6 +209,9 @@ class Writer:
                     self._run(connection, batch)
             except BaseException as error:
                 _fail(batch, error)
+            if connection is not None and not ending and time.monotonic() >= chores:  # also when it is never quiet
+                self._idle(connection)
+                chores = time.monotonic() + IDLE_SECONDS
         if connection is not None:
             with translated(self._path):
                 connection.close()

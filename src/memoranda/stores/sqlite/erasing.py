@@ -326,7 +326,7 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
             if start >= pages:
                 connection.execute('DELETE FROM scrub WHERE id <= ?', (pending,))
             else:  # somebody may have read these pages before they were swept: this commit drops their cache too
-                connection.execute('UPDATE scrub SET requested_at = requested_at WHERE id = ?', (pending,))
+                connection.execute('UPDATE scrub SET requested_at = requested_at + 1 WHERE id = ?', (pending,))
             connection.execute('COMMIT')
         except BaseException:
             if connection.in_transaction:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from memoranda.records import Episode, Job, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Work
+from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
     EPISODE_COLUMNS,
@@ -34,11 +35,11 @@ def claim(connection: Connection, owner: Owner, worker: str, lease_seconds: floa
     if found is None:
         return None
     moment = to_us(now())
-    for row, state, run_after, lease_until in connection.execute(
-        f'SELECT row, state, run_after, lease_until FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
+    for row, state, run_after, lease_until, holder in connection.execute(
+        f'SELECT row, state, run_after, lease_until, worker FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
         row_range(found.id),
     ):
-        if state == 'running' and lease_until > moment:
+        if state == 'running' and lease_until > moment and not holder_is_gone(holder):
             return None
         if state == 'queued' and run_after > moment:
             return None

@@ -277,7 +277,8 @@ def _speaker_names(connection: Connection, owners: Iterable[OwnerRow]) -> dict[s
     names: dict[str, int] = {}
     for owner in owners:
         for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner.id,)):
-            names.setdefault(name, len(names))
+            if name is not None:  # erased
+                names.setdefault(name, len(names))
     return names
 
 
@@ -285,7 +286,7 @@ def _renumber(
     connection: Connection, owner: int, speaker: NDArray[np.int64], names: dict[str, int]
 ) -> NDArray[np.int64]:
     own = [
-        names[name]
+        names.get(name, -1)
         for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner,))
     ]
     if own == list(range(len(own))):

@@ -45,6 +45,7 @@ _M001 = (
         UNIQUE(owner, id)
     )
     """,
+    # A name is NULL when the messages said under it were erased.
     'CREATE TABLE speaker(owner INTEGER, ordinal INTEGER, name TEXT, PRIMARY KEY(owner, ordinal)) WITHOUT ROWID',
     """
     CREATE TABLE episode(

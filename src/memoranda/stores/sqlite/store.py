@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -35,8 +36,9 @@ from memoranda.stores.base import (
 )
 from memoranda.stores.sqlite import erasing, generations, jobs, reading, writing
 from memoranda.stores.sqlite.cache import Cache
-from memoranda.stores.sqlite.connection import Durability, Writer, connect, translated
+from memoranda.stores.sqlite.connection import Closed, Durability, Writer, connect, translated
 from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.forking import forks
 from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ['SQLiteStore']
 
 T = TypeVar('T')
+log = logging.getLogger('memoranda')
 _files = erasing.SweepFiles()
 
 
@@ -88,7 +91,7 @@ class SQLiteStore(Store):
 
     async def open(self) -> None:
         """Open or create the file and bring its schema up to date."""
-        await wait_for(self._running().writer.submit(lambda connection: None, alone=True))
+        await wait_for(self._submit(lambda connection: None, alone=True))
 
     async def close(self) -> None:
         """Commit what is queued and close the file."""
@@ -114,9 +117,27 @@ class SQLiteStore(Store):
                     1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
                 )
                 self._state = state = _Running(os.getpid(), writer, readers, self._leave)
+                forks.watch(self)
                 if not self._memory:
                     _files.enter(self._path)
             return state
+
+    def _submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
+        while True:
+            with contextlib.suppress(Closed):  # by a fork or another caller, just now: the next one opens it again
+                return self._running().writer.submit(function, alone=alone)
+
+    def pause(self) -> None:
+        """Close the connections before a fork. Nothing runs until `resume`."""
+        self._lock.acquire()
+        running = self._state
+        if running is not None and not self._memory and running.pid == os.getpid():
+            self._state = None
+            _end(running)
+
+    def resume(self) -> None:
+        """After a fork, in parent and child: the next call opens again."""
+        self._lock.release()
 
     def _leave(self) -> None:
         if not self._memory:
@@ -150,10 +171,14 @@ class SQLiteStore(Store):
         if self._memory:
             connection.execute('DELETE FROM scrub')
             return True
-        return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
+        try:
+            return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
+        except OSError as error:  # the erasure itself is committed; what is left of it is tried again
+            log.warning('%s could not be swept (%s): erased words may still be in it', self._path, error)
+            return False
 
     def _idle(self, connection: Connection) -> None:
-        """Every two quiet seconds: forget owners other processes erased, go on with pending scrubs."""
+        """Every two seconds: forget owners other processes erased, go on with pending scrubs."""
         with contextlib.suppress(apsw.Error, StoreError):
             erasures = connection.execute("SELECT value FROM meta WHERE key = 'erasures'").fetchone()[0]
             if erasures != self._erasures:
@@ -162,26 +187,31 @@ class SQLiteStore(Store):
             self._scrub(connection, all_pages=True)
 
     async def _read(self, function: Callable[[Connection], T]) -> T:
-        running = self._running()
-        # The writer opens first: it creates the file and migrates it.
-        if not running.opened:
-            await self.open()
-            running.opened = True
-
         def read(connection: Connection) -> T:
             with translated(self._path):
                 connection.execute('BEGIN')
                 try:
                     return function(connection)
                 finally:
-                    connection.execute('ROLLBACK')
+                    if connection.in_transaction:
+                        connection.execute('ROLLBACK')
 
         if self._memory:  # it lives in one connection, the writer's
-            return await wait_for(running.writer.submit(read, alone=True))
-        return await wait_for(running.readers.submit(read))
+            return await wait_for(self._submit(read, alone=True))
+        while True:
+            running = self._running()
+            # The writer opens first: it creates the file and migrates it.
+            if not running.opened:
+                await self.open()
+                running.opened = True
+            try:
+                future = running.readers.submit(read)
+            except RuntimeError:  # closed just now, see `_submit`
+                continue
+            return await wait_for(future)
 
     async def _write(self, function: Callable[[Connection], T]) -> T:
-        return await wait_for(self._running().writer.submit(function))
+        return await wait_for(self._submit(function))
 
     async def append(self, batch: Batch) -> Appended:
         """Store unseen messages and a job for them."""
@@ -206,7 +236,7 @@ class SQLiteStore(Store):
     def abandon(self, worker: str) -> None:
         """Give back whatever is leased under this token."""
         with contextlib.suppress(StoreError):
-            self._running().writer.submit(lambda c: jobs.abandon(c, worker))
+            self._submit(lambda c: jobs.abandon(c, worker))
 
     async def snapshot(
         self,
@@ -283,7 +313,7 @@ class SQLiteStore(Store):
             self._cache.drop_stale(connection)
             return self._scrub(connection, all_pages=False)
 
-        done = await wait_for(self._running().writer.submit(clean, alone=True))
+        done = await wait_for(self._submit(clean, alone=True))
         return ErasureResult(
             memories=result.memories,
             versions=result.versions,
@@ -293,7 +323,7 @@ class SQLiteStore(Store):
 
     async def finish_scrub(self) -> bool:
         """Go on with erasures whose words may still be in a file."""
-        return await wait_for(self._running().writer.submit(lambda c: self._scrub(c, all_pages=True), alone=True))
+        return await wait_for(self._submit(lambda c: self._scrub(c, all_pages=True), alone=True))
 
     async def generation(self) -> Generation | None:
         """The current embedding generation."""
@@ -328,11 +358,15 @@ class _Running:
         self.opened = False
 
 
+def _end(running: _Running) -> None:
+    running.readers.close()
+    running.writer.close()
+    running.leave()
+
+
 def _shut(running: _Running, done: Future[None]) -> None:
     try:
-        running.readers.close()
-        running.writer.close()
-        running.leave()
+        _end(running)
     except BaseException as error:
         done.set_exception(error)
     else:

@@ -178,6 +178,7 @@ def _gave_up(m: re.Match[str], ctx: Context) -> Drafts:
     if (
         not value
         or is_vague(value)
+        or (m['how'].lower() == 'quit' and (is_tool(value) or ' and ' in value))
         or re.match(r'(?:on|hope|trying|my (?:seat|dream|free)|the (?:idea|fight))\b', value)
     ):
         return None
@@ -218,7 +219,7 @@ def _switched(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     if m['old'] and not old:
         return None
-    if m['how'].lower().startswith(('moved', 'went')) and not (
+    if m['how'].lower().startswith(('moved', 'went', 'changed')) and not (
         (is_tool(old) or preferred_slot(old)) and (is_tool(new) or preferred_slot(new))
     ):
         return None
@@ -228,7 +229,8 @@ def _switched(m: re.Match[str], ctx: Context) -> Drafts:
     if old and preferred_slot(old) != slot:
         slot = None
     since = ctx.since(m.string)
-    said = f'switched from {old} to {new}' if old else f'switched to {new}'
+    # What holds now, and only that: the old value would be found, and believed, through this memory.
+    said = f'switched to {new}'
     kind = 'preference'
     record = _replaced(old, slot, ctx)
     if record is not None:

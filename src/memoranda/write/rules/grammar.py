@@ -193,7 +193,9 @@ _NAME = re.compile(
 )
 _NOT_NAMES = frozenset(
     'i my the a an we our he she it they you this that these those his her their is was not so very just and but or '
-    'monday tuesday wednesday thursday friday saturday sunday god ok okay yes no hi hey hello thanks sorry'.split(' ')
+    'monday tuesday wednesday thursday friday saturday sunday god ok okay yes no hi hey '
+    'hello thanks sorry back new here glad happy stuck lost done '
+    'ready sure trying looking having getting working going'.split(' ')
 )
 
 

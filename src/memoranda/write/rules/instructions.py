@@ -32,14 +32,20 @@ _IDLE = re.compile(
     r'|ask for help|put yourself|share (?:your|the love)|be\s*$|use it|add (?:a|some) )',
     re.IGNORECASE,
 )
-_ABOUT_ANSWERS = (
-    r'(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|emails?|code|examples?'
-    r'|comments?|sentences|summaries|output|emojis?|emoticons|bullet points?|bullets|markdown'
-    r'|tables?|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?'
-    r'|apologies|apologi[sz]ing|filler|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|type hints'
-    r'|docstrings'
-    r'|british (?:english|spelling)|american (?:english|spelling)|formal|informal|concise'
-    r'|brief|short|terse|verbose|blunt|direct|polite|honest with me|step by step)'
+_MANNER = (
+    r'(?:answers?|repl(?:y|ies)|responses?|explanations?|messages?|emojis?|emoticons|bullet points?|bullets|markdown'
+    r'|tables|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?|apologies|apologi[sz]ing|filler'
+    r'|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|british (?:english|spelling)'
+    r'|american (?:english|spelling)|formal|informal|concise|brief|short|terse|verbose|blunt|direct|polite'
+    r'|honest with me|step by step)'
+)
+"""How the assistant speaks: asking for it once asks for it always."""
+_ONCE_VERBS = re.compile(r'(?:always\s)?(?:make|include|add|format|write|give me|limit|keep)\b', re.IGNORECASE)
+_ANSWERS = re.compile(r'\b(?:answers|replies|responses|explanations|messages)\b', re.IGNORECASE)
+_UNITS = re.compile(
+    r'\b(?:metric|imperial|celsius|fahrenheit|british|american|emojis|markdown|simple language|plain language|formal'
+    r'|informal)\b',
+    re.IGNORECASE,
 )
 
 
@@ -125,7 +131,12 @@ def _call_me(m: re.Match[str], ctx: Context) -> Drafts:
 def _style(m: re.Match[str], ctx: Context) -> Drafts:
     """`Please keep answers short`, `no emojis please`, `don't use jargon`."""
     words = re.sub(r'[\s,]+(?:please|pls|thanks|thank you)$', '', m['v'].strip(), flags=re.IGNORECASE)
-    if not re.search(rf'\b{_ABOUT_ANSWERS}\b', words, re.IGNORECASE) or len(words.split()) > 16:
+    if not re.search(rf'\b{_MANNER}\b', words, re.IGNORECASE) or len(words.split()) > 16:
+        return None
+    # `Add examples` and `use a table` ask for the next answer only.
+    if (_ONCE_VERBS.match(words) and not _ANSWERS.search(words)) or (
+        re.match(r'use\b', words, re.IGNORECASE) and not _UNITS.search(words)
+    ):
         return None
     if re.search(
         r'\b(?:this|that|these|it|above|below|following|my code|the code|the function|my email)\b', words, re.IGNORECASE

@@ -15,7 +15,7 @@ __all__ = ['RULES', 'named']
 _KIN = '(?:' + '|'.join(sorted((re.escape(k) for k in KIN), key=len, reverse=True)) + ')'
 _PET = '(?:' + '|'.join(sorted(PETS, key=len, reverse=True)) + ')'
 _WHO = rf'(?P<who>(?:late |new |old |other |twin |beloved )?(?:{_KIN}|{_PET}))'
-_NAMED = r"(?P<name>[A-ZÀ-Þ][\w'-]{1,20}(?:\s[A-ZÀ-Þ][\w'-]{1,20}){0,2})"
+_NAMED = r"(?P<name>[A-ZÀ-Þ](?:'[A-Z])?[\w-]{1,20}(?:\s[A-ZÀ-Þ](?:'[A-Z])?[\w-]{1,20}){0,2})"
 _PARTNERS = {
     'wife': 'relationship.spouse',
     'husband': 'relationship.spouse',
@@ -140,7 +140,10 @@ def _died(m: re.Match[str], ctx: Context) -> Drafts:
     )
 
 
-_SOME_PETS = rf'(?:an?|{NUMBER}|a couple of)\s(?:[a-z-]{{3,14}}\s){{0,2}}?(?:{_PET})(?:s|es)?'
+_SOME_PETS = (
+    rf'(?:an?|{NUMBER}|a couple of)\s(?:(?!called|named|of|class|object|table|list'
+    rf'|function)[a-z-]{{3,14}}\s){{0,2}}?(?:{_PET})(?:s|es)?'
+)
 _SOME_KIN = (
     rf'(?:an?|{NUMBER}|a couple of|no)\s(?:(?:older|younger|little|big|twin|half|step|beautiful'
     rf'|wonderful|amazing|great|young|grown|adult|small|teenage)\s)?'

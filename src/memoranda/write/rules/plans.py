@@ -82,9 +82,16 @@ def _plans_on(m: re.Match[str], ctx: Context) -> Drafts:
     return None
 
 
+_CHORE = re.compile(
+    r'to (?:parse|fix|debug|refactor|implement|get the|sort|render|make the|print|load|call'
+    r'|return|convert|extract|test|compute'
+    r'|use|understand|find|check|avoid|see|show|add|remove|change|replace|update|merge|count)\b'
+)
+
+
 def _goal_is(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(re.sub(r'^(?:now|still|always|just)\s', '', m['v']), limit=18)
-    if not value or is_vague(value) or not re.match(r'(?:to\s|\w+ing\b|\d)', value):
+    if not value or is_vague(value) or not re.match(r'(?:to\s|\w+ing\b|\d)', value) or _CHORE.match(value):
         return None
     what = m['what'].lower()
     return Draft(f'{what} is {turned(ctx.dated(value, prefer="future"))}', 'goal', form='owns', importance=0.7)
@@ -129,7 +136,11 @@ def _going_to(m: re.Match[str], ctx: Context) -> Drafts:
     """A plan with a day: `I'm moving to Porto next month`, `I'm flying to Rome on Friday`."""
     value = cut(m['v'], limit=18)
     spans = [s for s in ctx.times(value, prefer='future') if not s.is_open and s.until > ctx.base]
-    if not spans or is_vague(ctx.timeless(value)) or re.match(r'(?:well|good|great|fine|ok|strong|crazy)\b', value):
+    if (
+        not spans
+        or is_vague(ctx.timeless(value))
+        or re.match(r'(?:well|good|great|fine|ok|strong|crazy|an? (?:error|issue|exception|crash))\b', value)
+    ):
         return None
     if any(re.match(r'(?:today|tonight|this (?:morning|afternoon|evening))', s.text, re.IGNORECASE) for s in spans):
         return None
@@ -154,7 +165,7 @@ _CANNOT = (
     r'|out)'
     r'|see (?:well|colou?rs|out)|use (?:my|cloud|third|external|paid|proprietary|[A-Z])'
     r'|take (?:ibuprofen|aspirin|penicillin|medication)|handle (?:spicy|dairy|gluten|heat'
-    r'|cold)|do (?:push-ups|high-impact|mornings)|wear|sleep (?:without|well)|install|attend'
+    r'|cold)|do (?:push-ups|high-impact|mornings)|wear|sleep (?:without|well)|attend'
     r'|meet (?:on|before|after))'
 )
 
@@ -200,7 +211,12 @@ def _only_have(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _budget(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=8)
-    if not value or is_vague(value) or not re.search(r'\d', value):
+    if (
+        not value
+        or is_vague(value)
+        or not re.search(r'\d', value)
+        or re.search(r'(?:tokens|words|lines|ms|MB|GB)$', value)
+    ):
         return None
     what = (m['what'] or 'budget').lower()
     return Draft(f'{what} is {turned(value)}', 'constraint', form='owns', importance=0.85)

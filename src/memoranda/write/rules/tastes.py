@@ -109,7 +109,7 @@ _OVER = re.compile(r'\s(?:over|to|rather than|instead of|than|more than|vs\.?)\s
 def _prefers(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=14)
     value = re.sub(r'\s(?:for|in|at|on)$', '', value)
-    if not value or is_vague(value) or re.match(r'(?:not|that|if|when)\b', value):
+    if not value or is_vague(value) or _momentary(value) or re.match(r'(?:not|that|if|when)\b', value):
         return None
     first, *others = _OVER.split(value, maxsplit=1)
     first_slot = preferred_slot(first)

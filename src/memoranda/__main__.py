@@ -1,0 +1,5 @@
+"""`python -m memoranda`: the command line."""
+
+from memoranda.cli import main
+
+main()

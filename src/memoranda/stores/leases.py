@@ -1,0 +1,44 @@
+"""Names of leases, which tell whether their holder can still be alive.
+
+A lease lasts as long as its time says; but when its holder ran on this machine and is gone, nobody needs to wait.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+
+__all__ = ['holder_is_gone', 'new_token']
+
+_boot: tuple[int, str] = (0, '')
+
+
+def _this_process() -> str:
+    """A name for this process that its successor with the same number doesn't share."""
+    global _boot
+    if _boot[0] != os.getpid():  # first use, or the child of a fork
+        _boot = (os.getpid(), secrets.token_hex(4))
+    return _boot[1]
+
+
+def new_token() -> str:
+    """A name for one lease of this process."""
+    return f'{platform.node()}:{os.getpid()}:{_this_process()}:{secrets.token_hex(6)}'
+
+
+def holder_is_gone(token: str) -> bool:
+    """Whether the process that took this lease certainly ended. False in doubt: on another machine, or on Windows."""
+    node, _, rest = token.rpartition(':')[0].partition(':')
+    pid, _, boot = rest.partition(':')
+    if node != platform.node() or not pid.isdecimal() or os.name != 'posix':
+        return False
+    if int(pid) == os.getpid():
+        return boot != _this_process()
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
