@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from memoranda.embedders import SyncEmbedder
 from memoranda.recall.tokens import index_terms
 from memoranda.records import (
@@ -191,12 +192,14 @@ def build(path: Path, memories: int, *, seed: int = 1) -> Owners:
     connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone()
     connection.close()
     partial.rename(path)
-    seconds = time.perf_counter() - started
-    print(f'  {done:>9,} memories of {len(owners.sizes):,} owners, {path.stat().st_size / 2**20:,.0f} MiB, {seconds:.0f} s')
+    seconds, size = time.perf_counter() - started, path.stat().st_size / 2**20
+    print(f'  {done:>9,} memories of {len(owners.sizes):,} owners, {size:,.0f} MiB, {seconds:.0f} s')
     return owners
 
 
-def write_message(connection: writing.Connection, user: str, facts: Sequence[Fact], at: datetime, generation: int) -> None:
+def write_message(
+    connection: writing.Connection, user: str, facts: Sequence[Fact], at: datetime, generation: int
+) -> None:
     """One message and the facts drawn from it, inside the caller's transaction."""
     text = '. '.join(f.text for f in facts)
     owner, scope = Owner(PROJECT, 'user', user), Scope(user_id=user, run_id=f'{user}-{at:%Y-%m}')

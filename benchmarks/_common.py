@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
-    from memoranda import Memory
-    from memoranda.embedders import Embedder
     from numpy.typing import NDArray
 
+    from memoranda import Memory
+    from memoranda.embedders import Embedder
+
+P = ParamSpec('P')
 T = TypeVar('T')
 
 
@@ -67,14 +69,14 @@ class TimedEmbedder:
 
 
 class Clock:
-    """Collects the seconds of repeated calls, and says how busy the machine was meanwhile."""
+    """Collects the seconds of repeated calls."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
-    def call(self, function: Callable[[], T]) -> T:
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         started = time.perf_counter()
-        result = function()
+        result = function(*args, **kwargs)
         self.seconds.append(time.perf_counter() - started)
         return result
 
@@ -92,8 +94,8 @@ def quantile(values: Iterable[float], share: float) -> float:
 
 def spread(seconds: Sequence[float]) -> str:
     """p50, p95 and p99 in milliseconds."""
-    parts = (f'{name} {1e3 * quantile(seconds, share):8.2f}' for name, share in (('p50', 0.5), ('p95', 0.95), ('p99', 0.99)))
-    return f'{"  ".join(parts)} ms  (n={len(seconds)})'
+    p50, p95, p99 = (1e3 * quantile(seconds, share) for share in (0.5, 0.95, 0.99))
+    return f'p50 {p50:8.2f}  p95 {p95:8.2f}  p99 {p99:8.2f} ms  (n={len(seconds)})'
 
 
 def median(seconds: Sequence[float]) -> float:

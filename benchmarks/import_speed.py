@@ -1,6 +1,6 @@
 """How fast a long conversation is imported, and which functions take the processor's time.
 
-    python benchmarks/import_speed.py [PATH] [--no-embedding] [--sessions N]
+Usage: python benchmarks/import_speed.py [PATH] [--no-embedding] [--no-profile]
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def speed(path: Path, stand_in: bool) -> None:
 def profile(path: Path, stand_in: bool) -> None:
     embedder = _embedder(stand_in)
     title('processor time by function, over all threads (profiling makes it slower)')
-    with folder(None) as place, profiled_threads() as profiles:
-        with Memory(place / 'import.db', embedder=embedder) as memory:
-            import_locomo(memory, path)
+    # The memory closes first: profiles of threads that still run can't be read.
+    with folder(None) as place, profiled_threads() as profiles, Memory(place / 'p.db', embedder=embedder) as memory:
+        import_locomo(memory, path)
     stats: dict[Any, Any] = pstats.Stats(*profiles.values()).stats  # type: ignore[attr-defined]
     total = sum(value[2] for value in stats.values())
     print(f'  {total:.1f} s in all')

@@ -1,6 +1,6 @@
 """What `import memoranda` costs: time, modules, and the memory of a process after its first search.
 
-    python benchmarks/imports.py [--runs 10]
+Usage: python benchmarks/imports.py [--runs 10]
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def import_time(module: str, runs: int) -> None:
     for _ in range(runs):
         one, loaded = json.loads(output(code))
         seconds.append(one)
-    print(f'  median {1e3 * median(seconds):.0f} ms, least {1e3 * min(seconds):.0f}, most {1e3 * max(seconds):.0f} (n={runs})')
+    least, middle, most = (1e3 * value for value in (min(seconds), median(seconds), max(seconds)))
+    print(f'  median {middle:.0f} ms, least {least:.0f}, most {most:.0f} (n={runs})')
     heavy = [name for name in HEAVY if name in loaded]
     print(f'  {len(loaded)} modules; of the heavy ones: {", ".join(heavy) or "none"}')
     traced = subprocess.run(

@@ -1,6 +1,6 @@
 """Recall on LoCoMo: how often the turns that answer a question are among the first hits.
 
-    python benchmarks/locomo.py PATH [--database FILE] [--embedder NAME] [--include episodes] [--worst 20]
+Usage: python benchmarks/locomo.py PATH [--database FILE] [--embedder NAME] [--include episodes] [--worst 20]
 """
 
 from __future__ import annotations
@@ -109,9 +109,7 @@ def ask(
             continue
         clock = Clock()
         before = embedder.seconds
-        hits = clock.call(
-            lambda q=question: memory.search(q.text, user_id=q.sample, include=include, top_k=TOP_K)
-        )
+        hits = clock.call(memory.search, question.text, user_id=question.sample, include=include, top_k=TOP_K)
         result.seconds += clock.seconds
         result.without_embedding.append(clock.seconds[0] - (embedder.seconds - before))
         result.lanes.update('memories' if hit.memory else 'episodes' for hit in hits[:10])

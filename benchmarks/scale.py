@@ -1,6 +1,6 @@
 """Search, add and erase in files of 100,000 and of a million memories, without the time of embedding.
 
-    python benchmarks/scale.py --memories 100000 1000000 --dir DIR [--profile]
+Usage: python benchmarks/scale.py --memories 100000 1000000 --dir DIR [--profile]
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--memories', type=int, nargs='+', default=[100_000], help='sizes of file')
-    parser.add_argument('--dir', type=Path, help='where to keep the files (2.5 KiB a memory); a temporary one by default')
+    parser.add_argument('--dir', type=Path, help='where to keep the files (5 KiB a memory); else a temporary one')
     parser.add_argument('--profile', action='store_true', help='where a search of 10,000 memories spends its time')
     arguments = parser.parse_args()
     print(machine())
@@ -95,7 +95,7 @@ def cold(bench: Bench) -> None:
     for size, names in sorted(bench.owners.groups.items()):
         clock = Clock()
         for name in names[:15]:
-            clock.call(lambda n=name: bench.search(n))
+            clock.call(bench.search, name)
         bench.report(f'{size:,} memories', clock, key=f'cold search, {size:,}')
 
 
@@ -107,9 +107,13 @@ def warm(bench: Bench) -> None:
             chosen = names[:4]
             for name in chosen:
                 bench.search(name, include)
+            used = time.process_time()
             for i in range(SEARCHES):
-                clock.call(lambda n=chosen[i % len(chosen)], lanes=include: bench.search(n, lanes))
+                clock.call(bench.search, chosen[i % len(chosen)], include)
+            used = (time.process_time() - used) / SEARCHES
             bench.report(f'{size:,} memories{note}', clock, key=f'warm search, {size:,}{note}')
+            print(f'  {"":<44}processor time {1e3 * used:.2f} ms each')
+            bench.figures[f'processor time of it, {size:,}{note}'] = used
 
 
 def alternating(bench: Bench) -> None:
@@ -117,8 +121,8 @@ def alternating(bench: Bench) -> None:
     for size, names in sorted(bench.owners.groups.items()):
         adds, searches = Clock(), Clock()
         for _ in range(ROUNDS):
-            adds.call(lambda n=names[0]: bench.add(n))
-            searches.call(lambda n=names[0]: bench.search(n))
+            adds.call(bench.add, names[0])
+            searches.call(bench.search, names[0])
         bench.report(f'{size:,} memories: search', searches, key=f'search after add, {size:,}')
         bench.report(f'{size:,} memories: add', adds, key=f'add, {size:,}')
 
@@ -150,7 +154,7 @@ def deleting(bench: Bench) -> None:
     clock, states, memories = Clock(), [], 0
     with spans(ERASURE) as spent:
         for name in bench.owners.groups[1_000][-DELETIONS:]:
-            result = clock.call(lambda n=name: bench.memory.delete_all(user_id=n))
+            result = clock.call(bench.memory.delete_all, user_id=name)
             states.append(result.scrub)
             memories += result.memories
     bench.report(f'{memories:,} memories in all', clock, key='delete_all, 1,000')
@@ -158,10 +162,10 @@ def deleting(bench: Bench) -> None:
     for name, seconds in spent.items():
         print(f'    of which {name:<35}{1e3 * seconds / len(states):8.2f} ms each')
     sweep, waiting = Clock(), Clock()
-    pending = threading.Thread(target=lambda: sweep.call(bench.memory.finish_erasure))
+    pending = threading.Thread(target=sweep.call, args=(bench.memory.finish_erasure,))
     pending.start()
     while pending.is_alive():
-        waiting.call(lambda: bench.add(bench.owners.groups[100][0]))
+        waiting.call(bench.add, bench.owners.groups[100][0])
     pending.join()
     print(f'  sweep of the whole file ({bench.path.stat().st_size / 2**20:,.0f} MiB): {sweep.seconds[0]:.2f} s')
     print(f'  adds meanwhile: {spread(waiting.seconds)}, longest {1e3 * max(waiting.seconds, default=0):.0f} ms')
@@ -221,7 +225,7 @@ def profiled(bench: Bench) -> None:
         plain, clock = Clock(), Clock()
         with spans({'on the reader thread': ('reading', 'search')}) as spent:
             for i in range(SEARCHES):
-                plain.call(lambda n=names[i % len(names)], lanes=include: bench.search(n, lanes))
+                plain.call(bench.search, names[i % len(names)], include)
         outside = sum(plain.seconds) - sum(spent.values())
         print(
             f'  {" and ".join(include)}: {1e3 * sum(plain.seconds) / SEARCHES:.2f} ms a search (mean), of which '
@@ -230,7 +234,7 @@ def profiled(bench: Bench) -> None:
         reading.search = search  # type: ignore[assignment]
         try:
             for i in range(SEARCHES):
-                clock.call(lambda n=names[i % len(names)], lanes=include: bench.search(n, lanes))
+                clock.call(bench.search, names[i % len(names)], include)
         finally:
             reading.search = original
         merged = pstats.Stats(*profiles.values())

@@ -1,6 +1,6 @@
 """Many threads on one `Memory`: adds with searches in between, the bundled embedder and the rules.
 
-    python benchmarks/threads.py [--threads 50] [--adds 100] [--users 50]
+Usage: python benchmarks/threads.py [--threads 50] [--adds 100] [--users 50]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAYINGS = (
 _CITIES = 'Lisbon Porto Braga Coimbra Faro Evora Aveiro'.split()
 _NAMES = 'Ana Bea Carla Duarte Elisa Filipe Gil'.split()
 _FOODS = 'sardines rice soup bread figs cheese olives'.split()
-_QUESTIONS = ('Where do I live?', 'What do I like to eat?', 'Who plays the violin?', 'Which build failed?', 'What is due?')
+_QUESTIONS = ('Where do I live?', 'What do I like?', 'Who plays the violin?', 'Which build failed?', 'What is due?')
 SEARCH_EVERY = 4
 
 
@@ -62,12 +62,12 @@ def run(memory: Memory, threads: int, adds: int, users: int, place: Path) -> Non
         begin.wait()
         for number in range(adds):
             try:
-                added.call(lambda: memory.add(saying(thread, number), user_id=user))
+                added.call(memory.add, saying(thread, number), user_id=user)
                 if number % SEARCH_EVERY == SEARCH_EVERY - 1:
                     # Numbered, so that each has to be embedded.
                     question = f'{_QUESTIONS[number % len(_QUESTIONS)]} ({thread}.{number})'
-                    searched.call(lambda: memory.search(question, user_id=user, include=('memories', 'episodes')))
-            except Exception as error:  # noqa: BLE001  # counted and shown below
+                    searched.call(memory.search, question, user_id=user, include=('memories', 'episodes'))
+            except Exception as error:  # counted and shown below
                 problems.append(f'{type(error).__name__}: {error}')
 
     workers = [threading.Thread(target=work, args=(i,)) for i in range(threads)]

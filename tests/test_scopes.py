@@ -16,8 +16,7 @@ from memoranda.scope import Owner
 IDS = {'user': 'user_id', 'run': 'run_id', 'agent': 'agent_id', 'app': 'app_id'}
 VALUES = {'user': 'ana', 'run': 's1', 'agent': 'bot', 'app': 'shop'}
 COMBINATIONS = [
-    tuple(name for name, given in zip(IDS, chosen, strict=True) if given)
-    for chosen in product((True, False), repeat=4)
+    tuple(name for name, given in zip(IDS, chosen, strict=True) if given) for chosen in product((True, False), repeat=4)
 ]
 """Every subset of the ids; the empty one stands for `Scope.GLOBAL`."""
 SHARED = '`Scope.GLOBAL`'
@@ -46,7 +45,7 @@ def table(first_line: str) -> dict[str, list[str]]:
 
 
 WRITES = table('| ids given | owner | level of its facts |')
-READS = table('| ids given | user level | run level | agent\'s own | app\'s | global |')
+READS = table("| ids given | user level | run level | agent's own | app's | global |")
 ERASES = table('| ids given | erased of | only what was said under |')
 
 # One fact in each place a memory can be, beside the same of somebody else.
@@ -307,11 +306,9 @@ def test_ids_may_hold_anything_visible(memory: Memory, id_: str) -> None:
 @pytest.mark.parametrize('name', [*IDS.values(), 'project', 'session_id'])
 def test_an_id_that_cannot_be_one_is_refused_everywhere(memory: Memory, name: str, value: Any, reason: str) -> None:
     shown = name.replace('session', 'run')
+    refused = memory.in_project if name == 'project' else lambda value: memory.add('a fact', **{name: value})
     with pytest.raises(InvalidScope, match=reason) as caught:
-        if name == 'project':
-            memory.in_project(value)
-        else:
-            memory.add('a fact', **{name: value})
+        refused(value)
     assert str(caught.value).startswith(shown)
     assert len(str(caught.value)) < 400
     if name != 'project':

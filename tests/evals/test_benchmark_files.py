@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import numpy as np
 import pytest
+
 from memoranda import Memory
 from memoranda.embedders import SyncEmbedder
 from memoranda.write.extract import Extraction, Proposal, Quote
@@ -30,7 +31,7 @@ _spec.loader.exec_module(_build)
 START = datetime(2024, 3, 1, tzinfo=UTC)
 # What differs from file to file: random ids, the salt of term hashes, wall-clock moments and what is made of them.
 RANDOM = {'id', 'change_id', 'memory_id', 'job_id', 'recorded_at', 'at', 'created_at', 'run_after', 'salt', 'payload'}
-RANDOM |= {'digest', 'prev_hash', 'hash', 'term', 'chain_head', 'before', 'after', 'value', 'actor', 'embedder', 'evidence'}
+RANDOM |= {'digest', 'prev_hash', 'hash', 'term', 'chain_head', 'before', 'after', 'value', 'actor'}
 
 
 class Sentences:
@@ -66,9 +67,11 @@ def contents(path: Path) -> dict[str, Counter]:
         names = [n for (n,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         for name in names:
             cursor = connection.execute(f'SELECT * FROM "{name}"')
-            columns = [d[0] for d in cursor.get_description()] if connection.execute(
-                f'SELECT count(*) FROM "{name}"'
-            ).fetchone()[0] else []
+            columns = (
+                [d[0] for d in cursor.get_description()]
+                if connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+                else []
+            )
             kept = [i for i, column in enumerate(columns) if column not in RANDOM or name == 'conversation']
             tables[name] = Counter(tuple(row[i] for i in kept) for row in cursor)
     return tables

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from memoranda.errors import InvalidInput
 from memoranda.evals.locomo import evidence_ids, read_questions, read_turns
 from memoranda.importers import read

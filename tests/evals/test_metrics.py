@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memoranda.errors import InvalidInput
 from memoranda.evals.metrics import Scores, Tally, ndcg_at, recall_at, reciprocal_rank, score
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memoranda import Memory
 from memoranda._bridge import run
 from memoranda.filters import ALLOWED, CHOICES, FIELDS, Filter, fields_of, matches, parse
 from memoranda.records import Edit, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.stores.sqlite import SQLiteStore
+from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.testing._bench import Bench
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -58,6 +62,10 @@ fields = st.fixed_dictionaries(
         'tags': tags,
         'metadata': metadata,
         'actor': st.sampled_from(['rules', 'user']),
+        'agent_id': ids,
+        'run_id': ids,
+        'app_id': ids,
+        'in_run': st.booleans(),
     }
 )
 
@@ -114,21 +122,84 @@ def bench() -> Iterator[Bench]:
     run(store.close())
 
 
-def remember(bench: Bench, scope: Scope, drawn: list[dict[str, Any]]) -> list[MemoryRecord]:
-    """Commit memories with these fields. Not two live ones of a slot or text, which no owner can have."""
-    memories = []
-    for i, fields in enumerate(drawn):
-        unique = {**fields, 'text': fields['text'] or 'x', 'slot': fields['slot'] and f'{fields["slot"]}{i or ""}'}
-        said = Scope(user_id=scope.user_id, agent_id=fields['actor'], run_id='r1' if i else None)
-        memory = bench.fact(said_under=said, episodes=(), scope=scope, **unique) if False else bench.fact(
-            unique.pop('text'), (), scope=said, **unique
-        )
-        bench.commit(Edit(op='add', before=None, after=memory_with_hash(memory, i)))
-        memories.append(memory_with_hash(memory, i))
+def remember(bench: Bench, user: str, drawn: list[dict[str, Any]]) -> list[MemoryRecord]:
+    """Commit memories with these fields. No two say the same, which no owner can have."""
+    memories: list[MemoryRecord] = []
+    for i, given_fields in enumerate(drawn):
+        rest = dict(given_fields)
+        said = Scope(user_id=user, agent_id=rest.pop('agent_id'), run_id=rest.pop('run_id'), app_id=rest.pop('app_id'))
+        level = 'run' if rest.pop('in_run') and said.run_id else 'user'
+        slot = rest.pop('slot')
+        memory = bench.fact(rest.pop('text'), (), scope=said, level=level, slot=f'{slot}{i or ""}' if slot else None, **rest)
+        memory = replace(memory, hash=str(i))
+        bench.commit(Edit(op='add', before=None, after=memory))
+        memories.append(memory)
     return memories
 
 
-def memory_with_hash(memory: MemoryRecord, number: int) -> MemoryRecord:
-    from dataclasses import replace
+def check(bench: Bench, user: str, memories: list[MemoryRecord], tree: Filter | None) -> None:
+    found, _ = bench.page(scope=Scope(user_id=user), where=tree, inactive=True)
+    assert {m.text for m in found} == {m.text for m in memories if matches(tree, fields_of(m))}
+    assert {m.id for m in found} == {m.id for m in memories if matches(tree, fields_of(m))}
 
-    return replace(memory, hash=str(number))
+
+@settings(max_examples=80)
+@given(st.lists(fields, min_size=1, max_size=4), st.lists(filters, min_size=1, max_size=6))
+def test_a_page_holds_what_matches(bench: Bench, drawn: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+    user = f'user {next(USERS)}'
+    memories = remember(bench, user, drawn)
+    for one in wanted:
+        check(bench, user, memories, parse(one))
+
+
+@settings(max_examples=80)
+@given(st.lists(metadata, min_size=1, max_size=4), st.data())
+def test_comparisons_with_values_that_are_there(bench: Bench, drawn: list[dict[str, Any]], data: st.DataObject) -> None:
+    """Random operands rarely equal anything: here they come from the metadata itself."""
+    user = f'user {next(USERS)}'
+    memories = [bench.fact(f'fact {i}', (), scope=Scope(user_id=user), metadata=m) for i, m in enumerate(drawn)]
+    for memory in memories:
+        bench.commit(Edit(op='add', before=None, after=memory))
+    leaves = [(path, value) for m in drawn for path, value in walk(m)]
+    for path, value in leaves[:20]:
+        name = '.'.join(('metadata', *path))
+        for op in ('eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'contains', 'icontains'):
+            if fits(op, value):
+                check(bench, user, memories, parse({name: {op: value}}))
+        others = [v for _, v in leaves if fits('in', v)]
+        chosen = data.draw(st.lists(st.sampled_from(others), max_size=5)) if others else []
+        check(bench, user, memories, parse({name: {'in': chosen}}))
+        check(bench, user, memories, parse({name: {'nin': chosen}}))
+        check(bench, user, memories, parse({name: {'exists': True}}))
+
+
+def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths through object keys, with every scalar that is at their end or in an array there."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from walk(part, (*path, key))
+    elif isinstance(value, list):
+        yield from ((path, element) for element in value if not isinstance(element, list | dict))
+    else:
+        yield path, value
+
+
+def fits(op: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return op in ('eq', 'ne', 'in', 'contains')
+    if isinstance(value, str):
+        return bool(value) or op not in ('contains', 'icontains')
+    if isinstance(value, int):
+        return op != 'icontains' and -(2**63) <= value < 2**63
+    return isinstance(value, float) and op != 'icontains'
+
+
+def test_a_listing_and_a_search_are_filtered_alike(tmp_path: Path) -> None:
+    with Memory(tmp_path / 'm.db', embedder=HashingEmbedder(), extractor=ScriptedExtractor()) as memory:
+        for i in range(20):
+            memory.add(f'fact number {i}', user_id='ana', run_id=f'r{i % 3}', metadata={'n': i, 'odd': bool(i % 2)})
+        for wanted in ({'metadata.n': {'gte': 5}, 'metadata.odd': True}, {'run_id': 'r1'}, {'NOT': {'metadata.n': 3}}):
+            listed = {m.id for m in memory.get_all(user_id='ana', filters=wanted)}
+            searched = {h.id for h in memory.search('fact', user_id='ana', filters=wanted, top_k=100)}
+            assert 0 < len(listed) < 20
+            assert listed == searched

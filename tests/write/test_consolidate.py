@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memoranda.recall.tokens import index_terms
-from memoranda.records import Edit, Episode, MemoryRecord, new_id
+from memoranda.records import Episode, MemoryRecord, new_id
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Snapshot
 from memoranda.write.consolidate import Decision, consolidate
@@ -242,7 +242,8 @@ def test_what_was_said_of_the_past_touches_no_present_value() -> None:
     assert [m.text for m in belief.held(day(-500))] == ['Lived in Rome']
     assert belief.one('Lived in Rome').valid_to == day(-100)
     assert belief.one('Lived in Oslo').valid_from < day(-1000)
-    assert ops(belief.say('Lived in Rome', 9, slot='home.city', valid_from=day(-900), valid_to=day(-100))) == ['confirm']
+    again = belief.say('Lived in Rome', 9, slot='home.city', valid_from=day(-900), valid_to=day(-100))
+    assert ops(again) == ['confirm']
 
 
 def test_an_end_that_was_given_is_kept_when_the_value_enters_as_history() -> None:
@@ -390,7 +391,7 @@ statements = st.lists(
 def candidates_of(spoken: Sequence[tuple[str | None, str, str | None]]) -> list[Candidate]:
     """In the order they were said, a day apart; a run id makes it a fact of that run."""
     return [
-        said(value, number, slot=slot, run=run, level='run' if run else None, words=f'{value} {number}')
+        said(value if slot else f'plain {value}', number, slot=slot, run=run, level='run' if run else None, words=f'{value} {number}')
         for number, (slot, value, run) in enumerate(spoken)
     ]
 
@@ -412,7 +413,8 @@ def check_invariants(belief: Belief) -> None:
 def test_whatever_the_order_of_arrival_a_slot_ends_up_with_what_was_said_last(
     spoken: list[tuple[str | None, str, str | None]], data: st.DataObject
 ) -> None:
-    arriving = data.draw(st.permutations(candidates_of(spoken)))
+    candidates = candidates_of(spoken)
+    arriving = [candidates[i] for i in data.draw(st.permutations(range(len(spoken))))]
     cuts = data.draw(st.lists(st.integers(0, len(arriving)), max_size=3).map(sorted))
     belief = Belief()
     for start, end in zip([0, *cuts], [*cuts, len(arriving)], strict=True):
@@ -421,10 +423,8 @@ def test_whatever_the_order_of_arrival_a_slot_ends_up_with_what_was_said_last(
     last = {(slot, run): value for slot, value, run in spoken if slot is not None}
     current = {(m.slot, m.scope.run_id): m.text for m in belief.memories.values() if m.slot and m.is_current(NOW)}
     assert current == last
-    plain = {(value, run) for slot, value, run in spoken if slot is None}
-    # A fact told both with and without a slot is one memory, so it may be found under its slot.
-    known = {(m.text, m.scope.run_id) for m in belief.memories.values()}
-    assert plain <= known
+    plain = {(f'plain {value}', run) for slot, value, run in spoken if slot is None}
+    assert {(m.text, m.scope.run_id) for m in belief.memories.values() if m.slot is None} == plain
 
 
 @given(spoken=statements, data=st.data())
@@ -433,11 +433,11 @@ def test_what_is_drawn_twice_from_the_same_messages_changes_nothing(
 ) -> None:
     candidates = candidates_of([(s or 'c.z', v, r) for s, v, r in spoken])
     belief = Belief()
-    for candidate in data.draw(st.permutations(candidates)):
-        belief.take(candidate)
+    for i in data.draw(st.permutations(range(len(spoken)))):
+        belief.take(candidates[i])
     before = dict(belief.memories)
-    for candidate in data.draw(st.permutations(candidates)):
-        assert belief.take(candidate).edits == ()
+    for i in data.draw(st.permutations(range(len(spoken)))):
+        assert belief.take(candidates[i]).edits == ()
     assert belief.memories == before
 
 
@@ -464,8 +464,6 @@ def test_any_mix_of_operations_keeps_the_invariants(
             valid_from=since,
             valid_to=until,
         )
-        moments: list[Edit] = [e for d in belief.decisions for e in d.edits]
-        assert all(e.after.is_current(NOW) or not e.after.is_current(NOW) for e in moments)
         current = [m for m in belief.memories.values() if m.is_current(NOW)]
         for a, b in combinations(current, 2):
             if (a.level, a.scope) == (b.level, b.scope):

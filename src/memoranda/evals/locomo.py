@@ -101,7 +101,12 @@ def _questions(sample: str, raw: Mapping[str, Any], path: str | Path) -> Iterato
     for number, one in enumerate(raw['qa']):
         text: object = one.get('question') if is_object(one) else None
         category: object = one.get('category') if is_object(one) else None
-        if not is_object(one) or not isinstance(text, str) or category not in CATEGORIES:
+        if (
+            not is_object(one)
+            or not isinstance(text, str)
+            or not isinstance(category, int)
+            or category not in CATEGORIES
+        ):
             raise InvalidInput(
                 f'{path}, {sample}, question {number}: needs a question and a category from 1 to 5: correct the file'
             )
@@ -109,7 +114,7 @@ def _questions(sample: str, raw: Mapping[str, Any], path: str | Path) -> Iterato
             sample=sample,
             number=number,
             text=text,
-            category=int(category),
+            category=category,
             answer=str(one.get('answer', '')),
             evidence=evidence_ids(one.get('evidence')),
         )

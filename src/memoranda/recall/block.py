@@ -1,7 +1,7 @@
 """What an agent is given: standing memories, then relevant ones, inside a token budget.
 
-Standing are the things a question can't find: instructions, pinned memories, constraints (an allergy), the profile. Remembered text is data: it
-is escaped so that it can close no tag and begin no line of its own.
+Standing are the things a question can't find: instructions, pinned memories, constraints (an allergy), the profile.
+Remembered text is data: it is escaped so that it can close no tag and begin no line of its own.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class SearchRequest:
             raise InvalidInput(f'strategy={shown(strategy)} is unknown: use one of {", ".join(get_args(Strategy))}')
         lanes = cast('Sequence[object]', include) if isinstance(include, Sequence) else ()
         if isinstance(include, str) or not lanes or any(i not in ('memories', 'episodes') for i in lanes):
-            raise InvalidInput(f"include={shown(include)} is not a list of 'memories' and 'episodes': pass one or both")
+            raise InvalidInput(f"include={shown(cast('object', include))} is not a list of 'memories' and 'episodes': pass one or both")
         return cls(
             query=storable(query),
             reaches=reaches,

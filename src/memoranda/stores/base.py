@@ -248,7 +248,8 @@ class LeaseLost(Conflict):
 class Store(ABC):
     """A backend.
 
-    Every method is one snapshot or one transaction, may be awaited from any loop, and raises `StoreError`. Owners are created by the first `append` or `commit` that names them; reading an unknown owner finds nothing.
+    Every method is one snapshot or one transaction, may be awaited from any loop, and raises `StoreError`. Owners are
+    created by the first `append` or `commit` that names them; reading an unknown owner finds nothing.
     """
 
     @property

@@ -152,7 +152,7 @@ class _State:
     def _new(self, candidate: Candidate, target: MemoryRecord | None) -> MemoryRecord:
         proposal = candidate.proposal
         slot = target.slot if target is not None and proposal.slot is None else proposal.slot
-        level = level_of(candidate, self._owner)
+        level = target.level if target is not None else level_of(candidate, self._owner)
         text = ' '.join(proposal.text.split())
         said = candidate.said.scope
         return MemoryRecord(
@@ -235,7 +235,9 @@ class _State:
         if target is None or target.status != 'active':
             self.skipped['unknown target'] += 1
             return None
-        if target.level != level_of(candidate, self._owner) and target.level != self._owner.kind:
+        elsewhere = target.level == 'run' and target.scope.run_id not in (None, candidate.said.scope.run_id)
+        wanted = candidate.proposal.level
+        if elsewhere or (wanted is not None and level_of(candidate, self._owner) != target.level):
             self.skipped['target of another level'] += 1
             return None
         return target
@@ -246,9 +248,10 @@ class _State:
         ending = [m for m in before if m.valid_to is None or m.valid_to > new.valid_from]
         if self._locked(ending):
             return
-        later = next((m for m in chain if m.said_at > new.said_at), None)
-        if later is not None:  # an older value: it enters as history
-            new = self._ended(new, later)
+        later = chain[len(before) :]
+        if later:  # an older value: it enters as history
+            first = min(m.valid_from for m in later)
+            new = self._ended(new, replace(later[0], valid_from=first))
         if before:
             new = replace(new, supersedes=new.supersedes or before[-1].id)
         for memory in ending:
@@ -274,10 +277,12 @@ class _State:
         return {'status': 'active' if lasts else 'superseded', 'valid_to': end, 'superseded_by': new.id}
 
     def _give_slot(self, memory: MemoryRecord, new: MemoryRecord) -> None:
-        since = min(memory.valid_from, new.valid_from)
-        self._edit('supersede', memory, status='superseded', valid_to=since, superseded_by=new.id)
+        if any(m.said_at > new.said_at for m in self._chain(new)):  # what the slot held once, not what was said last
+            self._slot_or_add(new)
+            return
+        self._edit('supersede', memory, **self._until(memory, new))
         evidence = (*memory.evidence, *(e for e in new.evidence if e not in memory.evidence))
-        self._slot_or_add(replace(new, evidence=evidence, valid_from=since, supersedes=memory.id))
+        self._slot_or_add(replace(new, evidence=evidence, supersedes=memory.id))
 
     def _chain(self, new: MemoryRecord) -> list[MemoryRecord]:
         """What the slot has held, by when it was said."""
@@ -312,6 +317,15 @@ class _State:
             valid_from=min(memory.valid_from, _began(candidate)),
             said_at=max(memory.said_at, candidate.said.occurred_at),
         )
+        if memory.slot is not None and _began(candidate) < memory.valid_from:
+            self._close_before(self._memories[memory.id])
+
+    def _close_before(self, memory: MemoryRecord) -> None:
+        """A value turns out to hold longer: what the slot held before it ended earlier."""
+        for other in self._chain(memory):
+            overlaps = other.valid_to is None or other.valid_to > memory.valid_from
+            if other.id != memory.id and other.said_at <= memory.said_at and overlaps:
+                self._edit('update', other, **self._until(other, memory))
 
     def _edit(self, op: Op, memory: MemoryRecord, **fields: object) -> None:
         earlier = self.edits.get(memory.id)
@@ -346,7 +360,7 @@ def _began(candidate: Candidate) -> datetime:
 
 
 def _gains_slot(memory: MemoryRecord, new: MemoryRecord) -> bool:
-    return memory.slot is None and new.slot is not None and not memory.locked and memory.said_at <= new.said_at
+    return memory.slot is None and new.slot is not None and not memory.locked
 
 
 def _over(memory: MemoryRecord) -> bool:
