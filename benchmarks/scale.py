@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import cProfile
+import functools
+import importlib
 import pstats
 import shutil
 import threading
@@ -19,6 +21,7 @@ from typing import Any
 from _build import Owners, StoredVectors, World, build
 from _common import Clock, folder, machine, median, spread, title
 from memoranda import Memory
+from memoranda.stores.sqlite import reading
 
 SEARCHES = 300
 ROUNDS = 100
@@ -152,7 +155,7 @@ def adding(bench: Bench) -> None:
 def deleting(bench: Bench) -> None:
     title('delete_all of an owner with 1,000 memories (200 messages)')
     clock, states, memories = Clock(), [], 0
-    with spans(ERASURE) as spent:
+    with spans(ERASURE, time.perf_counter) as spent:
         for name in bench.owners.groups[1_000][-DELETIONS:]:
             result = clock.call(bench.memory.delete_all, user_id=name)
             states.append(result.scrub)
@@ -172,31 +175,52 @@ def deleting(bench: Bench) -> None:
     bench.figures['sweep of the file'] = sweep.seconds[0]
 
 
-ERASURE = {'rows': ('erasing', 'erase'), 'log truncated': ('erasing', '_truncate'), 'gaps swept': ('erasing', '_sweep')}
+_SQLITE = 'memoranda.stores.sqlite'
+ERASURE = {
+    'the transaction': (f'{_SQLITE}.connection', 'Writer._commit'),
+    '  rows deleted': (f'{_SQLITE}.erasing', 'erase'),
+    'what the files still hold': (f'{_SQLITE}.erasing', 'scrub'),
+    '  log truncated': (f'{_SQLITE}.erasing', '_truncate'),
+    '  gaps swept': (f'{_SQLITE}.erasing', '_sweep'),
+}
+SEARCH = {
+    'on the reader thread': (f'{_SQLITE}.reading', 'search'),
+    '  a lane gathered': (f'{_SQLITE}.reading', '_lane'),
+    '    columns of the owner': (f'{_SQLITE}.cache', 'Cache.columns'),
+    '    cosines': (f'{_SQLITE}.reading', '_dense'),
+    '    postings': (f'{_SQLITE}.reading', '_postings'),
+    '    what may be seen': (f'{_SQLITE}.reading', '_allowed'),
+    '  ranking': ('memoranda.recall.search', 'rank'),
+    '  rows read': (f'{_SQLITE}.reading', '_read_hits'),
+    '    memories': (f'{_SQLITE}.reading', 'read_memories'),
+    '  reranking': ('memoranda.recall.search', 'rerank'),
+    'question analysed': ('memoranda.recall.search', 'analyse'),
+}
 
 
 @contextlib.contextmanager
-def spans(names: dict[str, tuple[str, str]]) -> Iterator[dict[str, float]]:
-    """Seconds inside functions of the store's modules, while this is entered."""
-    import importlib
-
+def spans(names: dict[str, tuple[str, str]], timer: Callable[[], float]) -> Iterator[dict[str, float]]:
+    """Seconds inside functions, by label, while this is entered. A function that is gone counts as 0."""
     spent = dict.fromkeys(names, 0.0)
     undo: list[Callable[[], None]] = []
-    for label, (module_name, function_name) in names.items():
-        module = importlib.import_module(f'memoranda.stores.sqlite.{module_name}')
-        original = getattr(module, function_name, None)
+    for label, (module_name, path) in names.items():
+        *outer, function_name = path.split('.')
+        holder: Any = importlib.import_module(module_name)
+        for name in outer:
+            holder = getattr(holder, name, None)
+        original = getattr(holder, function_name, None)
         if original is None:
             continue
 
         def timed(*args: Any, _label: str = label, _original: Any = original, **kwargs: Any) -> Any:
-            started = time.perf_counter()
+            started = timer()
             try:
                 return _original(*args, **kwargs)
             finally:
-                spent[_label] += time.perf_counter() - started
+                spent[_label] += timer() - started
 
-        setattr(module, function_name, timed)
-        undo.append(lambda m=module, f=function_name, o=original: setattr(m, f, o))
+        setattr(holder, function_name, timed)
+        undo.append(functools.partial(setattr, holder, function_name, original))
     try:
         yield spent
     finally:
@@ -205,43 +229,44 @@ def spans(names: dict[str, tuple[str, str]]) -> Iterator[dict[str, float]]:
 
 
 def profiled(bench: Bench) -> None:
-    """The reader thread under cProfile; the hops between threads are what is missing from its total."""
-    from memoranda.stores.sqlite import reading
-
+    """Processor time by part; then the functions of the reader thread under cProfile, which makes calls look dear."""
     title('where a warm search of 10,000 memories spends its time')
-    names = bench.owners.groups[10_000][:4]
     for include in (LANES, ('memories', 'episodes')):
-        profiles: dict[int, cProfile.Profile] = {}
-        original = reading.search
+        with spans(SEARCH, time.thread_time) as spent:
+            used, own, clock = time.process_time(), time.thread_time(), Clock()
+            in_turn(bench, clock, include)
+            used, own = time.process_time() - used, time.thread_time() - own
+        print(f'  {" and ".join(include)}: {clock}')
+        print(f'    {"processor time of all threads":<32}{1e3 * used / SEARCHES:8.3f} ms')
+        print(f'    {"the caller`s thread":<32}{1e3 * own / SEARCHES:8.3f} ms')
+        for name, seconds in spent.items():
+            print(f'    {name:<32}{1e3 * seconds / SEARCHES:8.3f} ms')
+    profiles: dict[int, cProfile.Profile] = {}
+    original = reading.search
 
-        def search(*args: Any, _profiles: Any = profiles, _original: Any = original) -> Any:
-            profile = _profiles.setdefault(threading.get_ident(), cProfile.Profile())
-            profile.enable()
-            try:
-                return _original(*args)
-            finally:
-                profile.disable()
-
-        plain, clock = Clock(), Clock()
-        with spans({'on the reader thread': ('reading', 'search')}) as spent:
-            for i in range(SEARCHES):
-                plain.call(bench.search, names[i % len(names)], include)
-        outside = sum(plain.seconds) - sum(spent.values())
-        print(
-            f'  {" and ".join(include)}: {1e3 * sum(plain.seconds) / SEARCHES:.2f} ms a search (mean), of which '
-            f'{1e3 * outside / SEARCHES:.2f} ms outside the reader thread'
-        )
-        reading.search = search  # type: ignore[assignment]
+    def search(*args: Any) -> Any:
+        profile = profiles.setdefault(threading.get_ident(), cProfile.Profile(time.thread_time))
+        profile.enable()
         try:
-            for i in range(SEARCHES):
-                clock.call(bench.search, names[i % len(names)], include)
+            return original(*args)
         finally:
-            reading.search = original
-        merged = pstats.Stats(*profiles.values())
-        costs(merged, SEARCHES)
+            profile.disable()
+
+    reading.search = search
+    try:
+        in_turn(bench, Clock(), LANES)
+    finally:
+        reading.search = original
+    costs(pstats.Stats(*profiles.values()), SEARCHES)
 
 
-def costs(stats: pstats.Stats, calls: int, *, rows: int = 14) -> None:
+def in_turn(bench: Bench, clock: Clock, include: tuple[Any, ...]) -> None:
+    names = bench.owners.groups[10_000][:4]
+    for i in range(SEARCHES):
+        clock.call(bench.search, names[i % len(names)], include)
+
+
+def costs(stats: pstats.Stats, calls: int, *, rows: int = 10) -> None:
     """Per call: first by what a function took itself, then, for our own functions, with what they called."""
     found = stats.stats  # type: ignore[attr-defined]
     for heading, column, ours in (('itself', 2, False), ('with what it calls', 3, True)):

@@ -178,7 +178,7 @@ class Engine:
         # The end of a long batch: a change of mind comes last.
         request = SearchRequest(
             query=text[-_RELATED_CHARS:],
-            reaches=[Reach(owner, (scope.run_id,) if owner.kind == 'user' and scope.run_id else None)],
+            reaches=[Reach(owner, () if scope.run_id is None else (scope.run_id,))],
             moment=Moment(now=now()),
             include=('memories',),
             top_k=limit,

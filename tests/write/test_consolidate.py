@@ -391,7 +391,14 @@ statements = st.lists(
 def candidates_of(spoken: Sequence[tuple[str | None, str, str | None]]) -> list[Candidate]:
     """In the order they were said, a day apart; a run id makes it a fact of that run."""
     return [
-        said(value if slot else f'plain {value}', number, slot=slot, run=run, level='run' if run else None, words=f'{value} {number}')
+        said(
+            value if slot else f'plain {value}',
+            number,
+            slot=slot,
+            run=run,
+            level='run' if run else None,
+            words=f'{value} {number}',
+        )
         for number, (slot, value, run) in enumerate(spoken)
     ]
 

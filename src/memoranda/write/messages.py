@@ -7,6 +7,7 @@ carry, become U+FFFD.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ __all__ = ['Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
 SEGMENT_CHARS = 1_000
 """A longer message is indexed in parts of at most this many code points, cut at paragraphs, sentences or words."""
 MAX_MESSAGES = 100_000
+_RECALLED = re.compile(rf'<{RECALL_TAG}\b.*?(?:</{RECALL_TAG}\s*>|\Z)', re.DOTALL | re.IGNORECASE)
 _ROLES: Mapping[str, Literal['user', 'assistant', 'skip']] = {
     'user': 'user',
     'human': 'user',
@@ -56,10 +58,10 @@ def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]
         InvalidInput: Nothing usable in it, a wrong type or role, a text longer than `max_chars`, a moment out of range.
     """
     if isinstance(messages, str):
-        return [_checked(Message('user', messages), max_chars, 'messages')], False
+        return list(_checked(Message('user', messages), max_chars, 'messages')), False
     if isinstance(messages, Mapping):
         found = _from_dict(cast('Mapping[str, Any]', messages), 'messages')
-        return [_checked(found, max_chars, 'messages')] if found else [], False
+        return list(_checked(found, max_chars, 'messages')) if found else [], False
     if not isinstance(messages, Sequence) or isinstance(messages, bytes | bytearray):
         raise InvalidInput(
             f'messages is a {type(messages).__name__}: pass text, a dict with role and content, a list of such dicts, '
@@ -73,7 +75,8 @@ def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]
     result: list[Message] = []
     for index, one in enumerate(listed):
         where = f'messages[{index}]'
-        result += [_checked(m, max_chars, where) for m in _read(one, where)]
+        for message in _read(one, where):
+            result += _checked(message, max_chars, where)
     return result, True
 
 
@@ -96,7 +99,7 @@ def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
     if kept is None:
         raise InvalidInput(f'{where}: role={shown(role)} is unknown: use one of {", ".join(_ROLES)}')
     content = value.get('content')
-    if kept == 'skip' or (content is None and kept == 'assistant'):  # an assistant turn of tool calls only
+    if kept == 'skip' or (not content and kept == 'assistant'):  # an assistant turn of tool calls only
         return None
     text = _content(content, where)
     if text is None:
@@ -164,34 +167,25 @@ def _part_text(part: Any) -> str:
     return content if isinstance(content, str) and getattr(part, 'kind', None) in ('text', 'text-content') else ''
 
 
-def _checked(message: Message, max_chars: int, where: str) -> Message:
+def _checked(message: Message, max_chars: int, where: str) -> Iterable[Message]:
+    """The message as it is stored; nothing when there is nothing in it but what recall put there."""
     text = storable(strip_recalled(message.text))
     if len(text) > max_chars:
         raise InvalidInput(
             f'{where} has {len(text):,} characters, and {max_chars:,} is the most for one message: '
             'split it, or raise MEMORANDA_MAX_TEXT_CHARS'
         )
-    if not text.strip():
-        raise InvalidInput(f'{where} is empty or white space: pass the words that were said')
-    return replace(message, text=text)
+    if text.strip():
+        return (replace(message, text=text),)
+    if message.text.strip():
+        return ()
+    raise InvalidInput(f'{where} is empty or white space: pass the words that were said')
 
 
 def strip_recalled(text: str) -> str:
     """The text without the blocks that recall put there: what was recalled is never learnt again."""
-    opening, closing = f'<{RECALL_TAG}', f'</{RECALL_TAG}>'
-    if opening not in text:
-        return text
-    kept: list[str] = []
-    at = 0
-    while (start := text.find(opening, at)) >= 0:
-        kept.append(text[at:start])
-        end = text.find(closing, start)
-        if end < 0:
-            at = len(text)  # an unclosed block: nothing after it can be told from recalled text
-            break
-        at = end + len(closing)
-    kept.append(text[at:])
-    return ''.join(kept)
+    # An unclosed block: nothing after its tag can be told from recalled text.
+    return _RECALLED.sub('', text)
 
 
 def said_at(message: Message, occurred_at: datetime | None) -> datetime:

@@ -86,4 +86,4 @@ def job_options(
         raise InvalidInput(
             f'valid_to={options["valid_to"]} is not after valid_from={options["valid_from"]}: swap or correct them'
         )
-    return {name: value for name, value in options.items() if value not in (None, [], False) or name == 'infer'}
+    return {name: value for name, value in options.items() if value is not None and value is not False and value != []}

@@ -17,7 +17,7 @@ _Detector = tuple[str, re.Pattern[str], 'Callable[[str], bool] | None']
 
 def _luhn(digits: str) -> bool:
     numbers = [int(c) for c in digits if c.isdigit()]
-    if not 13 <= len(numbers) <= 19 or len(set(numbers)) < 3:
+    if not 13 <= len(numbers) <= 19 or len(set(numbers)) < 2:
         return False
     doubled = [sum(divmod(n * 2, 10)) if i % 2 else n for i, n in enumerate(reversed(numbers))]
     return sum(doubled) % 10 == 0

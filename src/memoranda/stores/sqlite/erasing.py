@@ -324,6 +324,7 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
             _sweep(files.descriptor(path), start, min(start + step, pages), size)
             start += step
             if start >= pages:
+                os.fsync(files.descriptor(path))
                 connection.execute('DELETE FROM scrub WHERE id <= ?', (pending,))
             else:  # somebody may have read these pages before they were swept: this commit drops their cache too
                 connection.execute('UPDATE scrub SET requested_at = requested_at + 1 WHERE id = ?', (pending,))
