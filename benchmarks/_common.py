@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -85,11 +84,14 @@ class Clock:
 
 
 def quantile(values: Iterable[float], share: float) -> float:
-    """The value that `share` of the values don't exceed; nan without values."""
+    """The value below which `share` of the values lie, interpolated; nan without values."""
     ordered = sorted(values)
     if not ordered:
         return float('nan')
-    return ordered[min(len(ordered) - 1, max(0, round(share * (len(ordered) - 1))))]
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
 def spread(seconds: Sequence[float]) -> str:
@@ -99,7 +101,7 @@ def spread(seconds: Sequence[float]) -> str:
 
 
 def median(seconds: Sequence[float]) -> float:
-    return statistics.median(seconds) if seconds else float('nan')
+    return quantile(seconds, 0.5)
 
 
 def machine() -> str:

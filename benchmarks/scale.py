@@ -32,8 +32,8 @@ LANES = ('memories',)
 class Bench:
     """One file, opened."""
 
-    def __init__(self, memory: Memory, owners: Owners, path: Path) -> None:
-        self.memory, self.owners, self.path = memory, owners, path
+    def __init__(self, memory: Memory, owners: Owners, path: Path, name: str) -> None:
+        self.memory, self.owners, self.path, self.name = memory, owners, path, name
         self.world = World(99)
         # Asked in turn: never the same question twice, so that nothing answers from a cache of questions.
         self._questions = iter(self.world.texts(20_000, 3, 5))
@@ -49,7 +49,7 @@ class Bench:
         self.memory.add(next(self._facts), user_id=user, infer=False)
 
     def report(self, name: str, clock: Clock, *, key: str | None = None) -> None:
-        print(f'  {name:<44}{clock}', flush=True)
+        print(f'  {self.name:>9}  {name:<38} {clock}', flush=True)
         if key:
             self.figures[key] = median(clock.seconds)
 
@@ -61,82 +61,95 @@ def main() -> None:
     parser.add_argument('--profile', action='store_true', help='where a search of 10,000 memories spends its time')
     arguments = parser.parse_args()
     print(machine())
-    figures: dict[int, dict[str, float]] = {}
-    with folder(arguments.dir) as place:
-        for count in arguments.memories:
-            figures[count] = measure(place, count, profile=arguments.profile)
-    if len(figures) > 1:
-        compare(figures)
+    with folder(arguments.dir) as place, contextlib.ExitStack() as files:
+        benches = [opened(place, count, files) for count in sorted(arguments.memories)]
+        cold(benches)
+        warm(benches)
+        for bench in benches if arguments.profile else ():
+            if 10_000 in bench.owners.groups:
+                profiled(bench)
+        alternating(benches)
+        for bench in benches:
+            adding(bench)
+        for bench in benches:
+            if 1_000 in bench.owners.groups:
+                deleting(bench)
+        if len(benches) > 1:
+            compare(benches[0], benches[-1])
 
 
-def measure(place: Path, count: int, *, profile: bool) -> dict[str, float]:
-    title(f'{count:,} memories')
+def opened(place: Path, count: int, files: contextlib.ExitStack) -> Bench:
+    title(f'a file of {count:,} memories')
     original = place / f'memories-{count}.db'
     owners = build(original, count)
     path = place / f'used-{count}.db'  # the measurements add and erase
     shutil.copyfile(original, path)
-    try:
-        with Memory(path, embedder=StoredVectors(World(5))) as memory:
-            bench = Bench(memory, owners, path)
-            bench.search(next(name for name in owners.sizes if name.startswith('small')))  # modules, connections
-            cold(bench)
-            warm(bench)
-            if profile and 10_000 in owners.groups:
-                profiled(bench)
-            alternating(bench)
-            adding(bench)
-            if 1_000 in owners.groups:
-                deleting(bench)
-            return bench.figures
-    finally:
-        for suffix in ('', '-wal', '-shm'):
-            Path(f'{path}{suffix}').unlink(missing_ok=True)
+    for suffix in ('', '-wal', '-shm'):
+        files.callback(Path(f'{path}{suffix}').unlink, missing_ok=True)
+    memory = files.enter_context(Memory(path, embedder=StoredVectors(World(5))))
+    bench = Bench(memory, owners, path, f'{count:,}')
+    bench.search(next(name for name in owners.sizes if name.startswith('small')))  # modules, connections
+    return bench
 
 
-def cold(bench: Bench) -> None:
+def sizes(benches: list[Bench]) -> list[int]:
+    """Sizes of owner that every file has."""
+    return sorted(set.intersection(*(set(bench.owners.groups) for bench in benches)))
+
+
+def cold(benches: list[Bench]) -> None:
     title('first search of an owner (its vectors are read from the file)')
-    for size, names in sorted(bench.owners.groups.items()):
-        clock = Clock()
-        for name in names[:15]:
-            clock.call(bench.search, name)
-        bench.report(f'{size:,} memories', clock, key=f'cold search, {size:,}')
+    for size in sizes(benches):
+        clocks = [Clock() for _ in benches]
+        for i in range(min(15, *(len(bench.owners.groups[size]) for bench in benches))):
+            for bench, clock in zip(benches, clocks, strict=True):
+                clock.call(bench.search, bench.owners.groups[size][i])
+        for bench, clock in zip(benches, clocks, strict=True):
+            bench.report(f'{size:,} memories', clock, key=f'cold search, {size:,}')
 
 
-def warm(bench: Bench) -> None:
+def warm(benches: list[Bench]) -> None:
+    """The files take turns, so that whatever else the machine does falls on all of them."""
     title('search, warm')
-    for size, names in sorted(bench.owners.groups.items()):
+    for size in sizes(benches):
         for include, note in ((LANES, ''), (('memories', 'episodes'), ', with episodes')):
-            clock = Clock()
-            chosen = names[:4]
-            for name in chosen:
-                bench.search(name, include)
-            used = time.process_time()
+            clocks, used = [Clock() for _ in benches], [0.0 for _ in benches]
+            for bench in benches:
+                for name in bench.owners.groups[size][:4]:
+                    bench.search(name, include)
             for i in range(SEARCHES):
-                clock.call(bench.search, chosen[i % len(chosen)], include)
-            used = (time.process_time() - used) / SEARCHES
-            bench.report(f'{size:,} memories{note}', clock, key=f'warm search, {size:,}{note}')
-            print(f'  {"":<44}processor time {1e3 * used:.2f} ms each')
-            bench.figures[f'processor time of it, {size:,}{note}'] = used
+                for number, bench in enumerate(benches):
+                    names = bench.owners.groups[size][:4]
+                    before = time.process_time()
+                    clocks[number].call(bench.search, names[i % len(names)], include)
+                    used[number] += time.process_time() - before
+            for bench, clock, seconds in zip(benches, clocks, used, strict=True):
+                bench.report(f'{size:,} memories{note}', clock, key=f'warm search, {size:,}{note}')
+                print(f'  {"":<50}processor time {1e3 * seconds / SEARCHES:.2f} ms each')
+                bench.figures[f'processor time of it, {size:,}{note}'] = seconds / SEARCHES
 
 
-def alternating(bench: Bench) -> None:
+def alternating(benches: list[Bench]) -> None:
     title('an add and a search in turn')
-    for size, names in sorted(bench.owners.groups.items()):
-        adds, searches = Clock(), Clock()
+    for size in sizes(benches):
+        clocks = [(Clock(), Clock()) for _ in benches]
         for _ in range(ROUNDS):
-            adds.call(bench.add, names[0])
-            searches.call(bench.search, names[0])
-        bench.report(f'{size:,} memories: search', searches, key=f'search after add, {size:,}')
-        bench.report(f'{size:,} memories: add', adds, key=f'add, {size:,}')
+            for bench, (adds, searches) in zip(benches, clocks, strict=True):
+                adds.call(bench.add, bench.owners.groups[size][0])
+                searches.call(bench.search, bench.owners.groups[size][0])
+        for bench, (adds, searches) in zip(benches, clocks, strict=True):
+            bench.report(f'{size:,} memories: search', searches, key=f'search after add, {size:,}')
+            bench.report(f'{size:,} memories: add', adds, key=f'add, {size:,}')
 
 
 def adding(bench: Bench) -> None:
-    title('adding facts as given')
+    title(f'adding facts as given, {bench.name} memories')
     names = [name for name in bench.owners.sizes if name.startswith('small')]
+    count = 300
     started = time.perf_counter()
-    for name in names[:300]:
-        bench.add(name)
-    print(f'  one thread     {300 / (time.perf_counter() - started):8.0f} a second, each to another owner')
+    for i in range(count):
+        bench.add(names[i % len(names)])
+    print(f'  one thread     {count / (time.perf_counter() - started):8.0f} a second, each to another owner')
     workers = 16
 
     def work(number: int) -> None:
@@ -153,7 +166,7 @@ def adding(bench: Bench) -> None:
 
 
 def deleting(bench: Bench) -> None:
-    title('delete_all of an owner with 1,000 memories (200 messages)')
+    title(f'delete_all of an owner with 1,000 memories (200 messages), {bench.name} memories in the file')
     clock, states, memories = Clock(), [], 0
     with spans(ERASURE, time.perf_counter) as spent:
         for name in bench.owners.groups[1_000][-DELETIONS:]:
@@ -180,6 +193,7 @@ ERASURE = {
     'the transaction': (f'{_SQLITE}.connection', 'Writer._commit'),
     '  rows deleted': (f'{_SQLITE}.erasing', 'erase'),
     'what the files still hold': (f'{_SQLITE}.erasing', 'scrub'),
+    '  owners dropped from the cache': (f'{_SQLITE}.cache', 'Cache.drop_stale'),
     '  log truncated': (f'{_SQLITE}.erasing', '_truncate'),
     '  gaps swept': (f'{_SQLITE}.erasing', '_sweep'),
 }
@@ -230,7 +244,7 @@ def spans(names: dict[str, tuple[str, str]], timer: Callable[[], float]) -> Iter
 
 def profiled(bench: Bench) -> None:
     """Processor time by part; then the functions of the reader thread under cProfile, which makes calls look dear."""
-    title('where a warm search of 10,000 memories spends its time')
+    title(f'where a warm search of 10,000 memories spends its time, {bench.name} in the file')
     for include in (LANES, ('memories', 'episodes')):
         with spans(SEARCH, time.thread_time) as spent:
             used, own, clock = time.process_time(), time.thread_time(), Clock()
@@ -277,12 +291,11 @@ def costs(stats: pstats.Stats, calls: int, *, rows: int = 10) -> None:
             print(f'      {1e3 * value[column] / calls:8.3f} ms  {value[0] / calls:7.1f} calls  {where[:90]}')
 
 
-def compare(figures: dict[int, dict[str, float]]) -> None:
-    small, large = min(figures), max(figures)
-    title(f'medians in ms, and how many times as long in the file of {large:,} as in that of {small:,}')
-    for key, before in figures[small].items():
-        after = figures[large].get(key, float('nan'))
-        print(f'  {key:<44}{1e3 * before:10.2f}{1e3 * after:10.2f}{after / before:8.2f}x')
+def compare(small: Bench, large: Bench) -> None:
+    title(f'medians in ms: {small.name} memories, {large.name}, and the ratio')
+    for key, before in small.figures.items():
+        after = large.figures.get(key, float('nan'))
+        print(f'  {key:<44}{1e3 * before:10.2f}{1e3 * after:10.2f}{after / before if before else 0:8.2f}x')
 
 
 if __name__ == '__main__':

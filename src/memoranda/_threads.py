@@ -8,10 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-__all__ = ['Pool']
+__all__ = ['Closed', 'Pool']
 
 C = TypeVar('C')
 T = TypeVar('T')
+
+
+class Closed(RuntimeError):
+    """The threads have been ended; who still has work starts new ones."""
 
 
 class Pool(Generic[C]):
@@ -38,7 +42,7 @@ class Pool(Generic[C]):
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
-                raise RuntimeError(f'{self._name} is closed')
+                raise Closed(f'{self._name} is closed')
             if len(self._threads) < self._count:
                 thread = threading.Thread(target=self._work, name=f'{self._name}-{len(self._threads)}', daemon=True)
                 self._threads.append(thread)

@@ -10,7 +10,17 @@ from typing import Final, cast
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import KINDS
 
-__all__ = ['as_moment', 'check_count', 'check_kind', 'check_slot', 'check_tags', 'check_text', 'check_unit', 'storable']
+__all__ = [
+    'as_moment',
+    'check_count',
+    'check_flag',
+    'check_kind',
+    'check_slot',
+    'check_tags',
+    'check_text',
+    'check_unit',
+    'storable',
+]
 
 MAX_TAGS: Final = 64
 _KIND = re.compile(r'[a-z][a-z0-9_-]{0,63}')
@@ -97,6 +107,13 @@ def check_text(name: str, value: object, most: int) -> str:
     """Text that isn't blank, of at most so many characters."""
     if not isinstance(value, str) or not value.strip() or len(value) > most:
         raise InvalidInput(f'{name}={shown(value)} is not text of 1 to {most} characters: pass what memoranda gave you')
+    return value
+
+
+def check_flag(name: str, value: object) -> bool:
+    """A yes or no; words for it are refused, because the word `false` would count as true."""
+    if not isinstance(value, bool):
+        raise InvalidInput(f'{name}={shown(value)} is a {type(value).__name__}: pass True or False')
     return value
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memoranda._bridge import wait_for
-from memoranda._threads import Pool
+from memoranda._threads import Closed, Pool
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Edit, Episode, MemoryRecord, fact_hash, now
 from memoranda.scope import Owner, Reach, Scope
@@ -56,23 +57,28 @@ class Engine:
         with self._lock:
             threads, self._threads = self._threads, None
         if threads is not None and threads.pid == os.getpid():
-            if threads.loop is not None:
-                await self.on_loop(self.embedder.aclose, threads)
             done: Future[None] = Future()
-            threading.Thread(target=threads.end, args=(done,), name='memoranda-close', daemon=True).start()
+            ending = (self.embedder.aclose, done)
+            threading.Thread(target=threads.end, args=ending, name='memoranda-close', daemon=True).start()
             await wait_for(done)
         await self.store.close()
 
-    async def compute(self, function: Callable[[], T]) -> T:
+    async def compute(self, function: Callable[[], T], pool: Callable[[_Threads], Pool[None]] | None = None) -> T:
         """Run something that takes the processor, off the caller's loop."""
-        return await wait_for(self._running().pool.submit(lambda _: function()))
+        while True:
+            with contextlib.suppress(Closed):  # by another caller, just now: the next ones open again
+                threads = self._running()
+                future = (pool(threads) if pool else threads.pool).submit(lambda _: function())
+                break
+        return await wait_for(future)
 
-    async def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]], threads: _Threads | None = None) -> T:
+    async def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the engine's own loop, where network clients live."""
-        import asyncio
-
-        loop = (threads or self._running()).running_loop()
-        return await wait_for(asyncio.run_coroutine_threadsafe(make(), loop))
+        while True:
+            with contextlib.suppress(Closed):
+                future = self._running().start(make)
+                break
+        return await wait_for(future)
 
     def _running(self) -> _Threads:
         with self._lock:
@@ -91,7 +97,7 @@ class Engine:
     async def embed_queries(self, texts: Sequence[str]) -> Sequence[FloatVector]:
         """Vectors of questions; recent ones are remembered."""
         if self.embedder.local:
-            return await wait_for(self._running().questions.submit(lambda _: list(self._queries.embed_now(texts))))
+            return await self.compute(lambda: list(self._queries.embed_now(texts)), lambda threads: threads.questions)
         return list(await self.on_loop(lambda: self._queries.embed(texts)))
 
     def terms(self, text: str) -> Sequence[str]:
@@ -200,30 +206,44 @@ class _Threads:
         self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
         # Of their own, so that a question doesn't wait behind the pages of an import.
         self.questions: Pool[None] = Pool(1, 'memoranda-question', lambda: None)
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._under_way: set[Future[Any]] = set()
+        self._closed = False
 
-    def running_loop(self) -> asyncio.AbstractEventLoop:
-        """The engine's own event loop, started on first use."""
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Start a coroutine on the engine's own event loop, which starts with the first."""
         import asyncio
 
         with self._lock:
-            if self.loop is None:
-                self.loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self.loop.run_forever, name='memoranda-loop', daemon=True)
+            if self._closed:
+                raise Closed('the event loop is closed')
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name='memoranda-loop', daemon=True)
                 self._thread.start()
-            return self.loop
+            future = asyncio.run_coroutine_threadsafe(make(), self._loop)
+            self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
 
-    def end(self, done: Future[None]) -> None:
-        """Finish what is queued and end the threads."""
+    def end(self, last: Callable[[], Coroutine[Any, Any, None]], done: Future[None]) -> None:
+        """Finish what is under way, then `last`, and end the threads."""
+        import asyncio
+
         try:
+            with self._lock:
+                self._closed = True
+                under_way = self._under_way.copy()
+            wait(under_way)
             self.pool.close()
             self.questions.close()
-            if self.loop is not None and self._thread is not None:
-                self.loop.call_soon_threadsafe(self.loop.stop)
+            if self._loop is not None and self._thread is not None:
+                asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+                self._loop.call_soon_threadsafe(self._loop.stop)
                 self._thread.join()
-                self.loop.close()
+                self._loop.close()
         except BaseException as error:
             done.set_exception(error)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,6 +22,7 @@ Level = Literal['user', 'run', 'agent', 'app', 'global']
 OwnerKind = Literal['user', 'run', 'agent', 'app', 'global']
 
 MAX_ID_LENGTH = 256
+_UNFIT = re.compile('[\x00-\x1f\x7f\ud800-\udfff]')
 _FIELDS = ('user_id', 'agent_id', 'run_id', 'app_id')
 
 
@@ -182,6 +184,6 @@ def _check_id(name: str, value: object) -> str:
         )
     if value == '*':
         raise InvalidScope(f"{name}='*' is not an id and nothing here is a wildcard: name one {name}")
-    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in value):
+    if _UNFIT.search(value):
         raise InvalidScope(f'{name}={value!r} has control characters or half a surrogate pair in it: remove them')
     return value

@@ -35,13 +35,15 @@ def dump(path: Path) -> Iterator[str]:
     tables = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
     ).fetchall()
-    for name, sql in tables:
+    for _, sql in tables:
         yield f'{sql};'
     yield 'DELETE FROM sqlite_sequence;'
     for name, _ in [*tables, ('sqlite_sequence', '')]:
         for row in connection.execute(f'SELECT * FROM {name}'):
             yield f'INSERT INTO {name} VALUES({", ".join(apsw.format_sql_value(v) for v in row)});'
-    for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY rowid"):
+    for (sql,) in connection.execute(
+        "SELECT sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY rowid"
+    ):
         yield f'{sql};'
     yield 'COMMIT;'
     connection.close()

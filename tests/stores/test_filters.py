@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,22 @@ from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.testing._bench import Bench
 
-DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
 USERS = itertools.count()
 
-texts = st.sampled_from(['', 'a', 'A', 'b', 'ab', 'Ab', '%', '_', '*', "'", '"', 'é', 'É', 'e\u0301', 'ß', 'SS', 'ǆ', '1', 'true', 'null',
-                         '\U0001f600', '\ufffd', '\u202e', '0', 'x.y', '[1]', '{}']) | st.text(
-    st.characters(codec='utf-8', exclude_characters='\0'), max_size=6
-)  # fmt: skip
+ODD = "a A b ab Ab % _ * ' é É e\u0301 ß SS ǆ 1 true null \U0001f600 \ufffd \u202e 0 x.y [1] {}".split()
+texts = st.sampled_from(['', '"', *ODD]) | st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=6)
 numbers = st.sampled_from([0, 1, -1, 1.0, 0.1, 0.5, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 1e300, -0.0]) | st.floats(
     allow_nan=False, allow_infinity=False
 )
 scalars = st.none() | st.booleans() | numbers | st.sampled_from([2**63, 2**70, -(2**64)]) | texts
 keys = st.sampled_from(['a', 'b', 'A', '0', 'a b', "it's", 'ü', '$', '[0]', '#', '*'])
-json = st.recursive(scalars, lambda part: st.lists(part, max_size=3) | st.dictionaries(keys, part, max_size=3), max_leaves=6)
+json = st.recursive(
+    scalars, lambda part: st.lists(part, max_size=3) | st.dictionaries(keys, part, max_size=3), max_leaves=6
+)
 metadata = st.dictionaries(keys, json, max_size=4)
 moments = st.integers(-3, 3).map(lambda n: DAY + timedelta(days=n, microseconds=n)) | st.datetimes(
-    datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.just(timezone.utc)
+    datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.just(UTC)
 )
 units = st.sampled_from([0.0, 0.1, 0.5, 1 / 3, 1.0]) | st.floats(0, 1)
 tags = st.lists(texts.filter(bool), max_size=3, unique=True).map(tuple)
@@ -130,7 +130,9 @@ def remember(bench: Bench, user: str, drawn: list[dict[str, Any]]) -> list[Memor
         said = Scope(user_id=user, agent_id=rest.pop('agent_id'), run_id=rest.pop('run_id'), app_id=rest.pop('app_id'))
         level = 'run' if rest.pop('in_run') and said.run_id else 'user'
         slot = rest.pop('slot')
-        memory = bench.fact(rest.pop('text'), (), scope=said, level=level, slot=f'{slot}{i or ""}' if slot else None, **rest)
+        memory = bench.fact(
+            rest.pop('text'), (), scope=said, level=level, slot=f'{slot}{i or ""}' if slot else None, **rest
+        )
         memory = replace(memory, hash=str(i))
         bench.commit(Edit(op='add', before=None, after=memory))
         memories.append(memory)

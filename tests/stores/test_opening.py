@@ -263,7 +263,7 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path, first: int) -> Non
     damage(path, first=first)
     m = memory(path)
     for _ in range(2):
-        with pytest.raises(StoreError, match='damaged|not an SQLite database') as caught:
+        with pytest.raises(StoreError, match=r'damaged|not an SQLite database') as caught:
             m.get_all(user_id='eve')
         assert isinstance(caught.value, StoreUnreadable)
         with pytest.raises(StoreUnreadable):

@@ -7,14 +7,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memoranda.records import Edit, HistoryEntry, MemoryRecord
 
 __all__ = ['Link', 'digest_of', 'dump_state', 'erase_hash', 'holds', 'link']
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

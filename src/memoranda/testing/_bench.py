@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memoranda.filters import Filter, parse
@@ -34,7 +34,7 @@ __all__ = ['ANA', 'DAY', 'Bench', 'raises']
 
 T = TypeVar('T')
 ANA = Scope(user_id='ana')
-DAY = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """The day the stories begin."""
 WORKER = 'worker-1'
 _EMBEDDER = HashingEmbedder(16)

@@ -1,9 +1,10 @@
 """The part of `StoreSuite` about searching, listing and history."""
 
-# ruff: noqa: D102  # the names of the tests say what they check
+# the names of the tests say what they check
 from __future__ import annotations
 
-from datetime import timedelta
+import itertools
+from datetime import datetime, timedelta
 
 from memoranda.filters import parse
 from memoranda.records import Edit, MemoryRecord
@@ -143,8 +144,8 @@ class SearchTests(StoreTests):
         braga = bench.learn('Braga', at=DAY)
         bench.commit(bench.revise(braga, op='retract', at=DAY + timedelta(days=20), status='retracted'))
 
-        def both(**moment: object) -> list[str]:
-            found = bench.found(**moment)
+        def both(**moment: datetime) -> list[str]:
+            found = bench.found('', **moment)
             assert sorted(bench.texts(**moment)) == found
             return found
 
@@ -193,8 +194,9 @@ class SearchTests(StoreTests):
         numbers = lane.conversation.tolist()
         assert [numbers.index(n) for n in numbers] == [0, 0, 2, 0, 0, 5]
         assert lane.position.tolist() == [0, 1, 0, 2, 3, 0]
-        names = [lane.speakers[i] if i >= 0 else None for i in lane.speaker.tolist()]
-        assert names == ['Ana', 'Ana', None, 'Ben', 'Ben', 'Ana']
+        numbers = lane.speaker.tolist()
+        names = [*lane.speakers, None]
+        assert [names[i] for i in numbers] == ['Ana', 'Ana', None, 'Ben', 'Ben', 'Ana']
         assert set(lane.role.tolist()) == {0}
         assert set(self.run(store.speakers(reaches))) == {'Ana', 'Ben'}
         assert set(self.run(store.speakers(BEN.reaches('default')))) == {'Ana'}
@@ -276,7 +278,11 @@ class ListingTests(StoreTests):
         def values(slot: str, scope: Scope) -> list[str]:
             return [m.text for m in self.run(store.by_slot(slot, scope.reaches('default'), now=now))]
 
-        assert values('s', Scope(user_id='ana', run_id='r1', agent_id='guide')) == ['of the run', 'of ana', 'of the agent']
+        assert values('s', Scope(user_id='ana', run_id='r1', agent_id='guide')) == [
+            'of the run',
+            'of ana',
+            'of the agent',
+        ]
         assert values('s', Scope(user_id='ana', run_id='r2')) == ['of ana']
         assert values('t', ANA) == []
         assert values('s', BEN) == []
@@ -324,7 +330,7 @@ class HistoryTests(StoreTests):
         )
         assert [e.seq for e in links] == list(range(1, len(links) + 1))
         assert links[0].prev_hash == ''
-        for before, after in zip(links, links[1:], strict=False):
+        for before, after in itertools.pairwise(links):
             assert after.prev_hash == before.hash
         assert all(holds(e) for e in links)
 

@@ -1,6 +1,6 @@
 """The part of `StoreSuite` about messages coming in, jobs, and changes."""
 
-# ruff: noqa: D102  # the names of the tests say what they check
+# the names of the tests say what they check
 from __future__ import annotations
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ BEN = Scope(user_id='ben')
 ODD_TEXTS = (
     '\U0001f600 \u202eright to left\u202c e\u0301 \ufffd',
     '\x07\x1b[31m\ttab\r\nline',
-    "'; DROP TABLE memory; -- \" % _ * ?",
+    '\'; DROP TABLE memory; -- " % _ * ?',
     '{"a": [1, 2]} \\u0041',
     ' white space around ',
     'long ' * 2000,
@@ -381,7 +381,12 @@ class CommitTests(StoreTests):
         with raises(Conflict):
             bench.commit(bench.revise(memory, text='three'))
         first, second = self.run(store.versions(memory.id, project='default'))
-        assert (first.text, first.retired_at, second.text, second.retired_at) == ('one', second.recorded_at, 'two', None)
+        assert (first.text, first.retired_at, second.text, second.retired_at) == (
+            'one',
+            second.recorded_at,
+            'two',
+            None,
+        )
 
     def test_evidence_must_be_a_message_of_the_same_owner(self, store: Store) -> None:
         bench = self.bench(store)
@@ -396,9 +401,7 @@ class CommitTests(StoreTests):
         bench = self.bench(store)
         work = bench.work(bench.say('\U0001f600 I live in Lisbon'))
         (episode,) = work.episodes
-        memory = replace(
-            bench.fact('Lives in Lisbon', ()), evidence=(Evidence(episode.id, 12, 18, 'Lisbon'),)
-        )
+        memory = replace(bench.fact('Lives in Lisbon', ()), evidence=(Evidence(episode.id, 12, 18, 'Lisbon'),))
         bench.finish(work, Edit(op='add', before=None, after=memory))
         (found,) = bench.page()[0]
         assert found.evidence == (Evidence(episode.id, 12, 18, 'Lisbon'),)

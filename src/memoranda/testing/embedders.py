@@ -181,7 +181,7 @@ class EmbedderSuite:
             try:
                 for _ in range(3):
                     np.testing.assert_allclose(embedder.embed_now(self.texts), expected, atol=1e-4)
-            except Exception as e:  # noqa: BLE001  # asserted below
+            except Exception as e:  # asserted below
                 problems.append(e)
 
         threads = [threading.Thread(target=work) for _ in range(8)]

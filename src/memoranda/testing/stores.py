@@ -1,6 +1,6 @@
 """For tests: the suite every store must pass."""
 
-# ruff: noqa: D102  # the names of the tests say what they check
+# the names of the tests say what they check
 from __future__ import annotations
 
 import asyncio
@@ -133,9 +133,7 @@ class ErasureTests(StoreTests):
     def test_an_erased_value_does_not_revive_the_one_it_superseded(self, store: Store) -> None:
         bench = self.bench(store)
         old = bench.learn('Lives in Lisbon', slot='home.city')
-        bench.supersede(
-            old, 'Lives in Porto', at=DAY + timedelta(days=1), scope=Scope(user_id='ana', run_id='r1')
-        )
+        bench.supersede(old, 'Lives in Porto', at=DAY + timedelta(days=1), scope=Scope(user_id='ana', run_id='r1'))
         self.run(store.erase(Scope(user_id='ana', run_id='r1').erasure('default')))
         assert bench.texts() == []
         assert bench.texts(inactive=True) == ['Lives in Lisbon']
@@ -264,7 +262,7 @@ class LifeTests(StoreTests):
         def loop(user: str) -> None:
             try:
                 asyncio.run(ask(user))
-            except BaseException as error:  # noqa: BLE001  # asserted below
+            except BaseException as error:  # asserted below
                 failures.append(error)
 
         threads = [threading.Thread(target=loop, args=(f'user {n}',)) for n in range(4)]

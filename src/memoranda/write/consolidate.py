@@ -221,8 +221,8 @@ class _State:
         )
 
     def _same_words(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
-        terms = sorted(self._words(new.text))
-        return bool(terms) and sorted(self._words(memory.text)) == terms
+        terms = self._words(new.text)  # in their order: who manages whom is told by nothing else
+        return bool(terms) and self._words(memory.text) == terms
 
     def _words(self, text: str) -> list[str]:
         # Stop words are no index terms, but a negation among them changes everything.

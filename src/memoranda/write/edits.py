@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import MemoryRecord
 from memoranda.write.options import check_metadata
@@ -56,7 +56,7 @@ def edited(
         metadata=memory.metadata if metadata is None else check_metadata(metadata, secrets=secrets),
         tags=memory.tags if tags is None else check_tags(tags),
         importance=memory.importance if importance is None else check_unit('importance', importance),
-        pinned=memory.pinned if pinned is None else bool(pinned),
-        locked=bool(locked) if locked is not None else memory.locked or words != memory.text,
+        pinned=memory.pinned if pinned is None else check_flag('pinned', pinned),
+        locked=memory.locked or words != memory.text if locked is None else check_flag('locked', locked),
         expires_at=None if expires_at is None else as_moment(expires_at, 'expires_at'),
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.write.redact import redact
 
@@ -63,7 +63,7 @@ def job_options(
     expires_at: object,
 ) -> dict[str, Any]:
     """The options as a job keeps them."""
-    if infer and (kind, slot, level, confidence, importance, valid_from, valid_to) != (None,) * 7:
+    if check_flag('infer', infer) and (kind, slot, level, confidence, importance, valid_from, valid_to) != (None,) * 7:
         raise InvalidInput(
             'kind, slot, level, confidence, importance, valid_from and valid_to describe a fact stored as given: '
             'pass infer=False with them, or leave them to extraction'
@@ -78,7 +78,7 @@ def job_options(
         'tags': list(check_tags(tags)),
         'confidence': None if confidence is None else check_unit('confidence', confidence),
         'importance': None if importance is None else check_unit('importance', importance),
-        'pinned': bool(pinned),
+        'pinned': check_flag('pinned', pinned),
     }
     for name, value in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
         options[name] = None if value is None else as_moment(value, name).isoformat()
@@ -86,4 +86,8 @@ def job_options(
         raise InvalidInput(
             f'valid_to={options["valid_to"]} is not after valid_from={options["valid_from"]}: swap or correct them'
         )
-    return {name: value for name, value in options.items() if value is not None and value is not False and value != []}
+    return {
+        name: value
+        for name, value in options.items()
+        if name == 'infer' or not (value is None or value is False or value == [])
+    }

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord
@@ -98,6 +99,7 @@ def owner_by_id(connection: Connection, owner: int) -> Owner:
     raise LookupError(f'owner {owner} is gone')
 
 
+@lru_cache(maxsize=4096)
 def level_scope(owner: Owner, level: str, run_key: str) -> Scope:
     """The ids a memory of this level is stored under."""
     if owner.kind == 'user':
@@ -111,6 +113,7 @@ def level_scope(owner: Owner, level: str, run_key: str) -> Scope:
     return Scope.GLOBAL
 
 
+@lru_cache(maxsize=4096)
 def _said_under(owner: Owner, agent_id: str | None, run_id: str | None, app_id: str | None) -> Scope:
     return Scope(user_id=owner.key if owner.kind == 'user' else None, agent_id=agent_id, run_id=run_id, app_id=app_id)
 
@@ -164,7 +167,7 @@ def _memory(
             Evidence(texts[key][0], start, end, texts[key][1][start:end]) for key, start, end in spans if key in texts
         ),
         metadata=json.loads(row[26]) if row[26] else {},
-        tags=tuple(json.loads(row[27])),
+        tags=tuple(json.loads(row[27])) if row[27] != '[]' else (),
         actor=row[28],
         change_id=row[29],
         hash=row[30],

@@ -83,6 +83,7 @@ class SQLiteStore(Store):
         self._lock = threading.Lock()
         self._state: _Running | None = None
         self._inherited: list[_Running] = []
+        forks.watch(self)
 
     @property
     def location(self) -> str:
@@ -117,7 +118,6 @@ class SQLiteStore(Store):
                     1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
                 )
                 self._state = state = _Running(os.getpid(), writer, readers, self._leave)
-                forks.watch(self)
                 if not self._memory:
                     _files.enter(self._path)
             return state
