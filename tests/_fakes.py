@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import memoranda
 from memoranda import AsyncMemory, Memory, MemoryRecord
 from memoranda.records import Episode
 from memoranda.testing.embedders import HashingEmbedder
@@ -50,6 +52,12 @@ class Grammar:
         if text.startswith('here: '):
             return Proposal(text=text.removeprefix('here: '), level='run', **words)
         return Proposal(text=text, **words)
+
+
+def subprocess_environment() -> dict[str, str]:
+    """This one's environment, in which a fresh interpreter finds the package under test and these helpers."""
+    paths = [str(Path(memoranda.__file__).parents[1]), str(Path(__file__).parent)]
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
 
 
 def fast(path: Path | str = ':memory:', **arguments: Any) -> Memory:

@@ -328,11 +328,12 @@ def test_a_large_file_is_swept_in_the_background(path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures('chores_by_hand')
+@pytest.mark.parametrize('error', [OSError(errno.EIO, 'no luck'), apsw.FullError('no space'), apsw.BusyError('wait')])
 def test_a_failing_disk_leaves_the_erasure_pending_and_the_store_working(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*args: object) -> None:
-        raise OSError(errno.EIO, 'no luck')
+        raise error
 
     with memory(path) as m:
         fill(m, rounds=1)

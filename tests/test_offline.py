@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-SRC = Path(__file__).parent.parent / 'src'
+from _fakes import subprocess_environment
 
 NO_SOCKETS = """
 import socket, sys
@@ -42,6 +42,7 @@ def python(code: str, tmp_path: Path) -> Any:
         text=True,
         timeout=120,
         cwd=tmp_path,
+        env=subprocess_environment(),
         check=False,
     )
     assert done.returncode == 0, done.stderr

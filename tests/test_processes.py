@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from memoranda import Memory
+from memoranda.errors import StoreFull
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 
 posix = pytest.mark.skipif(os.name != 'posix', reason='signals and limits are POSIX ones')
@@ -246,6 +247,35 @@ def test_a_full_disk_is_said_so_and_nothing_half_written(tmp_path: Path) -> None
         assert one.startswith(('StoreFull', 'StoreError'))
         assert str(path) in one
         assert 'space' in one
+    check_file(path)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB, where one may be mounted."""
+    folder = tmp_path / 'tiny'
+    folder.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', str(folder)]
+    if sys.platform != 'linux' or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip('no file system can be mounted here')
+    yield folder
+    subprocess.run(['umount', str(folder)], check=True)
+
+
+def test_a_disk_without_space_is_said_to_be_full(tiny_disk: Path) -> None:
+    path = tiny_disk / 'm.db'
+    with memory(path) as m:
+        m.add('The first', user_id='ana')
+        ballast = tiny_disk / 'ballast'
+        with pytest.raises(OSError, match='No space left'):
+            ballast.write_bytes(bytes(4 << 20))
+        with pytest.raises(StoreFull, match=r'm\.db: the disk is full.*free some space'):
+            m.add('word ' * 20_000, user_id='ana')
+        assert [e.text for e in m.episodes(user_id='ana').items] == ['The first']
+        assert m.search('first', user_id='ana')[0].text == 'The first'
+        ballast.unlink()
+        m.add('The last', user_id='ana')
+        assert len(m.get_all(user_id='ana')) == 2
     check_file(path)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from _fakes import Grammar, fast, fast_async, texts
+from _fakes import Grammar, fast, fast_async, subprocess_environment, texts
 from memoranda import AsyncMemory, Memory, ProcessingFailed, Scope, StoreError
 from memoranda.testing.embedders import HashingEmbedder
 from memoranda.write.extract import Extraction, ExtractionRequest
@@ -303,8 +303,7 @@ def test_one_cancelled_waiter_does_not_hold_up_the_others(tmp_path: Path) -> Non
 
 def test_a_loop_that_ends_right_after_an_add_has_kept_it(tmp_path: Path) -> None:
     code = f"""
-import asyncio, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+import asyncio
 from _fakes import fast_async
 
 async def main():
@@ -313,7 +312,14 @@ async def main():
 
 asyncio.run(main())
 """
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=subprocess_environment(),
+    )
     with fast(tmp_path / 'memory.db') as memory:
         assert [e.id for e in memory.episodes(**ANA).items] == [done.stdout.strip()]
         assert texts(memory.get_all(**ANA)) == ['I like tea']

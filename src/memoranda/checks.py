@@ -104,9 +104,12 @@ def check_count(name: str, value: object, least: int, most: int) -> int:
 
 
 def check_text(name: str, value: object, most: int) -> str:
-    """Text that isn't blank, of at most so many characters."""
-    if not isinstance(value, str) or not value.strip() or len(value) > most:
-        raise InvalidInput(f'{name}={shown(value)} is not text of 1 to {most} characters: pass what memoranda gave you')
+    """Text that isn't blank, of at most so many characters, all of which a database can carry."""
+    if not isinstance(value, str) or not value.strip() or len(value) > most or storable(value) != value:
+        raise InvalidInput(
+            f'{name}={shown(value)} is not text of 1 to {most} characters without NUL and half surrogate pairs: '
+            'pass it as it was given, or shorten it'
+        )
     return value
 
 

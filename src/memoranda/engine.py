@@ -94,11 +94,23 @@ class Engine:
             return await self.compute(lambda: list(self.embedder.embed_now(texts)))
         return list(await self.on_loop(lambda: self.embedder.embed(texts)))
 
-    async def embed_queries(self, texts: Sequence[str]) -> Sequence[FloatVector]:
-        """Vectors of questions; recent ones are remembered."""
-        if self.embedder.local:
-            return await self.compute(lambda: list(self._queries.embed_now(texts)), lambda threads: threads.questions)
-        return list(await self.on_loop(lambda: self._queries.embed(texts)))
+    async def ask(self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]) -> tuple[T, Sequence[FloatVector]]:
+        """Read a question and embed what it comes to, off the caller's loop, in one hop where the embedder is local.
+
+        Args:
+            read: Takes the processor.
+            texts: What to embed of the result; recent ones are remembered.
+        """
+
+        def both() -> tuple[T, Sequence[FloatVector]]:
+            result = read()
+            wanted = texts(result) if self.embedder.local else ()
+            return result, list(self._queries.embed_now(wanted)) if wanted else ()
+
+        result, vectors = await self.compute(both, lambda threads: threads.questions)
+        if not self.embedder.local and (wanted := texts(result)):
+            vectors = list(await self.on_loop(lambda: self._queries.embed(wanted)))
+        return result, vectors
 
     def terms(self, text: str) -> Sequence[str]:
         """Index terms of a text, with repeats."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from memoranda.checks import as_moment, check_count, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
@@ -616,13 +616,15 @@ def _within(memory: MemoryRecord, reaches: Sequence[Reach]) -> bool:
     return any(r.owner == home and r.sees(run) for r in reaches)
 
 
-def _levels(levels: Sequence[Level] | None) -> tuple[Level, ...] | None:
+def _levels(levels: object) -> tuple[Level, ...] | None:
     if levels is None:
         return None
-    known = ('user', 'run', 'agent', 'app', 'global')
-    if isinstance(levels, str) or not levels or any(level not in known for level in levels):
-        raise InvalidInput(f'levels={shown(levels)} is not a list of levels: use some of {", ".join(known)}')
-    return tuple(levels)
+    given = tuple(cast('Iterable[object]', levels)) if isinstance(levels, Sequence | set | frozenset) else ()
+    if isinstance(levels, str) or not given or any(level not in get_args(Level) for level in given):
+        raise InvalidInput(
+            f'levels={shown(cast("object", levels))} is not a list of levels: use some of {", ".join(get_args(Level))}'
+        )
+    return cast('tuple[Level, ...]', given)
 
 
 def _moment(as_of: Moments, known_at: Moments) -> Moment:

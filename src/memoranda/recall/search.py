@@ -18,12 +18,12 @@ from memoranda.stores.base import Moment, Ranked, SearchPlan
 if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.filters import Filter
-    from memoranda.recall.lanes import FloatVector, Lane, LaneName
+    from memoranda.recall.lanes import Lane, LaneName
     from memoranda.scope import Reach
 
 __all__ = ['SearchRequest', 'Strategy', 'search']
 
-OVERFETCH, OVERFETCH_LEAST = 2, 10
+OVERFETCH_LEAST = 10
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
 MAX_QUERY_CHARS = 100_000
 
@@ -73,7 +73,9 @@ class SearchRequest:
             raise InvalidInput(f'strategy={shown(strategy)} is unknown: use one of {", ".join(get_args(Strategy))}')
         lanes = cast('Sequence[object]', include) if isinstance(include, Sequence) else ()
         if isinstance(include, str) or not lanes or any(i not in ('memories', 'episodes') for i in lanes):
-            raise InvalidInput(f"include={shown(cast('object', include))} is not a list of 'memories' and 'episodes': pass one or both")
+            raise InvalidInput(
+                f"include={shown(cast('object', include))} is not a list of 'memories' and 'episodes': pass one or both"
+            )
         return cls(
             query=storable(query),
             reaches=reaches,
@@ -90,16 +92,20 @@ class SearchRequest:
 async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
     """The best hits, best first."""
     speakers = await engine.store.speakers(request.reaches) if 'episodes' in request.include else ()
-    query = analyse(request.query, speakers=speakers, now=request.moment.as_of or request.moment.now)
-    generation = await engine.generation() if request.strategy in ('hybrid', 'semantic') else None
-    vectors = await _vectors(engine, request, query) if generation is not None else {}
+    semantic = request.strategy in ('hybrid', 'semantic')
+    generation = await engine.generation() if semantic else None
+    now = request.moment.as_of or request.moment.now
+    query, vectors = await engine.ask(
+        lambda: analyse(request.query, speakers=speakers, now=now),
+        lambda query: list(_texts(request, query).values()) if generation is not None else (),
+    )
     calibration = calibration_for(generation.embedder if generation else None)
     plan = SearchPlan(
         reaches=request.reaches,
         moment=request.moment,
         lanes=request.include,
         terms=query.terms if request.strategy in ('hybrid', 'keyword') else (),
-        vectors=vectors,
+        vectors=dict(zip(_texts(request, query), vectors, strict=False)),
         generation=generation.id if generation else None,
         where=request.where,
         rank=lambda lanes: _rank(lanes, query, request, calibration),
@@ -108,12 +114,10 @@ async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
     return await engine.store.search(plan)
 
 
-async def _vectors(engine: Engine, request: SearchRequest, query: Query) -> dict[str, FloatVector]:
-    texts = {'memories': query.dense_text, 'episodes': query.dense_text_first_person}
-    wanted = {lane: texts[lane] for lane in request.include}
-    distinct = list(dict.fromkeys(wanted.values()))
-    vectors = dict(zip(distinct, await engine.embed_queries(distinct), strict=True))
-    return {lane: vectors[text] for lane, text in wanted.items()}
+def _texts(request: SearchRequest, query: Query) -> dict[LaneName, str]:
+    """What to embed for each lane: people say of themselves `I` what facts say of them in the third person."""
+    texts: dict[LaneName, str] = {'memories': query.dense_text, 'episodes': query.dense_text_first_person}
+    return {lane: texts[lane] for lane in request.include}
 
 
 def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibration: Calibration) -> Sequence[Ranked]:
@@ -121,7 +125,8 @@ def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibrati
         query,
         lanes,
         strategy=request.strategy,
-        top_k=request.top_k * OVERFETCH + OVERFETCH_LEAST,
+        # Passages and facts of the same turns stand beside each other, so both together need more rows.
+        top_k=request.top_k * len(request.include) + OVERFETCH_LEAST,
         now=request.moment.as_of or request.moment.now,
         calibration=calibration,
     )

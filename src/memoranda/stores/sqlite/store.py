@@ -173,7 +173,8 @@ class SQLiteStore(Store):
             return True
         try:
             return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
-        except OSError as error:  # the erasure itself is committed; what is left of it is tried again
+        except (OSError, apsw.BusyError, apsw.FullError, apsw.IOError) as error:
+            # The erasure itself is committed; what is left of it is tried again.
             log.warning('%s could not be swept (%s): erased words may still be in it', self._path, error)
             return False
 

@@ -398,7 +398,8 @@ def _insert_version(
         int(memory.pinned), int(memory.locked), to_us(memory.valid_from), _us(memory.valid_to),
         to_us(memory.said_at), to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at),
         memory.supersedes, memory.superseded_by, json.dumps(spans), dump(memory.metadata),
-        json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length, int(live), version,
+        json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
+        int(live), version,
     )  # fmt: skip
     connection.execute(f'INSERT INTO memory VALUES({", ".join("?" * len(values))})', values)
     connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])
