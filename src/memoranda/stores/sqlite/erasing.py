@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apsw
@@ -27,11 +28,13 @@ from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
 from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, tick
 
-__all__ = ['SweepFiles', 'erase', 'scrub']
+__all__ = ['INLINE_BYTES', 'TICK_BYTES', 'Progress', 'SweepFiles', 'erase', 'scrub']
 
 _SWEEP_BYTES = 16 << 20
 INLINE_BYTES = 64 << 20
 """Files up to this size are swept before an erasure returns; larger ones go on in the background."""
+TICK_BYTES = 256 << 20
+"""How much of a large file is swept every two seconds; a tenth of a second in which nothing else is written."""
 _HEADERS = {0x0D: 8, 0x0A: 8, 0x05: 12, 0x02: 12}  # b-tree page types and the length of their headers
 _CHECKPOINT_WAIT_MS = 100
 
@@ -290,14 +293,26 @@ class SweepFiles:
             return self._open[path]
 
 
-def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bool, busy_ms: int) -> bool:
+@dataclass(slots=True)
+class Progress:
+    """How far a sweep has come, kept in memory: a restart begins anew."""
+
+    up_to: int = 0
+    """The last erasure it serves; a later one starts it again."""
+    page: int = 0
+
+
+def scrub(
+    connection: Connection, path: str, files: SweepFiles, progress: Progress, *, most_bytes: int | None, busy_ms: int
+) -> bool:
     """Truncate the log and zero the gaps. Runs outside a transaction.
 
     Args:
         connection: The writer's.
         path: The database file.
         files: Gives the descriptor to sweep through.
-        all_pages: Sweep the whole file now, however large.
+        progress: Where the last call stopped.
+        most_bytes: How much to sweep now, for the writer has other things to do; None: all that is left.
         busy_ms: The connection's busy timeout, restored afterwards.
 
     Returns:
@@ -306,17 +321,17 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
     pending = connection.execute('SELECT max(id) FROM scrub').fetchone()[0]
     if pending is None:
         return True
+    if pending > progress.up_to:
+        progress.up_to, progress.page = pending, 0
     # Pages cached before the sweep would be written back with their old gaps. Ours go here; the commit after each part
     # makes every other connection drop its cache.
     connection.release_memory()
     if not _truncate(connection, busy_ms):
         return False
-    pages = connection.pragma('page_count')
     size: int = connection.pragma('page_size')  # of the file: it may have been made anew by another tool
-    if not all_pages and pages * size > INLINE_BYTES:
-        return False
-    start, step = 0, _SWEEP_BYTES // size
-    while start < pages:
+    end = connection.pragma('page_count')
+    stop = end if most_bytes is None else min(end, progress.page + most_bytes // size)
+    while progress.page < stop:
         connection.execute('BEGIN IMMEDIATE')
         try:
             if os.path.exists(path + '-wal') and os.path.getsize(path + '-wal'):
@@ -324,19 +339,20 @@ def scrub(connection: Connection, path: str, files: SweepFiles, *, all_pages: bo
                 if not _truncate(connection, busy_ms):
                     return False
                 continue
-            _sweep(files.descriptor(path), start, min(start + step, pages), size)
-            start += step
-            if start >= pages:
+            last = min(progress.page + _SWEEP_BYTES // size, stop)
+            _sweep(files.descriptor(path), progress.page, last, size)
+            if last >= end:
                 os.fsync(files.descriptor(path))
-                connection.execute('DELETE FROM scrub WHERE id <= ?', (pending,))
+                connection.execute('DELETE FROM scrub WHERE id <= ?', (progress.up_to,))
             else:  # somebody may have read these pages before they were swept: this commit drops their cache too
-                connection.execute('UPDATE scrub SET requested_at = requested_at + 1 WHERE id = ?', (pending,))
+                connection.execute('UPDATE scrub SET requested_at = requested_at + 1 WHERE id = ?', (progress.up_to,))
             connection.execute('COMMIT')
+            progress.page = last
         except BaseException:
             if connection.in_transaction:
                 connection.execute('ROLLBACK')
             raise
-    return True
+    return progress.page >= end
 
 
 def _truncate(connection: Connection, busy_ms: int) -> bool:

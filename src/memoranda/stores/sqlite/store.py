@@ -79,6 +79,7 @@ class SQLiteStore(Store):
         self._reader_count = readers
         self._cache = Cache(cache_mb << 20)
         self._erasures = 0
+        self._sweep = erasing.Progress()
         self._resume: dict[tuple[int, str], int] = {}
         self._lock = threading.Lock()
         self._state: _Running | None = None
@@ -158,7 +159,7 @@ class SQLiteStore(Store):
                         f'{self._path} is read-only for this user: make it writable, '
                         'or name another file in MEMORANDA_DATABASE'
                     )
-                self._scrub(connection, all_pages=False)
+                self._scrub(connection, erasing.INLINE_BYTES)
         except BaseException:
             connection.close()
             raise
@@ -167,12 +168,14 @@ class SQLiteStore(Store):
     def _connect_reader(self) -> Connection:
         return self._connect()
 
-    def _scrub(self, connection: Connection, *, all_pages: bool) -> bool:
+    def _scrub(self, connection: Connection, most_bytes: int | None) -> bool:
         if self._memory:
             connection.execute('DELETE FROM scrub')
             return True
         try:
-            return erasing.scrub(connection, self._path, _files, all_pages=all_pages, busy_ms=int(self._busy * 1000))
+            return erasing.scrub(
+                connection, self._path, _files, self._sweep, most_bytes=most_bytes, busy_ms=int(self._busy * 1000)
+            )
         except (OSError, apsw.BusyError, apsw.FullError, apsw.IOError) as error:
             # The erasure itself is committed; what is left of it is tried again.
             log.warning('%s could not be swept (%s): erased words may still be in it', self._path, error)
@@ -185,7 +188,7 @@ class SQLiteStore(Store):
             if erasures != self._erasures:
                 self._erasures = erasures
                 self._cache.drop_stale(connection)
-            self._scrub(connection, all_pages=True)
+            self._scrub(connection, erasing.TICK_BYTES)
 
     async def _read(self, function: Callable[[Connection], T]) -> T:
         def read(connection: Connection) -> T:
@@ -312,7 +315,8 @@ class SQLiteStore(Store):
 
         def clean(connection: Connection) -> bool:
             self._cache.drop_stale(connection)
-            return self._scrub(connection, all_pages=False)
+            small = os.path.getsize(self._path) <= erasing.INLINE_BYTES if not self._memory else True
+            return self._scrub(connection, erasing.INLINE_BYTES if small else 0)
 
         done = await wait_for(self._submit(clean, alone=True))
         return ErasureResult(
@@ -324,7 +328,7 @@ class SQLiteStore(Store):
 
     async def finish_scrub(self) -> bool:
         """Go on with erasures whose words may still be in a file."""
-        return await wait_for(self._submit(lambda c: self._scrub(c, all_pages=True), alone=True))
+        return await wait_for(self._submit(lambda c: self._scrub(c, None), alone=True))
 
     async def generation(self) -> Generation | None:
         """The current embedding generation."""
