@@ -27,6 +27,7 @@ MEMORY = MemoryRecord(
     confidence=0.9,
     pinned=True,
     valid_from=datetime(2026, 1, 31, 12, tzinfo=UTC),
+    said_at=datetime(2026, 5, 1, tzinfo=UTC),
     recorded_at=datetime(2026, 2, 1, tzinfo=UTC),
     tags=('home', 'Europe'),
     metadata={

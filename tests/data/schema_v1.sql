@@ -26,7 +26,7 @@ CREATE TABLE conversation(
 CREATE TABLE speaker(owner INTEGER, ordinal INTEGER, name TEXT, PRIMARY KEY(owner, ordinal)) WITHOUT ROWID;
 CREATE TABLE episode(
         row INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
         conversation INTEGER NOT NULL,
         seq INTEGER NOT NULL,
         role TEXT NOT NULL,
@@ -100,10 +100,10 @@ CREATE TABLE posting(
 CREATE TABLE rejected(owner INTEGER, hash TEXT, PRIMARY KEY(owner, hash)) WITHOUT ROWID;
 CREATE TABLE change_set(
         row INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
         actor TEXT NOT NULL,
         reason TEXT NOT NULL,
-        job_id TEXT UNIQUE,                    -- a job done twice changes nothing the second time
+        job_id TEXT,
         at INTEGER NOT NULL
     );
 CREATE TABLE history(
@@ -147,74 +147,74 @@ CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', '438921f1f0f61782');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'0CB6BB751DA97B26C35536772CE85788', 4, '654e2d5021d89ad26e119cc0d54169181b8af67b8e39b76800d6df2139d6f072');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'593FBA8A3705C98AA47DE2B2E219F585', 1, 'ec40d2f5686b26084c798f1b21001e0e163ca20da39538d2b7a85741b1c18b28');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, 'deed7dfaf045ef846424c6104aa60a7e56bc8512bbf54c0f829e1a39832ea253');
+INSERT INTO meta VALUES('file', '650f726946dff409');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'C0F0D408A5D01019D4B2AF5E75FE6EFE', 4, '50459a3d490e99c4e118a5864b84f7179d3ee42e37fe4853fdb8e83d1764f523');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'EEB6837527BA6F7B1CDE3232B7B1E711', 1, '9b902435d9ed1ceab9eb29d26b923363022d7c1da3509007e54d5e525e379322');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '4ac066048cf2cc7d5e12916eeb87097b2b384b6e02009f8e2e18a2eea1d62469');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a1fe02-906e-7cda-9aaa-036c45b3934d', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a1fe02-907b-7e83-8e61-4fece1c8d0d6', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a1fe02-90ad-7829-a2fd-3ed2a6a74448', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a1fe1e-8711-738d-b739-f6d49e754407', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a1fe1e-8719-767b-9537-cc2adaff4f48', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a1fe1e-8756-79cf-a429-690ee9688563', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a1fe02-903d-7eb8-a031-a8e3dc62de67', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795262943195221, 1795262943293519, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a1fe02-9053-7d47-af9e-1aef43ed75f2', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795262943315042, 1795262943315412, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a1fe02-906f-7539-8259-cb9eeee7443a', 16777229, 0, 'user', NULL, 'Likes green tea', 1795262943342617, 1795262943343108, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a1fe02-907b-7e83-8e61-4fece1c8d0d7', 33554433, 0, 'user', 'Ben', 'What a day', 1795262943355244, 1795262943355654, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a1fe02-90ad-7f0a-92c1-1b67ab2ff9bd', 33554437, 0, 'user', NULL, 'Likes chess', 1795262943404942, 1795262943405326, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795262943195221, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795262943315042, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795262943342617, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795262943355244, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795262943404942, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a1fe02-904f-77fd-973e-d0cef8f5833c', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795262943195221, NULL, 1795262943195221, 1795262943311355, 1795262943323781, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a1fe02-904f-77fd-973e-d0cef8f5833b', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5);
-INSERT INTO memory VALUES(16777227, 1, '01a1fe02-904f-77fd-973e-d0cef8f5833c', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795262943195221, 1795262943315042, 1795262943195221, 1795262943323781, NULL, NULL, NULL, '01a1fe02-905b-7c4d-8b0b-5612fc0bba14', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a1fe02-905b-7330-9e2e-e4923211d5ba', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5);
-INSERT INTO memory VALUES(16777228, 1, '01a1fe02-905b-7c4d-8b0b-5612fc0bba14', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795262943315042, NULL, 1795262943315042, 1795262943323781, NULL, NULL, '01a1fe02-904f-77fd-973e-d0cef8f5833c', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a1fe02-905b-7330-9e2e-e4923211d5ba', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5);
-INSERT INTO memory VALUES(16777234, 1, '01a1fe02-9079-773e-8608-94ccb3141636', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795262943342617, NULL, 1795262943342617, 1795262943353117, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a1fe02-9079-773e-8608-94ccb3141635', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7);
-INSERT INTO memory VALUES(33554442, 2, '01a1fe02-90b3-7b7b-8335-7732f9332976', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795262943404942, NULL, 1795262943404942, 1795262943411459, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a1fe02-90b3-731e-b735-723cbe7adc09', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12);
+INSERT INTO episode VALUES(16777218, '01a1fe1e-86fa-78d5-97c5-7d8e19acc8cb', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795264775854646, 1795264775929888, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a1fe1e-8709-78b2-9f79-9d1213fe3118', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795264775944255, 1795264775945012, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a1fe1e-8712-7e0d-933d-2af0d32f1fc2', 16777229, 0, 'user', NULL, 'Likes green tea', 1795264775953050, 1795264775954005, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a1fe1e-8719-79c6-b342-9817823878c6', 33554433, 0, 'user', 'Ben', 'What a day', 1795264775960760, 1795264775961631, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a1fe1e-8756-7fa4-ba8c-d2a54d62e07e', 33554437, 0, 'user', NULL, 'Likes chess', 1795264776022177, 1795264776022894, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795264775854646, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795264775944255, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795264775953050, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795264775960760, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795264776022177, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a1fe1e-8705-79e5-8bab-ead3eb0a4309', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795264775854646, NULL, 1795264775854646, 1795264775940862, 1795264775949890, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a1fe1e-8704-7bf4-af9a-e55d66fa2e76', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5);
+INSERT INTO memory VALUES(16777227, 1, '01a1fe1e-8705-79e5-8bab-ead3eb0a4309', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795264775854646, 1795264775944255, 1795264775854646, 1795264775949890, NULL, NULL, NULL, '01a1fe1e-870e-775f-abf1-917d99287af0', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a1fe1e-870d-7176-baeb-db14b170c1eb', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5);
+INSERT INTO memory VALUES(16777228, 1, '01a1fe1e-870e-775f-abf1-917d99287af0', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795264775944255, NULL, 1795264775944255, 1795264775949890, NULL, NULL, '01a1fe1e-8705-79e5-8bab-ead3eb0a4309', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a1fe1e-870d-7176-baeb-db14b170c1eb', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5);
+INSERT INTO memory VALUES(16777234, 1, '01a1fe1e-8716-7dd3-ac9f-6d88a3f3d6bc', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795264775953050, NULL, 1795264775953050, 1795264775958417, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a1fe1e-8716-78e1-a63e-279fe40cee62', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7);
+INSERT INTO memory VALUES(33554442, 2, '01a1fe1e-875a-7d94-ad3d-592fa876243c', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795264776022177, NULL, 1795264776022177, 1795264776025995, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a1fe1e-875a-7977-9aeb-920f59b67933', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12);
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -6337797177242928691, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -3874608573460072077, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -1004535313627039532, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 0, 6276513940590774484, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, 7225559247565690548, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 0, 7993605062546575502, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 1, -6337797177242928691, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -3874608573460072077, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -1004535313627039532, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(1, 1, 6276513940590774484, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, 7225559247565690548, 0, X'0800000001');
-INSERT INTO posting VALUES(1, 1, 7993605062546575502, 0, X'0F00000001');
-INSERT INTO posting VALUES(2, 0, -6107770562264469618, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, 3278300612074817767, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -6107770562264469618, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, -2103574155862621798, 0, X'0300000001');
-INSERT INTO posting VALUES(2, 1, 3278300612074817767, 0, X'0700000001');
-INSERT INTO change_set VALUES(16777221, '01a1fe02-904f-77fd-973e-d0cef8f5833b', 'caller', 'extraction', '01a1fe02-903e-727e-9a40-a528590f112b', 1795262943311355);
-INSERT INTO change_set VALUES(16777226, '01a1fe02-905b-7330-9e2e-e4923211d5ba', 'caller', 'extraction', '01a1fe02-9053-7dc3-91a2-b8d661a0c80c', 1795262943323781);
-INSERT INTO change_set VALUES(16777233, '01a1fe02-9079-773e-8608-94ccb3141635', 'caller', 'extraction', '01a1fe02-906f-7cc0-8a2a-c087c75da82e', 1795262943353117);
-INSERT INTO change_set VALUES(33554441, '01a1fe02-90b3-731e-b735-723cbe7adc09', 'caller', 'extraction', '01a1fe02-90ad-7f0a-92c1-1b67ab2ff9be', 1795262943411459);
-INSERT INTO history VALUES(16777217, '01a1fe02-904f-77fd-973e-d0cef8f5833b', '01a1fe02-904f-77fd-973e-d0cef8f5833c', 'add', 'caller', 'extraction', 1795262943311355, '65b96d6f159ec9edffc4462b4ad09b66cc9aca662809b701f68444d4313cd3ee', '', '7ffd012a5fe63a53294330735c9dafa9e254c0b4ba93cc2daf6498d78c66dab9');
-INSERT INTO history VALUES(16777218, '01a1fe02-905b-7330-9e2e-e4923211d5ba', '01a1fe02-904f-77fd-973e-d0cef8f5833c', 'supersede', 'caller', 'extraction', 1795262943323781, 'db47b641feee8924a0697ab076729245a7320fdced8a771576f64ad900fdd3dc', '7ffd012a5fe63a53294330735c9dafa9e254c0b4ba93cc2daf6498d78c66dab9', 'f31fdb31a6218adabb506a37e8007eba43ac9cb241227e9d14b1eeea83352d6a');
-INSERT INTO history VALUES(16777219, '01a1fe02-905b-7330-9e2e-e4923211d5ba', '01a1fe02-905b-7c4d-8b0b-5612fc0bba14', 'add', 'caller', 'extraction', 1795262943323781, '4f6798b7e17846ab160204817f1938cebc28bac4973b0b438ad024349724e901', 'f31fdb31a6218adabb506a37e8007eba43ac9cb241227e9d14b1eeea83352d6a', '4aa8eda6037ac066957bfa38097e3235d261386f8f7f52eccaa2bfd1088911c0');
-INSERT INTO history VALUES(16777220, '01a1fe02-9079-773e-8608-94ccb3141635', '01a1fe02-9079-773e-8608-94ccb3141636', 'add', 'caller', 'extraction', 1795262943353117, '96367413d668bcc9b58d99ddc2c63bc38415db1d1c27b16a665cd4236656fd48', '4aa8eda6037ac066957bfa38097e3235d261386f8f7f52eccaa2bfd1088911c0', '654e2d5021d89ad26e119cc0d54169181b8af67b8e39b76800d6df2139d6f072');
-INSERT INTO history VALUES(33554433, '01a1fe02-90b3-731e-b735-723cbe7adc09', '01a1fe02-90b3-7b7b-8335-7732f9332976', 'add', 'caller', 'extraction', 1795262943411459, '81390844010fbdc73dfef2c3a985ab3b916d51af90ac5347ea35817dc7738946', '', 'ec40d2f5686b26084c798f1b21001e0e163ca20da39538d2b7a85741b1c18b28');
-INSERT INTO history VALUES(50331649, '01a1fe02-90b8-7324-b653-203a59d759b6', '01a1fe02-90b8-77e5-bf3f-cfbce6ba8700', 'add', 'caller', 'extraction', 1795262943416616, 'a05a3230dcd1466347c2eb7203e6fb84d1bf47db62c87b31fc4aa7628360d70b', '', 'c2da4e189d5f0dc0d3b0150c67389b0f7f48eb375f60764d9c154dbba5f04d35');
-INSERT INTO history VALUES(50331650, '01a1fe02-90ba-71cf-a5ea-0a3b06415dfc', '', 'erase', 'user', 'erasure', 1795262943418986, 'e6d4dee0cbd821de590c4aef1ed339f48167aeb9f09fd1e6550a03e80639b85e', 'c2da4e189d5f0dc0d3b0150c67389b0f7f48eb375f60764d9c154dbba5f04d35', 'deed7dfaf045ef846424c6104aa60a7e56bc8512bbf54c0f829e1a39832ea253');
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a1fe02-903d-7eb8-a031-a8e3dc62de67",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:09:03.195221+00:00","valid_to":null,"version":1}', '302da880cb76286f0e420567be558d2d');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a1fe02-903d-7eb8-a031-a8e3dc62de67",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:09:03.195221+00:00","valid_to":null,"version":1}', '{"confidence":1.0,"evidence":[["01a1fe02-903d-7eb8-a031-a8e3dc62de67",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"slot":"home.city","status":"superseded","superseded_by":"01a1fe02-905b-7c4d-8b0b-5612fc0bba14","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:09:03.195221+00:00","valid_to":"2026-11-21T12:09:03.315042+00:00","version":2}', 'adaf8b245687ed14dae04535cf3adc89');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a1fe02-9053-7d47-af9e-1aef43ed75f2",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a1fe02-904f-77fd-973e-d0cef8f5833c","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-21T12:09:03.315042+00:00","valid_to":null,"version":1}', 'dc36ba1f3cb37953e7d76f3bacb90682');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a1fe02-906f-7539-8259-cb9eeee7443a",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-21T12:09:03.342617+00:00","valid_to":null,"version":1}', 'a71993a68eb26f3d29e0cddfa5d4057a');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a1fe02-90ad-7f0a-92c1-1b67ab2ff9bd",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-21T12:09:03.404942+00:00","valid_to":null,"version":1}', 'e13f49bca4ce59126f925fc63c7cd067');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '6caf0ed4e62c3530255e372ff2d67f25');
-INSERT INTO job VALUES(16777220, '01a1fe02-903e-727e-9a40-a528590f112b', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218]}', 'done', 1, 1795262943294387, 1795262943294387, NULL, NULL, NULL, 1, NULL, '0c63d3a0626959c27a2e9b7adeb840e7');
-INSERT INTO job VALUES(16777225, '01a1fe02-9053-7dc3-91a2-b8d661a0c80c', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223]}', 'done', 1, 1795262943315624, 1795262943315624, NULL, NULL, NULL, 1, NULL, '3ec48f4a18b5bd67321bff8ed62f11ed');
-INSERT INTO job VALUES(16777232, '01a1fe02-906f-7cc0-8a2a-c087c75da82e', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230]}', 'done', 1, 1795262943343254, 1795262943343254, NULL, NULL, NULL, 1, NULL, '23056201e3c50a403a14d57902214a4a');
-INSERT INTO job VALUES(33554436, '01a1fe02-907b-7e83-8e61-4fece1c8d0d8', 'extract', '{"infer": true, "episodes": [33554434]}', 'done', 1, 1795262943355824, 1795262943355824, NULL, NULL, NULL, 2, NULL, 'e908964bf1cf2f9927420e8963f95f41');
-INSERT INTO job VALUES(33554440, '01a1fe02-90ad-7f0a-92c1-1b67ab2ff9be', 'extract', '{"infer": false, "episodes": [33554438]}', 'done', 1, 1795262943405462, 1795262943405462, NULL, NULL, NULL, 2, 'k1', 'ae3d77f915df0544b90edbe23465d1bf');
+INSERT INTO posting VALUES(1, 0, -187578050663222235, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, 1967444511931328074, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 4567730542032415773, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 6954360193211973624, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 0, 8361049656821333361, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 0, 8703577345148488507, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 1, -187578050663222235, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, 1967444511931328074, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 4567730542032415773, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 6954360193211973624, 0, X'0800000001');
+INSERT INTO posting VALUES(1, 1, 8361049656821333361, 0, X'0300000001');
+INSERT INTO posting VALUES(1, 1, 8703577345148488507, 0, X'0F00000001');
+INSERT INTO posting VALUES(2, 0, 896350034190574668, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, 7403592169888657336, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, -3299318923705585461, 0, X'0300000001');
+INSERT INTO posting VALUES(2, 1, 896350034190574668, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 7403592169888657336, 0, X'0700000001');
+INSERT INTO change_set VALUES(16777221, '01a1fe1e-8704-7bf4-af9a-e55d66fa2e76', 'caller', 'extraction', '01a1fe1e-86fa-7fca-a93f-2d3808d0c991', 1795264775940862);
+INSERT INTO change_set VALUES(16777226, '01a1fe1e-870d-7176-baeb-db14b170c1eb', 'caller', 'extraction', '01a1fe1e-8709-78b2-9f79-9d1213fe3119', 1795264775949890);
+INSERT INTO change_set VALUES(16777233, '01a1fe1e-8716-78e1-a63e-279fe40cee62', 'caller', 'extraction', '01a1fe1e-8712-7e0d-933d-2af0d32f1fc3', 1795264775958417);
+INSERT INTO change_set VALUES(33554441, '01a1fe1e-875a-7977-9aeb-920f59b67933', 'caller', 'extraction', '01a1fe1e-8757-78ec-8f4a-87e2908c0f84', 1795264776025995);
+INSERT INTO history VALUES(16777217, '01a1fe1e-8704-7bf4-af9a-e55d66fa2e76', '01a1fe1e-8705-79e5-8bab-ead3eb0a4309', 'add', 'caller', 'extraction', 1795264775940862, 'f82a2bb6ed29be97cfc0d1944c5795ffc6bab9ed23dcb032d6460ac508ae5731', '', '538e4da4081b242ecbda69c526cd8d15f6919861b0204e4807ede6e2be86085e');
+INSERT INTO history VALUES(16777218, '01a1fe1e-870d-7176-baeb-db14b170c1eb', '01a1fe1e-8705-79e5-8bab-ead3eb0a4309', 'supersede', 'caller', 'extraction', 1795264775949890, '02f4463c44043b2eae55e5df9dcd4b00bef8d610393b98a610e5383299b30433', '538e4da4081b242ecbda69c526cd8d15f6919861b0204e4807ede6e2be86085e', '340f9c80f9b681a1db5e128e73c81c310946421b2fe51157e37439cf959b5beb');
+INSERT INTO history VALUES(16777219, '01a1fe1e-870d-7176-baeb-db14b170c1eb', '01a1fe1e-870e-775f-abf1-917d99287af0', 'add', 'caller', 'extraction', 1795264775949890, '38ffbbee01659a128aa94759a4090570ca209429ee6f6380b213668720c6bbef', '340f9c80f9b681a1db5e128e73c81c310946421b2fe51157e37439cf959b5beb', 'eb3b79612c9b8934396e74a3cb7b6e26478c5dea908772f356ed8d8ed52b2a17');
+INSERT INTO history VALUES(16777220, '01a1fe1e-8716-78e1-a63e-279fe40cee62', '01a1fe1e-8716-7dd3-ac9f-6d88a3f3d6bc', 'add', 'caller', 'extraction', 1795264775958417, '79489d92327f2bcfcbc26af8bf48acee9fd41779045d5ba64d88b49b1a7eec9b', 'eb3b79612c9b8934396e74a3cb7b6e26478c5dea908772f356ed8d8ed52b2a17', '50459a3d490e99c4e118a5864b84f7179d3ee42e37fe4853fdb8e83d1764f523');
+INSERT INTO history VALUES(33554433, '01a1fe1e-875a-7977-9aeb-920f59b67933', '01a1fe1e-875a-7d94-ad3d-592fa876243c', 'add', 'caller', 'extraction', 1795264776025995, '7c26b268d2ba47aa7aa84c92544219728c990fc95aaae3b9ed0ba8f64fa906ac', '', '9b902435d9ed1ceab9eb29d26b923363022d7c1da3509007e54d5e525e379322');
+INSERT INTO history VALUES(50331649, '01a1fe1e-875f-7d4a-b544-5251bf7cbb00', '01a1fe1e-875f-7d4a-b544-5251bf7cbb01', 'add', 'caller', 'extraction', 1795264776031695, '89c080e892ac445d8879949c435b1d72edfab8cd7fe7c11e70989b789503a85d', '', '574e10ccdabf8cdf46471a4f9ca83fc377d63a7c684b8f678dfc64fd16e12035');
+INSERT INTO history VALUES(50331650, '01a1fe1e-8762-765f-83e3-73bd7bebe288', '', 'erase', 'user', 'erasure', 1795264776034201, '547661ff294c30ee884bd8efdec9a2977444481981b3bcd1d0567c1265d121ff', '574e10ccdabf8cdf46471a4f9ca83fc377d63a7c684b8f678dfc64fd16e12035', '4ac066048cf2cc7d5e12916eeb87097b2b384b6e02009f8e2e18a2eea1d62469');
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a1fe1e-86fa-78d5-97c5-7d8e19acc8cb",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-21T12:39:35.854646+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:39:35.854646+00:00","valid_to":null,"version":1}', '0337a2f933e9fa269af7d736b6797d5e');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a1fe1e-86fa-78d5-97c5-7d8e19acc8cb",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-21T12:39:35.854646+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:39:35.854646+00:00","valid_to":null,"version":1}', '{"confidence":1.0,"evidence":[["01a1fe1e-86fa-78d5-97c5-7d8e19acc8cb",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-21T12:39:35.854646+00:00","slot":"home.city","status":"superseded","superseded_by":"01a1fe1e-870e-775f-abf1-917d99287af0","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-21T12:39:35.854646+00:00","valid_to":"2026-11-21T12:39:35.944255+00:00","version":2}', 'e76ee7441e88ac579a5382d8c2bb10a6');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a1fe1e-8709-78b2-9f79-9d1213fe3118",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-21T12:39:35.944255+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a1fe1e-8705-79e5-8bab-ead3eb0a4309","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-21T12:39:35.944255+00:00","valid_to":null,"version":1}', 'a7062e92b1f15cccc35b8b8f5f9bf656');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a1fe1e-8712-7e0d-933d-2af0d32f1fc2",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-21T12:39:35.953050+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-21T12:39:35.953050+00:00","valid_to":null,"version":1}', '4cf2e9e8d7ff159bfa24ad3a35b86e4b');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a1fe1e-8756-7fa4-ba8c-d2a54d62e07e",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-21T12:39:36.022177+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-21T12:39:36.022177+00:00","valid_to":null,"version":1}', '32e3558885a4b056792f7026d35e7127');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '802f8abd75d411a15ec6b1f0b4633bf9');
+INSERT INTO job VALUES(16777220, '01a1fe1e-86fa-7fca-a93f-2d3808d0c991', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218]}', 'done', 1, 1795264775930660, 1795264775930660, NULL, NULL, NULL, 1, NULL, '0c63d3a0626959c27a2e9b7adeb840e7');
+INSERT INTO job VALUES(16777225, '01a1fe1e-8709-78b2-9f79-9d1213fe3119', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223]}', 'done', 1, 1795264775945443, 1795264775945443, NULL, NULL, NULL, 1, NULL, '3ec48f4a18b5bd67321bff8ed62f11ed');
+INSERT INTO job VALUES(16777232, '01a1fe1e-8712-7e0d-933d-2af0d32f1fc3', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230]}', 'done', 1, 1795264775954324, 1795264775954324, NULL, NULL, NULL, 1, NULL, '23056201e3c50a403a14d57902214a4a');
+INSERT INTO job VALUES(33554436, '01a1fe1e-8719-7be6-b4c4-cf0b341debf7', 'extract', '{"infer": true, "episodes": [33554434]}', 'done', 1, 1795264775961995, 1795264775961995, NULL, NULL, NULL, 2, NULL, 'e908964bf1cf2f9927420e8963f95f41');
+INSERT INTO job VALUES(33554440, '01a1fe1e-8757-78ec-8f4a-87e2908c0f84', 'extract', '{"infer": false, "episodes": [33554438]}', 'done', 1, 1795264776023155, 1795264776023155, NULL, NULL, NULL, 2, 'k1', 'ae3d77f915df0544b90edbe23465d1bf');
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
 INSERT INTO memory_vector_1 VALUES(16777222, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777227, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
@@ -229,6 +229,7 @@ INSERT INTO segment_vector_1 VALUES(33554439, X'C6C3723E931B21BE12F5EBBDE601DCBD
 INSERT INTO sqlite_sequence VALUES('owner', 3);
 INSERT INTO sqlite_sequence VALUES('generation', 1);
 INSERT INTO sqlite_sequence VALUES('scrub', 1);
+CREATE UNIQUE INDEX episode_id ON episode(row >> 24, id);
 CREATE UNIQUE INDEX episode_order ON episode(conversation, seq);
 CREATE INDEX episode_dated ON episode(content_hash) WHERE dated;
 CREATE UNIQUE INDEX memory_version ON memory(id, version);
@@ -242,6 +243,7 @@ CREATE UNIQUE INDEX memory_slot ON memory(owner, slot, level, run_key)
     ;
 CREATE INDEX memory_chain ON memory(owner, slot) WHERE retired_at IS NULL AND slot IS NOT NULL;
 CREATE INDEX memory_standing ON memory(owner) WHERE live = 1 AND (pinned = 1 OR kind = 'instruction');
+CREATE UNIQUE INDEX change_job ON change_set(row >> 24, job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX history_memory ON history(memory_id);
 CREATE INDEX job_open ON job(row) WHERE state IN ('queued', 'running');
 CREATE UNIQUE INDEX job_key ON job(owner, idempotency_key) WHERE idempotency_key IS NOT NULL;

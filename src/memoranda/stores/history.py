@@ -84,6 +84,7 @@ def _state(memory: MemoryRecord | None) -> str | None:
         'trust': memory.trust,
         'pinned': memory.pinned,
         'locked': memory.locked,
+        'said_at': memory.said_at.isoformat(),
         'valid_from': memory.valid_from.isoformat(),
         'valid_to': memory.valid_to.isoformat() if memory.valid_to else None,
         'expires_at': memory.expires_at.isoformat() if memory.expires_at else None,

@@ -85,6 +85,7 @@ class _State:
         self._memories = {m.id: m for m in snapshot.memories}
         self.edits: dict[str, Edit] = {}
         self.skipped: Counter[str] = Counter()
+        self._read: dict[str, list[str]] = {}
 
     def take(self, candidate: Candidate) -> None:
         op = candidate.proposal.op
@@ -225,10 +226,13 @@ class _State:
         return bool(terms) and self._words(memory.text) == terms
 
     def _words(self, text: str) -> list[str]:
+        if (known := self._read.get(text)) is not None:
+            return known
         # Stop words are no index terms, but a negation among them changes everything.
         folded = text.casefold().replace('\u2019', "'")
         negations = [w for w in folded.split() if w in _NEGATIONS or w.endswith("n't")]
-        return [*self._terms(text), *('not' for _ in negations)]
+        self._read[text] = words = [*self._terms(text), *('not' for _ in negations)]
+        return words
 
     def _target(self, candidate: Candidate) -> MemoryRecord | None:
         target = self._memories.get(candidate.proposal.target or '')

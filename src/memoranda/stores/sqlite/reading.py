@@ -459,7 +459,10 @@ def history(connection: Connection, memory_id: str, project: str) -> list[Histor
 def edits_of(connection: Connection, job_id: str) -> list[Edit]:
     """What a finished job changed."""
     edits: list[Edit] = []
-    for change_row, change_id in connection.execute('SELECT row, id FROM change_set WHERE job_id = ?', (job_id,)):
+    owner = connection.execute('SELECT owner FROM job WHERE id = ?', (job_id,)).fetchone()
+    for change_row, change_id in connection.execute(
+        'SELECT row, id FROM change_set WHERE row >> 24 = ? AND job_id = ?', (owner[0] if owner else -1, job_id)
+    ):
         low, high = row_range(change_row >> SEQ_BITS)
         for op, memory_id in connection.execute(
             'SELECT op, memory_id FROM history WHERE row BETWEEN ? AND ? AND change_id = ? ORDER BY row',

@@ -50,7 +50,7 @@ _M001 = (
     """
     CREATE TABLE episode(
         row INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
         conversation INTEGER NOT NULL,
         seq INTEGER NOT NULL,
         role TEXT NOT NULL,
@@ -65,6 +65,8 @@ _M001 = (
         content_hash TEXT NOT NULL
     )
     """,
+    # Within the owner, so that an owner's entries lie together: a scattered index costs an erasure a page per message.
+    'CREATE UNIQUE INDEX episode_id ON episode(row >> 24, id)',
     'CREATE UNIQUE INDEX episode_order ON episode(conversation, seq)',
     'CREATE INDEX episode_dated ON episode(content_hash) WHERE dated',
     """
@@ -146,13 +148,15 @@ _M001 = (
     """
     CREATE TABLE change_set(
         row INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
         actor TEXT NOT NULL,
         reason TEXT NOT NULL,
-        job_id TEXT UNIQUE,                    -- a job done twice changes nothing the second time
+        job_id TEXT,
         at INTEGER NOT NULL
     )
     """,
+    # A job done twice changes nothing the second time.
+    'CREATE UNIQUE INDEX change_job ON change_set(row >> 24, job_id) WHERE job_id IS NOT NULL',
     """
     CREATE TABLE history(
         row INTEGER PRIMARY KEY,

@@ -386,8 +386,10 @@ def _insert_version(
 ) -> None:
     spans: list[list[int]] = []
     for evidence in memory.evidence:
-        episode = _one(connection, 'SELECT row FROM episode WHERE id = ?', (evidence.episode_id,))
-        if episode is None or episode >> SEQ_BITS != owner:
+        episode = _one(
+            connection, 'SELECT row FROM episode WHERE row >> 24 = ? AND id = ?', (owner, evidence.episode_id)
+        )
+        if episode is None:
             raise Conflict(f'message {evidence.episode_id} was erased meanwhile: read the memories again')
         spans.append([episode, evidence.start, evidence.end])
     live = memory.status == 'active' and memory.retired_at is None
