@@ -401,10 +401,13 @@ class AsyncMemory:
         limit: int = 100,
         cursor: str | None = None,
     ) -> EpisodePage:
-        """The verbatim messages, in the order they were recorded, a page at a time."""
+        """The verbatim messages, in the order they were recorded, a page at a time; of a run, those of that run."""
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        reaches = scope.reaches(self._project)
+        if scope.user_id is not None and scope.run_id is not None:
+            reaches = [replace(r, own=False) if r.owner.kind == 'user' else r for r in reaches]
         return await self._engine.store.episodes(
-            scope.reaches(self._project), limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
+            reaches, limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
         )
 
     async def update(

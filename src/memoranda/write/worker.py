@@ -258,7 +258,7 @@ class _Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queues: dict[Owner, deque[Future[None]]] = {}
-        self._watching: dict[Owner, Future[None]] = {}
+        self._watching: dict[Owner, list[Future[None]]] = {}
 
     async def enter(self, owner: Owner) -> None:
         turn: Future[None] = Future()
@@ -302,14 +302,16 @@ class _Turns:
     def advance(self, owner: Owner) -> None:
         """A job of this owner ended in this process."""
         with self._lock:
-            watch = self._watching.pop(owner, None)
-        if watch is not None and watch.set_running_or_notify_cancel():
-            watch.set_result(None)
+            watches = self._watching.pop(owner, [])
+        for watch in watches:
+            if watch.set_running_or_notify_cancel():
+                watch.set_result(None)
 
     async def progress(self, owner: Owner, seconds: float) -> None:
         """Wait until a job of this owner ends here, or so long that another process may have ended one."""
+        watch: Future[None] = Future()  # of this waiter alone: when it is cancelled, nobody else's is
         with self._lock:
-            watch = self._watching.setdefault(owner, Future())
+            self._watching.setdefault(owner, []).append(watch)
         timer = threading.Timer(seconds, self.advance, (owner,))
         timer.daemon = True
         timer.start()

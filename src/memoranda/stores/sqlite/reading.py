@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,7 +53,8 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     lanes = [_lane(connection, cache, plan, owners, name, generation, speaker_names) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
-    return plan.finish(_read_hits(connection, ranked, by_name))
+    seen = {owner.id: reach for owner, reach in owners}
+    return plan.finish(_read_hits(connection, ranked, by_name, seen, to_us(plan.moment.now)))
 
 
 def _lane(
@@ -161,11 +162,23 @@ def _allowed(
         if part.until is not None and moment.as_of is None and moment.known_at is None:
             at = to_us(moment.now)
             mask &= (part.at <= at) & (part.until > at)
-    elif moment.as_of is not None or moment.known_at is not None:
-        mask &= part.at <= to_us(moment.as_of or moment.known_at or moment.now)
+    else:
+        if moment.as_of is not None or moment.known_at is not None:
+            mask &= part.at <= to_us(moment.as_of or moment.known_at or moment.now)
+        if not reach.own and part.conversation is not None:
+            mask &= np.isin(part.conversation, _conversations(connection, owner, reach))
     if plan.where is not None:
         mask &= np.isin(part.row, _matching(connection, owner, name, plan.where))
     return mask
+
+
+def _conversations(connection: Connection, owner: OwnerRow, reach: Reach) -> list[int]:
+    """Rows of the conversations that are runs which may be read."""
+    return [
+        row
+        for row, id_ in connection.execute('SELECT row, id FROM conversation WHERE owner = ?', (owner.id,))
+        if (reach.runs is None and not id_.startswith('add:')) or (reach.runs is not None and id_ in reach.runs)
+    ]
 
 
 def _matching(connection: Connection, owner: OwnerRow, name: LaneName, where: Filter) -> NDArray[np.int64]:
@@ -233,7 +246,13 @@ def _temporal(moment: Moment) -> tuple[str, list[Any]]:
     )
 
 
-def _read_hits(connection: Connection, ranked: Sequence[Ranked], lanes: dict[str, Lane]) -> list[tuple[Ranked, Hit]]:
+def _read_hits(
+    connection: Connection,
+    ranked: Sequence[Ranked],
+    lanes: dict[str, Lane],
+    reaches: Mapping[int, Reach],
+    now: int,
+) -> list[tuple[Ranked, Hit]]:
     rows: list[Any] = []
     for one in ranked:
         if one.lane == 'memories':
@@ -249,22 +268,25 @@ def _read_hits(connection: Connection, ranked: Sequence[Ranked], lanes: dict[str
             'SELECT episode, first, last FROM segment WHERE row = ?', (key,)
         ):
             (episode,) = _episodes_of(connection, (episode_row,))
-            stale = _stale(connection, episode_row)
+            facts = _facts_of(connection, episode_row, now)
+            reach = reaches[episode_row >> SEQ_BITS]
+            if facts and not any(reach.sees(run) for run, _ in facts):
+                continue  # all it says is known in another conversation only
+            stale = bool(facts) and not any(holds for _, holds in facts)
             hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score, stale=stale)))
     return hits
 
 
-def _stale(connection: Connection, episode: int) -> bool:
-    """Whether what was drawn from a message no longer holds."""
-    states = [
-        status
-        for (status,) in connection.execute(
-            'SELECT m.status FROM evidence v JOIN memory m ON m.row = v.memory '
+def _facts_of(connection: Connection, episode: int, now: int) -> list[tuple[str, bool]]:
+    """Of each fact drawn from a message: its run key, and whether it still holds."""
+    return [
+        (run_key, status == 'active' and (valid_to is None or valid_to > now))
+        for run_key, status, valid_to in connection.execute(
+            'SELECT m.run_key, m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
             'WHERE v.episode = ? AND m.retired_at IS NULL',
             (episode,),
         )
     ]
-    return bool(states) and 'active' not in states
 
 
 def _episodes_of(connection: Connection, rows: Iterable[int]) -> list[Episode]:
@@ -428,16 +450,20 @@ def episodes(connection: Connection, reaches: Sequence[Reach], limit: int, curso
         if not cursor.isdecimal() or len(cursor) > 19:
             raise InvalidInput(f'cursor={cursor!r} is not one that a page returned: pass page.cursor as it is')
         after = int(cursor)
-    owners = sorted(row.id for reach in reaches if (row := find_owner(connection, reach.owner)) is not None)
+    owners = sorted(
+        ((row, reach) for reach in reaches if (row := find_owner(connection, reach.owner)) is not None),
+        key=lambda pair: pair[0].id,
+    )
     found: list[Episode] = []
     last = after
-    for owner in owners:
-        low, high = row_range(owner)
+    for owner, reach in owners:
+        low, high = row_range(owner.id)
+        said, values = ('', ()) if reach.own else _runs(reach)
         rows = connection.execute(
-            _EPISODE + 'WHERE e.row > ? AND e.row <= ? ORDER BY e.row LIMIT ?',
-            (max(after, low - 1), high, limit + 1 - len(found)),
+            _EPISODE + f'WHERE e.row > ? AND e.row <= ?{said.replace("run_key", "e.run_id")} ORDER BY e.row LIMIT ?',
+            (max(after, low - 1), high, *values, limit + 1 - len(found)),
         ).fetchall()
-        for row, episode in zip(rows, read_episodes(rows, owner_by_id(connection, owner)), strict=True):
+        for row, episode in zip(rows, read_episodes(rows, owner.owner), strict=True):
             if len(found) == limit:
                 return EpisodePage(items=tuple(found), cursor=str(last))
             found.append(episode)
