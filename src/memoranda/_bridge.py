@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-__all__ = ['run', 'wait_for']
+__all__ = ['may_block', 'run', 'wait_for']
 
 T = TypeVar('T')
 _driven = threading.local()
@@ -30,9 +30,14 @@ class _Handed:
         return self._future.result()
 
 
+def may_block() -> bool:
+    """Whether the running coroutine is driven by `run`: then its thread is the caller's own, and no loop waits."""
+    return getattr(_driven, 'depth', 0) > 0
+
+
 async def wait_for(future: Future[T]) -> T:
     """The future's result, without blocking whatever loop this runs on."""
-    if getattr(_driven, 'depth', 0):
+    if may_block():
         return cast('T', await _Handed(future))
     import asyncio
 

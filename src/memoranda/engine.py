@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memoranda._bridge import wait_for
+from memoranda._bridge import may_block, wait_for
 from memoranda._threads import Closed, Pool
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Edit, Episode, MemoryRecord, fact_hash, now
@@ -64,7 +64,9 @@ class Engine:
         await self.store.close()
 
     async def compute(self, function: Callable[[], T], pool: Callable[[_Threads], Pool[None]] | None = None) -> T:
-        """Run something that takes the processor, off the caller's loop."""
+        """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself."""
+        if may_block():
+            return function()
         while True:
             with contextlib.suppress(Closed):  # by another caller, just now: the next ones open again
                 threads = self._running()

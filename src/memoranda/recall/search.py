@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ['SearchRequest', 'Strategy', 'search']
 
-OVERFETCH_LEAST = 10
+OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
 MAX_QUERY_CHARS = 100_000
 
@@ -126,7 +126,7 @@ def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibrati
         lanes,
         strategy=request.strategy,
         # Passages and facts of the same turns stand beside each other, so both together need more rows.
-        top_k=request.top_k * len(request.include) + OVERFETCH_LEAST,
+        top_k=(request.top_k + OVERFETCH) * len(request.include),
         now=request.moment.as_of or request.moment.now,
         calibration=calibration,
     )
