@@ -556,7 +556,7 @@ def test_a_quote_is_always_the_stored_words(
                     proposals.append(Proposal(text=text, evidence=(Quote(i, start, end),)))
             return Extraction(proposals=proposals)
 
-    shared.aio._engine.extractor = Spans()  # one file for all examples: opening costs more than they do
+    shared.aio._worker.extractor = Spans()  # one file for all examples: opening costs more than they do
     scope = Scope(user_id=f'user {id(spans)} {len(shared.aio._engine.store.location)}')
     view = shared.scoped(scope)
     view.delete_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memoranda.errors import ConfigurationError
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.extract import Extractor, PureExtractor
+    from memoranda.write.worker import Worker
 
 __all__ = ['assemble']
+
+NEAREST_EXISTING = 40
+"""Memories an extractor is shown."""
 
 
 def assemble(
@@ -23,15 +28,18 @@ def assemble(
     extractor: Extractor | PureExtractor | None,
     settings: Settings | None,
     store: Store | None,
-) -> Engine:
-    """An engine over a database. Nothing is opened or loaded yet.
+) -> tuple[Engine, Worker]:
+    """An engine over a database, and the worker that does its jobs. Nothing is opened or loaded yet.
 
     Raises:
         ConfigurationError: Something that can't be used.
     """
     from memoranda.embedders import resolve_embedder
     from memoranda.engine import Engine
+    from memoranda.recall.search import related
     from memoranda.settings import Settings
+    from memoranda.write.extract import PureExtractor
+    from memoranda.write.worker import Worker
 
     settings = settings if settings is not None else Settings()
     if store is not None and database is not None:
@@ -45,12 +53,14 @@ def assemble(
         from memoranda.write.rules import RulesExtractor
 
         extractor = RulesExtractor()
-    return Engine(
+    engine = Engine(
         store if store is not None else _store(database, settings),
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
-        extractor=extractor,
         settings=settings,
     )
+    # Rules look for words; a model understands what means the same.
+    semantic = not isinstance(extractor, PureExtractor)
+    return engine, Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
 
 
 def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store:

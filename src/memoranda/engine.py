@@ -1,4 +1,4 @@
-"""What the façade stands on: store, embedder, extractor, and the threads they run on."""
+"""What the write path and the read path stand on: store, embedder, and the threads they run on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memoranda._bridge import may_block, wait_for
 from memoranda._threads import Closed, Pool
 from memoranda.errors import EmbedderMismatch
-from memoranda.records import Edit, Episode, MemoryRecord, fact_hash, now
-from memoranda.scope import Owner, Reach, Scope
-from memoranda.stores.base import Generation, Moment, Snapshot, Store, VersionWrite
-from memoranda.write.extract import Extractor, PureExtractor
-from memoranda.write.guard import MAX_FACT_CHARS, Candidate
-from memoranda.write.worker import Worker
+from memoranda.records import Edit
+from memoranda.stores.base import Generation, Store, VersionWrite
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,19 +29,15 @@ __all__ = ['Engine']
 log = logging.getLogger('memoranda')
 T = TypeVar('T')
 _GENERATION_SECONDS = 1.0
-_RELATED_CHARS = 2_000
 
 
 class Engine:
     """One store with what it takes to write to it and to recall from it. Shared by every view of a memory."""
 
-    def __init__(
-        self, store: Store, *, embedder: Embedder, extractor: Extractor | PureExtractor, settings: Settings
-    ) -> None:
+    def __init__(self, store: Store, *, embedder: Embedder, settings: Settings) -> None:
         from memoranda.embedders import QueryCache
 
-        self.store, self.embedder, self.extractor, self.settings = store, embedder, extractor, settings
-        self.worker = Worker(self, lease_seconds=settings.lease_seconds)
+        self.store, self.embedder, self.settings = store, embedder, settings
         self._queries = QueryCache(embedder)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None
@@ -176,40 +168,6 @@ class Engine:
             VersionWrite(terms=t, vector=vectors[e.after.text] if _reworded(e) else None)
             for e, t in zip(edits, terms, strict=True)
         ]
-
-    async def snapshot_for(
-        self, owner: Owner, candidates: Sequence[Candidate], vectors: Mapping[str, FloatVector]
-    ) -> Snapshot:
-        """The memories that candidates may touch."""
-        proposals = [c.proposal for c in candidates]
-        return await self.store.snapshot(
-            owner,
-            hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
-            slots=list({p.slot for p in proposals if p.slot}),
-            ids=list({p.target for p in proposals if p.target}),
-            near=list(vectors.values()),
-        )
-
-    async def related(self, owner: Owner, scope: Scope, messages: Sequence[Episode], limit: int) -> list[MemoryRecord]:
-        """Current memories that messages may be about."""
-        from memoranda.recall.search import SearchRequest, search
-
-        text = '\n'.join(m.text for m in messages)
-        # The end of a long batch: a change of mind comes last.
-        request = SearchRequest(
-            query=text[-_RELATED_CHARS:],
-            reaches=[Reach(owner, () if scope.run_id is None else (scope.run_id,))],
-            moment=Moment(now=now()),
-            include=('memories',),
-            top_k=limit,
-            # Rules look for words; a model understands what means the same.
-            strategy='keyword' if isinstance(self.extractor, PureExtractor) else 'hybrid',
-        )
-        return [hit.memory for hit in await search(self, request) if hit.memory is not None]
-
-    def max_fact_chars(self, options: Mapping[str, Any]) -> int:
-        """How long a fact may be: what a caller gives as it is may be as long as a message."""
-        return MAX_FACT_CHARS if options.get('infer', True) else self.settings.max_text_chars
 
 
 class _Threads:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from memoranda.embedders import Embedder
-    from memoranda.engine import Engine
     from memoranda.filters import Filter
     from memoranda.recall.search import Strategy
     from memoranda.settings import Settings
@@ -81,7 +80,7 @@ class AsyncMemory:
     ) -> None:
         from memoranda.assembly import assemble
 
-        self._engine: Engine = assemble(
+        self._engine, self._worker = assemble(
             database, embedder=embedder, extractor=extractor, settings=settings, store=store
         )
         self._project = check_project(project if project is not None else self._engine.settings.project)
@@ -90,7 +89,7 @@ class AsyncMemory:
 
     def _view(self, *, project: str | None = None, bound: Scope | None = None, wide: bool = False) -> AsyncMemory:
         view = object.__new__(AsyncMemory)
-        view._engine, view._project = self._engine, project or self._project
+        view._engine, view._worker, view._project = self._engine, self._worker, project or self._project
         view._bound, view._wide = bound, wide
         return view
 
@@ -205,6 +204,7 @@ class AsyncMemory:
         )
         return await take_in(
             self._engine,
+            self._worker,
             messages,
             project=self._project,
             scope=scope,

@@ -12,7 +12,7 @@ from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
-from memoranda.records import Hit
+from memoranda.records import Hit, MemoryRecord, now
 from memoranda.stores.base import Moment, Ranked, SearchPlan
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from memoranda.recall.lanes import Lane, LaneName
     from memoranda.scope import Reach
 
-__all__ = ['SearchRequest', 'Strategy', 'search']
+__all__ = ['SearchRequest', 'Strategy', 'related', 'search']
 
 OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
 MAX_QUERY_CHARS = 100_000
+RELATED_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,27 @@ async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
         finish=lambda pairs: _finish(pairs, request),
     )
     return await engine.store.search(plan)
+
+
+async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semantic: bool) -> list[MemoryRecord]:
+    """Current memories that a text may be about, for whoever reads it.
+
+    Args:
+        engine: Where they are.
+        reach: Whose.
+        text: What was said; of a long one the end counts, for a change of mind comes last.
+        limit: How many.
+        semantic: Whether to look for what means the same, besides the same words.
+    """
+    request = SearchRequest(
+        query=text[-RELATED_CHARS:],
+        reaches=[reach],
+        moment=Moment(now=now()),
+        include=('memories',),
+        top_k=limit,
+        strategy='hybrid' if semantic else 'keyword',
+    )
+    return [hit.memory for hit in await search(engine, request) if hit.memory is not None]
 
 
 def _texts(request: SearchRequest, query: Query) -> dict[LaneName, str]:

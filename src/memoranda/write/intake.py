@@ -19,12 +19,14 @@ from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
+    from memoranda.write.worker import Worker
 
 __all__ = ['take_in']
 
 
 async def take_in(
     engine: Engine,
+    worker: Worker,
     messages: object,
     *,
     project: str,
@@ -64,7 +66,7 @@ async def take_in(
     ids = tuple(appended.episode_ids)
     if appended.job_id is None:
         return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)
-    outcome = await engine.worker.finish(owner, appended, token)
+    outcome = await worker.finish(owner, appended, token)
     return AddResult(
         job_id=appended.job_id,
         episode_ids=ids,

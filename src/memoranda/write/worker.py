@@ -10,22 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from memoranda._bridge import wait_for
 from memoranda.checks import as_moment
 from memoranda.errors import Conflict, ProcessingFailed
-from memoranda.records import Change, Edit, Episode, new_id, now
-from memoranda.scope import Owner
-from memoranda.stores.base import Appended, Commit, LeaseLost, Store, Work
+from memoranda.records import Change, Edit, Episode, MemoryRecord, fact_hash, new_id, now
+from memoranda.scope import Owner, Reach
+from memoranda.stores.base import Appended, Commit, LeaseLost, Snapshot, Store, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.consolidate import Decision, consolidate
 from memoranda.write.extract import Extraction, ExtractionRequest, Extractor, Proposal, PureExtractor, Quote
 from memoranda.write.gate import worth_reading
-from memoranda.write.guard import Candidate, guard
+from memoranda.write.guard import MAX_FACT_CHARS, Candidate, guard
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -35,9 +35,10 @@ __all__ = ['Outcome', 'Worker']
 
 log = logging.getLogger('memoranda.write')
 
+Related: TypeAlias = Callable[[Reach, str], Awaitable[Sequence[MemoryRecord]]]
+
 MAX_ATTEMPTS: Final = 5
 MAX_CONFLICTS: Final = 20
-NEAREST_EXISTING: Final = 40
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
 
@@ -51,10 +52,17 @@ class Outcome:
 
 
 class Worker:
-    """Runs jobs for one engine."""
+    """Runs jobs for one engine.
 
-    def __init__(self, engine: Engine, *, lease_seconds: float) -> None:
-        self._engine, self.lease_seconds = engine, lease_seconds
+    Args:
+        engine: Store, embedder and threads.
+        extractor: Draws proposals from messages.
+        related: Finds the memories within reach that a text may be about.
+    """
+
+    def __init__(self, engine: Engine, extractor: Extractor | PureExtractor, related: Related) -> None:
+        self._engine, self.extractor, self._related = engine, extractor, related
+        self.lease_seconds = engine.settings.lease_seconds
         self._turns = _Turns()
 
     @property
@@ -144,7 +152,9 @@ class Worker:
         engine, payload = self._engine, work.job.payload
         vectors = await engine.embed([text for _, text in work.segments])
         extraction = await self._extract(work)
-        candidates, dropped = guard(extraction.proposals, work.episodes, max_chars=engine.max_fact_chars(payload))
+        # What a caller gives as it is may be as long as a message.
+        longest = MAX_FACT_CHARS if payload.get('infer', True) else engine.settings.max_text_chars
+        candidates, dropped = guard(extraction.proposals, work.episodes, max_chars=longest)
         skipped = Counter(extraction.skipped) + Counter(dropped)
         generation = await engine.ensure_generation()
         texts = list({' '.join(c.proposal.text.split()) for c in candidates if c.proposal.text})
@@ -176,8 +186,8 @@ class Worker:
         if not candidates:
             return Decision((), {}), None, None
         engine = self._engine
-        actor = engine.extractor.name if work.job.payload.get('infer', True) else 'caller'
-        snapshot = await engine.snapshot_for(work.owner, candidates, facts)
+        actor = self.extractor.name if work.job.payload.get('infer', True) else 'caller'
+        snapshot = await self._snapshot(work.owner, candidates, facts)
         at, change_id = now(), new_id()
         decision = await engine.compute(
             lambda: consolidate(
@@ -189,6 +199,19 @@ class Worker:
         change = Change(id=change_id, edits=decision.edits, actor=actor, reason='extraction', job_id=work.job.id, at=at)
         return decision, snapshot.owner_version, change
 
+    async def _snapshot(
+        self, owner: Owner, candidates: Sequence[Candidate], vectors: Mapping[str, FloatVector]
+    ) -> Snapshot:
+        """The memories that candidates may touch."""
+        proposals = [c.proposal for c in candidates]
+        return await self._store.snapshot(
+            owner,
+            hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
+            slots=list({p.slot for p in proposals if p.slot}),
+            ids=list({p.target for p in proposals if p.target}),
+            near=list(vectors.values()),
+        )
+
     async def _extract(self, work: Work) -> Extraction:
         options = work.job.payload
         if not options.get('infer', True):
@@ -198,9 +221,10 @@ class Worker:
         readable = await self._engine.compute(lambda: [m for m in work.episodes if worth_reading(m)])
         if not readable:
             return Extraction(skipped={'gate': len(work.episodes)} if work.episodes else {})
-        existing = await self._engine.related(work.owner, work.scope, readable, NEAREST_EXISTING)
+        reach = Reach(work.owner, () if work.scope.run_id is None else (work.scope.run_id,))
+        existing = await self._related(reach, '\n'.join(m.text for m in readable))
         request = ExtractionRequest(messages=work.episodes, previous=work.previous, existing=existing)
-        extractor: Extractor | PureExtractor = self._engine.extractor
+        extractor = self.extractor
         if isinstance(extractor, PureExtractor):
             found = await self._engine.compute(lambda: extractor.propose(request))
         else:
