@@ -35,8 +35,8 @@ class Weights:
     """The numbers of ranking, in units of one standard deviation of a candidate's keyword or cosine score.
 
     Measured with the bundled embedder on five conversations of LoCoMo (turns, questions of categories 1 to 4): R@10 is
-    78.3, 80.2 on the three they were first chosen on and 75.0 on the other two, which had a say only in `peak`, `near`
-    and `conversation`. A third more or less of any of them moves R@10 by at most one point. What couldn't be
+    78.3, 80.2 on the three they were first chosen on and 75.0 on the other two, which had a say only in `peak`, `near`,
+    `conversation`, `fact`, `link` and `repeat`. A third more or less of any of them moves R@10 by at most one point. What couldn't be
     measured there says so.
     """
 
