@@ -122,11 +122,11 @@ class Cache:
 
     def drop_stale(self, connection: Connection) -> None:
         """Forget owners that were erased, wholly or in part, by any process."""
-        for owner in self.owners():
-            epoch = connection.execute("SELECT epoch FROM owner WHERE id = ? AND kind <> 'erased'", (owner,)).fetchone()
-            with self._lock:
-                held = {e.epoch for (o, _), e in self._entries.items() if o == owner}
-            if epoch is None or held - {epoch[0]}:
+        with self._lock:
+            held = {(owner, entry.epoch) for (owner, _), entry in self._entries.items()}
+        for owner, epoch in held:
+            found = connection.execute("SELECT epoch FROM owner WHERE id = ? AND kind <> 'erased'", (owner,)).fetchone()
+            if found is None or found[0] != epoch:
                 self.drop(owner)
 
     def clear(self) -> None:

@@ -314,7 +314,6 @@ class SQLiteStore(Store):
             return result
 
         def clean(connection: Connection) -> bool:
-            self._cache.drop_stale(connection)
             small = os.path.getsize(self._path) <= erasing.INLINE_BYTES if not self._memory else True
             return self._scrub(connection, erasing.INLINE_BYTES if small else 0)
 
@@ -328,7 +327,12 @@ class SQLiteStore(Store):
 
     async def finish_scrub(self) -> bool:
         """Go on with erasures whose words may still be in a file."""
-        return await wait_for(self._submit(lambda c: self._scrub(c, None), alone=True))
+        while True:  # in slices, so that others may write between them
+            before = self._sweep.page
+            if await wait_for(self._submit(lambda c: self._scrub(c, erasing.TICK_BYTES), alone=True)):
+                return True
+            if self._sweep.page == before:
+                return False
 
     async def generation(self) -> Generation | None:
         """The current embedding generation."""
