@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +42,8 @@ __all__ = ['AsyncMemory']
 
 Include: TypeAlias = Literal['memories', 'episodes']
 Moments: TypeAlias = datetime | str | float | None
+
+_CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 class _Keep:
@@ -290,8 +293,9 @@ class AsyncMemory:
     ) -> ContextBlock:
         """What an agent would be given for a question: standing instructions and profile, then what is relevant.
 
-        Reads the user, this run, the agent, the app and the project's global memories. The text is framed as data,
-        dated, cited by short ids, and at most `max_tokens` long (o200k). Arguments are those of `search`.
+        Reads the user, this run, the agent, the app and the project's global memories; without a run, none of a run.
+        The text is framed as data, dated, cited by short ids, and at most `max_tokens` long (50 or more, in o200k).
+        Arguments are those of `search`.
         """
         from memoranda.recall.block import build
         from memoranda.recall.search import SearchRequest
@@ -299,7 +303,11 @@ class AsyncMemory:
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         request = SearchRequest.checked(
             query=query,
-            reaches=scope.reaches(self._project, shared=True),
+            # What holds in one conversation is not for another: without a run, no run is meant.
+            reaches=[
+                replace(r, runs=()) if r.owner.kind == 'user' and scope.run_id is None else r
+                for r in scope.reaches(self._project, shared=True)
+            ],
             moment=_moment(as_of, known_at),
             include=include,
             top_k=top_k,
@@ -639,4 +647,9 @@ def _moment(as_of: Moments, known_at: Moments) -> Moment:
 
 
 def _cursor(cursor: object) -> str | None:
-    return None if cursor is None else check_text('cursor', cursor, 64)
+    if cursor is None:
+        return None
+    text = check_text('cursor', cursor, 64)
+    if not _CURSOR.fullmatch(text):
+        raise InvalidInput(f'cursor={shown(text)} is not one that a page returned: pass page.cursor as it is')
+    return text

@@ -54,6 +54,8 @@ def _show(result: AddResult) -> None:
         console.print(changes_table(result.changes))
     elif result.episode_ids:
         console.print('Kept as a message. No fact was drawn from it; `memoranda search` finds its words.')
+        if result.skipped.get('locked'):
+            console.print('It contradicts a memory that a person edited, which only `memoranda edit` changes.')
     else:
         console.print('Nothing new: this was known already.')
 

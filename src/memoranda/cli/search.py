@@ -132,7 +132,8 @@ def _passage(hit: Hit, *, full: bool) -> Group:
         (' ' + one_line(episode.text[hit.end : end]) if episode.text[hit.end : end].strip() else '', 'dim'),
         ('…' if end < len(episode.text) else '', 'dim'),
     )
-    return Group(passage, Text(f'{_speaker(episode)}, {moment(episode.occurred_at)}', style='dim'))
+    said = f'{_speaker(episode)}, {moment(episode.occurred_at)}'
+    return Group(passage, Text(said + ' · no longer believed' * hit.stale, style='dim'))
 
 
 def _speaker(episode: Episode) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -84,15 +84,24 @@ def _drafts(
     secrets = settings.secrets == 'redact'
     found, history = normalise(messages, max_chars=settings.max_text_chars)
     common = check_metadata(metadata, secrets=secrets)
-    return [_draft(engine, m, common, occurred_at, secrets) for m in found], history
+    moments = _moments(found, occurred_at)
+    return [_draft(engine, m, at, common, secrets) for m, at in zip(found, moments, strict=True)], history
 
 
-def _draft(
-    engine: Engine, message: Message, common: Mapping[str, Any], occurred_at: datetime | None, secrets: bool
-) -> Draft:
+def _moments(messages: Sequence[Message], occurred_at: datetime | None) -> list[datetime]:
+    """When each was said: one without a moment of its own was said when the one before it was, or else the one after."""
+    known = [said_at(m, None) if m.at is not None else None for m in messages]
+    moment = next((at for at in known if at is not None), None)
+    moments: list[datetime] = []
+    for message, at in zip(messages, known, strict=True):
+        moment = at if at is not None else occurred_at or moment
+        moments.append(said_at(message, moment))
+    return moments
+
+
+def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, Any], secrets: bool) -> Draft:
     if secrets:
         message = replace(message, text=redact(message.text)[0])
-    at = said_at(message, occurred_at)
     stamp = (at.isoformat(),) if message.at is not None else ()
     return Draft(
         role=message.role,
