@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from memoranda.embedders import Embedder
-    from memoranda.recall.lanes import FloatVector
+    from memoranda.lanes import FloatVector
     from memoranda.settings import Settings
 
 __all__ = ['Engine']

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from memoranda.checks import as_moment, check_count, check_slot, check_text
@@ -452,18 +453,21 @@ class AsyncMemory:
         settings = self._engine.settings
         while True:
             before = await self._active(memory_id, scope)
-            fields = edited(
-                before,
-                settings,
-                text=text,
-                kind=kind,
-                slot=before.slot if isinstance(slot, _Keep) else slot,
-                metadata=metadata,
-                tags=tags,
-                importance=importance,
-                pinned=pinned,
-                locked=locked,
-                expires_at=before.expires_at if isinstance(expires_at, _Keep) else expires_at,
+            fields = await self._engine.compute(
+                partial(
+                    edited,
+                    before,
+                    settings,
+                    text=text,
+                    kind=kind,
+                    slot=before.slot if isinstance(slot, _Keep) else slot,
+                    metadata=metadata,
+                    tags=tags,
+                    importance=importance,
+                    pinned=pinned,
+                    locked=locked,
+                    expires_at=before.expires_at if isinstance(expires_at, _Keep) else expires_at,
+                )
             )
             if fields == before:
                 return before
@@ -489,7 +493,12 @@ class AsyncMemory:
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         while True:
             before = await self._active(memory_id, scope)
-            if await self._edit('retract', before, replace(before, status='retracted'), reason='deleted') is not None:
+            if (
+                await self._edit(
+                    'retract', before, replace(before, status='retracted', valid_to=None), reason='deleted'
+                )
+                is not None
+            ):
                 return
 
     async def delete_all(
@@ -600,10 +609,11 @@ class AsyncMemory:
             recorded_at=at,
             actor='user',
             change_id=change_id,
-            hash=fact_hash(fields.text, fields.slot),
+            hash=await self._engine.compute(lambda: fact_hash(fields.text, fields.slot)),
         )
         edit = Edit(op=op, before=before, after=after)
-        generation = await self._engine.ensure_generation()
+        # New words need a vector; everything else can be changed without the embedder that made the others.
+        generation = await self._engine.ensure_generation() if fields.text != before.text else None
         commit = Commit(
             owner=before.scope.home(self._project),
             expect_version=None,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from memoranda.recall.lanes import Lane
+from memoranda.lanes import Lane
 from memoranda.recall.tokens import index_terms
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)

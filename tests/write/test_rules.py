@@ -254,7 +254,7 @@ Never suggest recipes with nuts
 don't use emojis
     Don't use emojis | instruction
 Call me Ishmael
-    Call them Ishmael | instruction | name.preferred
+    Call the user Ishmael | instruction | name.preferred
 Please don't use bullet points
     Don't use bullet points | instruction
 Whenever I ask for code, include tests
@@ -280,6 +280,7 @@ I went to Paris in March
 Two weeks ago I adopted a kitten
     Has a kitten | relationship
 I got married last summer
+    Is married | relationship | relationship.status
     Got married in summer 2022 | event
 I graduated from MIT in 2015
     Graduated from MIT in 2015 | profile
@@ -321,7 +322,7 @@ I've been painting for seven years
 My team uses Go
     Team uses Go | knowledge
 Talk to me in Portuguese
-    Talk to them in Portuguese | instruction | language.answer
+    Talk to the user in Portuguese | instruction | language.answer
 Use metric units
     Use metric units | instruction
 Be concise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memoranda.recall.lanes import FloatVector
+from memoranda.lanes import FloatVector
 
 __all__ = ['GENERIC', 'Calibration', 'calibration_for']
 

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from memoranda.lanes import ASSISTANT, USER, Bools, Floats, FloatVector, Ints, Lane, Posting
 from memoranda.recall.calibrate import GENERIC, Calibration
-from memoranda.recall.lanes import ASSISTANT, USER, Bools, Floats, FloatVector, Ints, Lane, Posting
 from memoranda.recall.query import Query, Window
 from memoranda.stores.base import Ranked
 
@@ -36,8 +36,8 @@ class Weights:
 
     Measured with the bundled embedder on five conversations of LoCoMo (turns, questions of categories 1 to 4): R@10 is
     78.3, 80.2 on the three they were first chosen on and 75.0 on the other two, which had a say only in `peak`, `near`,
-    `conversation`, `fact`, `link` and `repeat`. A third more or less of any of them moves R@10 by at most one point. What couldn't be
-    measured there says so.
+    `conversation`, `fact`, `link` and `repeat`. A third more or less of any of them moves R@10 by at most one point.
+    What couldn't be measured there says so.
     """
 
     k1: float = 1.2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memoranda.recall.rank import DEFAULT, Strategy, Weights
 
 if TYPE_CHECKING:
-    from memoranda.recall.lanes import LaneName
+    from memoranda.lanes import LaneName
     from memoranda.records import Hit
     from memoranda.stores.base import Ranked
 

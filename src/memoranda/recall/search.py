@@ -18,7 +18,7 @@ from memoranda.stores.base import Moment, Ranked, SearchPlan
 if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.filters import Filter
-    from memoranda.recall.lanes import Lane, LaneName
+    from memoranda.lanes import Lane, LaneName
     from memoranda.scope import Reach
 
 __all__ = ['SearchRequest', 'Strategy', 'related', 'search']

@@ -13,7 +13,7 @@ from memoranda.records import Change, Edit, Episode, HistoryEntry, Hit, Job, Mem
 
 if TYPE_CHECKING:
     from memoranda.filters import Filter
-    from memoranda.recall.lanes import FloatVector, Lane
+    from memoranda.lanes import FloatVector, Lane
     from memoranda.scope import Erasure, Owner, Reach, Scope
 
 __all__ = [
@@ -299,10 +299,12 @@ class Store(ABC):
         ids: Sequence[str] = (),
         near: Sequence[FloatVector] = (),
         near_limit: int = 3,
+        generation: int | None = None,
     ) -> Snapshot:
         """Current memories of an owner with one of these hashes, slots or ids, or nearest to one of these vectors.
 
-        Of a slot, also what it held before.
+        Of a slot, also what it held before. `near` is passed over when the current vectors are of another generation
+        than the one named.
         """
 
     @abstractmethod

@@ -28,7 +28,7 @@ from memoranda.stores.base import (
 from memoranda.testing.embedders import HashingEmbedder
 
 if TYPE_CHECKING:
-    from memoranda.recall.lanes import FloatVector, Lane, LaneName
+    from memoranda.lanes import FloatVector, Lane, LaneName
 
 __all__ = ['ANA', 'DAY', 'Bench', 'raises']
 

@@ -63,8 +63,14 @@ class IntakeTests(StoreTests):
         bench = self.bench(store)
         bench.say('one', 'two', 'three', 'four')
         assert bench.say('three', 'four', 'five').known == 2
-        assert bench.say('two', 'three').known == 2
+        assert bench.say('two', 'three', 'four').known == 3
         assert bench.messages() == ['one', 'two', 'three', 'four', 'five']
+
+    def test_a_question_and_its_answer_said_again_later_are_new(self, store: Store) -> None:
+        bench = self.bench(store)
+        for turn in (('I moved to Paris', 'ok'), ('I moved to Lisbon', 'ok')) * 2:
+            assert bench.say(*turn).known == 0
+        assert len(bench.messages()) == 8
 
     def test_the_same_sentence_twice_stays_two_messages(self, store: Store) -> None:
         bench = self.bench(store)

@@ -89,7 +89,7 @@ def _drafts(
 
 
 def _moments(messages: Sequence[Message], occurred_at: datetime | None) -> list[datetime]:
-    """When each was said: one without a moment of its own was said when the one before it was, or else the one after."""
+    """When each was said: one without a moment of its own when the one before it was, or else the one after."""
     known = [said_at(m, None) if m.at is not None else None for m in messages]
     moment = next((at for at in known if at is not None), None)
     moments: list[datetime] = []
@@ -101,7 +101,7 @@ def _moments(messages: Sequence[Message], occurred_at: datetime | None) -> list[
 
 def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, Any], secrets: bool) -> Draft:
     if secrets:
-        message = replace(message, text=redact(message.text)[0])
+        message = replace(message, text=redact(message.text)[0], name=redact(message.name)[0] if message.name else None)
     stamp = (at.isoformat(),) if message.at is not None else ()
     return Draft(
         role=message.role,

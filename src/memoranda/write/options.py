@@ -44,7 +44,7 @@ def _cleaned(value: Any, secrets: bool) -> Any:
     if isinstance(value, list):
         return [_cleaned(v, secrets) for v in cast('list[Any]', value)]
     if isinstance(value, dict):
-        return {storable(k): _cleaned(v, secrets) for k, v in cast('dict[str, Any]', value).items()}
+        return {_cleaned(k, secrets): _cleaned(v, secrets) for k, v in cast('dict[str, Any]', value).items()}
     return value
 
 

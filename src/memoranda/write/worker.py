@@ -8,6 +8,7 @@ those who wait form a queue.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from memoranda._bridge import wait_for
 from memoranda.checks import as_moment
-from memoranda.errors import Conflict, ProcessingFailed
+from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import Change, Edit, Episode, MemoryRecord, fact_hash, new_id, now
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import Appended, Commit, LeaseLost, Snapshot, Store, Work
@@ -29,7 +30,7 @@ from memoranda.write.guard import MAX_FACT_CHARS, Candidate, guard
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
-    from memoranda.recall.lanes import FloatVector
+    from memoranda.lanes import FloatVector
 
 __all__ = ['Outcome', 'Worker']
 
@@ -63,7 +64,13 @@ class Worker:
     def __init__(self, engine: Engine, extractor: Extractor | PureExtractor, related: Related) -> None:
         self._engine, self.extractor, self._related = engine, extractor, related
         self.lease_seconds = engine.settings.lease_seconds
-        self._turns = _Turns()
+        self._waiting: tuple[int, _Turns] = (os.getpid(), _Turns())
+
+    @property
+    def _turns(self) -> _Turns:
+        if self._waiting[0] != os.getpid():  # the child of a fork: those who waited are threads of the parent
+            self._waiting = (os.getpid(), _Turns())
+        return self._waiting[1]
 
     @property
     def _store(self) -> Store:
@@ -135,6 +142,9 @@ class Worker:
             return await self._process(work, token)
         except LeaseLost:
             raise
+        except (ConfigurationError, StoreError):
+            self._store.abandon(token)  # nothing is wrong with the job: this doesn't count as a try
+            raise
         except Exception as error:
             dead = work.job.attempts >= MAX_ATTEMPTS
             await self._store.fail(
@@ -154,13 +164,17 @@ class Worker:
         extraction = await self._extract(work)
         # What a caller gives as it is may be as long as a message.
         longest = MAX_FACT_CHARS if payload.get('infer', True) else engine.settings.max_text_chars
-        candidates, dropped = guard(extraction.proposals, work.episodes, max_chars=longest)
+        candidates, dropped = await engine.compute(
+            lambda: guard(extraction.proposals, work.episodes, max_chars=longest)
+        )
         skipped = Counter(extraction.skipped) + Counter(dropped)
         generation = await engine.ensure_generation()
         texts = list({' '.join(c.proposal.text.split()) for c in candidates if c.proposal.text})
         facts = dict(zip(texts, await engine.embed(texts), strict=True))
         for _ in range(MAX_CONFLICTS):
-            decision, version, change = await self._decide(work, candidates, facts)
+            decision, version, change = await self._decide(
+                work, candidates, facts, generation.id if generation else None
+            )
             commit = Commit(
                 owner=work.owner,
                 expect_version=version,
@@ -181,13 +195,17 @@ class Worker:
         raise Conflict(f'job {work.job.id} met a concurrent change {MAX_CONFLICTS} times: try again')
 
     async def _decide(
-        self, work: Work, candidates: Sequence[Candidate], facts: Mapping[str, FloatVector]
+        self,
+        work: Work,
+        candidates: Sequence[Candidate],
+        facts: Mapping[str, FloatVector],
+        generation: int | None,
     ) -> tuple[Decision, int | None, Change | None]:
         if not candidates:
             return Decision((), {}), None, None
         engine = self._engine
         actor = self.extractor.name if work.job.payload.get('infer', True) else 'caller'
-        snapshot = await self._snapshot(work.owner, candidates, facts)
+        snapshot = await self._snapshot(work.owner, candidates, facts, generation)
         at, change_id = now(), new_id()
         decision = await engine.compute(
             lambda: consolidate(
@@ -200,7 +218,11 @@ class Worker:
         return decision, snapshot.owner_version, change
 
     async def _snapshot(
-        self, owner: Owner, candidates: Sequence[Candidate], vectors: Mapping[str, FloatVector]
+        self,
+        owner: Owner,
+        candidates: Sequence[Candidate],
+        vectors: Mapping[str, FloatVector],
+        generation: int | None,
     ) -> Snapshot:
         """The memories that candidates may touch."""
         proposals = [c.proposal for c in candidates]
@@ -210,6 +232,7 @@ class Worker:
             slots=list({p.slot for p in proposals if p.slot}),
             ids=list({p.target for p in proposals if p.target}),
             near=list(vectors.values()),
+            generation=generation,
         )
 
     async def _extract(self, work: Work) -> Extraction:

@@ -111,6 +111,7 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
         if episode in episodes
     ]
     _delete_rows(connection, 'memory', memories)
+    _forget_saying(connection, said, values, tuple(wanted))
     _delete_rows(connection, 'segment', segments)
     _delete_rows(connection, 'episode', episodes)
     for memory_table, segment_table in _vector_tables(connection):
@@ -129,6 +130,18 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
     clock = tick(connection)
     connection.execute('UPDATE owner SET version = ?, epoch = ? WHERE id = ?', (clock, clock, owner.id))
     return ErasureResult(memories=gone, versions=len(memories), episodes=len(episodes), scrub='pending')
+
+
+def _forget_saying(connection: Connection, said: str, values: Sequence[Any], ids: Sequence[str]) -> None:
+    """Facts that others said too stay, without what came with the erased messages: metadata, tags, provenance."""
+    for (id_,) in connection.execute(
+        f'SELECT DISTINCT id FROM memory WHERE row BETWEEN ? AND ? AND {said}', values
+    ).fetchall():
+        _blank(connection, id_, None)
+    cleared = ', '.join(f'{name} = NULL' for name in ids)
+    connection.execute(
+        f"UPDATE memory SET metadata = NULL, tags = '[]', {cleared} WHERE row BETWEEN ? AND ? AND {said}", values
+    )
 
 
 def _without(connection: Connection, memory_id: str, episodes: set[int]) -> tuple[list[int], bool]:

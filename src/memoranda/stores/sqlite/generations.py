@@ -11,11 +11,11 @@ import apsw
 from memoranda.errors import EmbedderMismatch
 from memoranda.stores.base import Generation, Stats
 from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.schema import SCHEMA_VERSION, vector_tables
-from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, generation_in, put_vectors
+from memoranda.stores.sqlite.schema import SCHEMA_VERSION, SEQ_BITS, vector_tables
+from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, generation_in, put_vectors, touch
 
 if TYPE_CHECKING:
-    from memoranda.recall.lanes import FloatVector
+    from memoranda.lanes import FloatVector
 
 __all__ = ['put', 'start', 'stats', 'switch', 'unembedded']
 
@@ -75,7 +75,7 @@ def unembedded(
     found: list[tuple[str, int, str]] = []
     for lane in ('memories', 'episodes'):
         table = vector_tables(generation.id)[_LANES[lane]]
-        for after in {resume.get((generation.id, lane), -1), -1}:
+        for after in (resume.get((generation.id, lane), -1), -1):
             rows = connection.execute(
                 f'{_TEXT[lane]} WHERE s.row > ? AND NOT EXISTS(SELECT 1 FROM {table} v WHERE v.row = s.row) '
                 'ORDER BY s.row LIMIT ?',
@@ -97,6 +97,8 @@ def put(connection: Connection, generation: Generation, vectors: Sequence[tuple[
         rows = [(row, vector) for name, row, vector in vectors if name == lane]
         if rows:
             put_vectors(connection, number, table, rows)
+    for owner in {row >> SEQ_BITS for _, row, _ in vectors}:
+        touch(connection, owner)  # so that caches look for the vectors they miss
 
 
 def switch(connection: Connection, generation: Generation) -> bool:

@@ -119,7 +119,7 @@ def fail(connection: Connection, job: Job, worker: str, error: str, retry_after:
 def abandon(connection: Connection, worker: str) -> None:
     """Give back what is leased under a token."""
     connection.execute(
-        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL "
+        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, attempts = max(attempts - 1, 0) "
         "WHERE state = 'running' AND worker = ? AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running'))",
         (worker,),
     )

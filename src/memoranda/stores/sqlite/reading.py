@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memoranda.errors import InvalidInput
 from memoranda.filters import Filter
-from memoranda.recall.lanes import FloatVector, Lane
+from memoranda.lanes import FloatVector, Lane
 from memoranda.records import Edit, Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
@@ -53,8 +53,7 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     lanes = [_lane(connection, cache, plan, owners, name, generation, speaker_names) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
-    seen = {owner.id: reach for owner, reach in owners}
-    return plan.finish(_read_hits(connection, ranked, by_name, seen, to_us(plan.moment.now)))
+    return plan.finish(_read_hits(connection, ranked, by_name, to_us(plan.moment.now)))
 
 
 def _lane(
@@ -78,7 +77,12 @@ def _lane(
         else:
             part = cache.columns(connection, owner, name, generation)
         columns.append(part)
-        allowed.append(_allowed(connection, owner, reach, name, part, plan))
+        mask = _allowed(connection, owner, reach, name, part, plan)
+        if name == 'episodes' and reach.runs is not None:
+            runs = cache.columns(connection, owner, 'memories', generation).runs
+            if any(run and not reach.sees(run) for run in runs):
+                mask &= ~np.isin(part.row, _of_other_runs(connection, owner, reach))
+        allowed.append(mask)
         for term, (rows, counts) in hits.items():
             found, tf = _postings(connection, owner, name, term, part.row)
             rows.append(found + offset)
@@ -172,6 +176,20 @@ def _allowed(
     return mask
 
 
+def _of_other_runs(connection: Connection, owner: OwnerRow, reach: Reach) -> NDArray[np.int64]:
+    """Segments of messages all of whose facts are known in other conversations only."""
+    low, high = row_range(owner.id)
+    seen = ('', *(reach.runs or ()))
+    found = connection.execute(
+        'SELECT s.row FROM segment s WHERE s.row BETWEEN ? AND ? AND s.episode IN ('
+        'SELECT v.episode FROM evidence v JOIN memory m ON m.row = v.memory '
+        'WHERE v.episode BETWEEN ? AND ? AND m.retired_at IS NULL GROUP BY v.episode '
+        f'HAVING sum(m.run_key IN ({", ".join("?" * len(seen))})) = 0)',
+        (low, high, low, high, *seen),
+    ).fetchall()
+    return np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
+
+
 def _conversations(connection: Connection, owner: OwnerRow, reach: Reach) -> list[int]:
     """Rows of the conversations that are runs which may be read."""
     return [
@@ -250,7 +268,6 @@ def _read_hits(
     connection: Connection,
     ranked: Sequence[Ranked],
     lanes: dict[str, Lane],
-    reaches: Mapping[int, Reach],
     now: int,
 ) -> list[tuple[Ranked, Hit]]:
     rows: list[Any] = []
@@ -269,20 +286,17 @@ def _read_hits(
         ):
             (episode,) = _episodes_of(connection, (episode_row,))
             facts = _facts_of(connection, episode_row, now)
-            reach = reaches[episode_row >> SEQ_BITS]
-            if facts and not any(reach.sees(run) for run, _ in facts):
-                continue  # all it says is known in another conversation only
-            stale = bool(facts) and not any(holds for _, holds in facts)
+            stale = bool(facts) and not any(facts)
             hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score, stale=stale)))
     return hits
 
 
-def _facts_of(connection: Connection, episode: int, now: int) -> list[tuple[str, bool]]:
-    """Of each fact drawn from a message: its run key, and whether it still holds."""
+def _facts_of(connection: Connection, episode: int, now: int) -> list[bool]:
+    """Of each fact drawn from a message, whether it still holds."""
     return [
-        (run_key, status == 'active' and (valid_to is None or valid_to > now))
-        for run_key, status, valid_to in connection.execute(
-            'SELECT m.run_key, m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
+        status == 'active' and (valid_to is None or valid_to > now)
+        for status, valid_to in connection.execute(
+            'SELECT m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
             'WHERE v.episode = ? AND m.retired_at IS NULL',
             (episode,),
         )
@@ -333,6 +347,7 @@ def snapshot(
     ids: Sequence[str],
     near: Sequence[FloatVector],
     near_limit: int,
+    made_by: int | None,
 ) -> Snapshot:
     """Current memories that a proposal may touch."""
     found = find_owner(connection, owner)
@@ -349,7 +364,7 @@ def snapshot(
                 row for (row,) in connection.execute(f'SELECT row FROM memory WHERE {condition}', (found.id, value))
             )
     generation = current_generation(connection)
-    if near and generation is not None:
+    if near and generation is not None and made_by in (None, generation.id):
         columns = cache.columns(connection, found, 'memories', generation)
         if columns.vectors is not None and len(columns.row):
             for vector in near:
@@ -447,7 +462,7 @@ def episodes(connection: Connection, reaches: Sequence[Reach], limit: int, curso
     """Messages in the order they were recorded."""
     after = -1
     if cursor is not None:
-        if not cursor.isdecimal() or len(cursor) > 19:
+        if not cursor.isdecimal() or int(cursor) >= 1 << 63:
             raise InvalidInput(f'cursor={cursor!r} is not one that a page returned: pass page.cursor as it is')
         after = int(cursor)
     owners = sorted(
@@ -503,12 +518,3 @@ def edits_of(connection: Connection, job_id: str) -> list[Edit]:
             if records:
                 edits.append(Edit(op=op, before=records[1] if len(records) > 1 else None, after=records[0]))
     return edits
-
-
-def in_snapshot(connection: Connection, read: Callable[[Connection], Any]) -> Any:
-    """Run a read in one transaction."""
-    connection.execute('BEGIN')
-    try:
-        return read(connection)
-    finally:
-        connection.execute('ROLLBACK')

@@ -132,7 +132,6 @@ _M001 = (
         WHERE live = 1 AND valid_to IS NULL AND slot IS NOT NULL
     """,
     'CREATE INDEX memory_chain ON memory(owner, slot) WHERE retired_at IS NULL AND slot IS NOT NULL',
-    "CREATE INDEX memory_standing ON memory(owner) WHERE live = 1 AND (pinned = 1 OR kind = 'instruction')",
     'CREATE TABLE evidence(episode INTEGER, memory INTEGER, PRIMARY KEY(episode, memory)) WITHOUT ROWID',
     """
     CREATE TABLE posting(

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -42,7 +41,7 @@ from memoranda.stores.sqlite.forking import forks
 from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:
-    from memoranda.recall.lanes import FloatVector
+    from memoranda.lanes import FloatVector
 
 __all__ = ['SQLiteStore']
 
@@ -73,7 +72,8 @@ class SQLiteStore(Store):
     ) -> None:
         location = os.fspath(path)
         self._memory = location == ':memory:'
-        self._path = location if self._memory else str(Path(location).absolute())
+        # The file itself, not a link to it: one file has one sweep descriptor, see `SweepFiles`.
+        self._path = location if self._memory else os.path.realpath(location)
         self._busy = busy_timeout
         self._durability: Durability = durability
         self._reader_count = readers
@@ -251,9 +251,12 @@ class SQLiteStore(Store):
         ids: Sequence[str] = (),
         near: Sequence[FloatVector] = (),
         near_limit: int = 3,
+        generation: int | None = None,
     ) -> Snapshot:
         """Current memories that a proposal may touch."""
-        return await self._read(lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit))
+        return await self._read(
+            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit, generation)
+        )
 
     async def commit(self, commit: Commit) -> None:
         """Write a change."""

@@ -28,7 +28,7 @@ from memoranda.stores.sqlite.rows import (
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
 
 if TYPE_CHECKING:
-    from memoranda.recall.lanes import FloatVector
+    from memoranda.lanes import FloatVector
 
 __all__ = [
     'MEMORIES',
@@ -110,7 +110,10 @@ def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Itera
 def append(connection: Connection, batch: Batch) -> Appended:
     """Store unseen messages and their job."""
     owner = ensure_owner(connection, batch.owner)
-    digest = content_hash(*(d.content_hash for d in batch.drafts), json.dumps(batch.job, sort_keys=True))
+    scope = batch.scope
+    said = [[d.content_hash, d.metadata] for d in batch.drafts]
+    told = [said, batch.job, scope.agent_id, scope.run_id, scope.app_id]
+    digest = content_hash(json.dumps(told, sort_keys=True))
     if batch.idempotency_key is not None:
         replay = _replay(connection, owner.id, batch.idempotency_key, digest)
         if replay is not None:
@@ -180,7 +183,8 @@ def _unseen(connection: Connection, owner: int, conversation: int, stored: int, 
 
     A message that carries its own moment is the same message wherever it turns up again. The others are matched by
     order: what a re-sent list repeats is the longest run at its start that ends where the conversation ends, or the
-    whole list when it lies inside. A single undated message is always a new turn: people do say "ok" twice.
+    whole list when it has three messages and lies inside. A single undated message is always a new turn: people do
+    say "ok" twice.
     """
     drafts = list(batch.drafts)
     if not batch.history:
@@ -209,7 +213,8 @@ def _unseen(connection: Connection, owner: int, conversation: int, stored: int, 
         if held[-size:] == coming[:size]:
             return drafts[size:]
     width = len(coming)
-    if any(held[i : i + width] == coming for i in range(len(held) - width + 1)):
+    # A question and its answer may well be said twice; three messages in a row are hardly.
+    if width > 2 and any(held[i : i + width] == coming for i in range(len(held) - width + 1)):
         return []
     return drafts
 
@@ -298,13 +303,14 @@ def commit(connection: Connection, commit: Commit) -> None:
     owner = ensure_owner(connection, commit.owner)
     version = touch(connection, owner.id)
     current = current_generation(connection)
-    tables = vector_tables(current.id) if current and current.id == commit.generation else None
+    tables = vector_tables(current.id) if current else None
+    ours = current is not None and current.id == commit.generation
     if commit.change is not None and commit.change.edits:
         try:
-            _write_change(connection, owner, commit.change, commit.writes, version, tables[0] if tables else None)
+            _write_change(connection, owner, commit.change, commit.writes, version, tables[0] if tables else None, ours)
         except apsw.ConstraintError as error:
             raise Conflict('a current memory already says this, or holds this slot: read them again') from error
-    if tables:
+    if tables and ours:
         put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
     if commit.job is not None:
         connection.execute(
@@ -346,6 +352,7 @@ def _write_change(
     writes: Sequence[VersionWrite],
     version: int,
     table: str | None,
+    ours: bool,
 ) -> None:
     at = to_us(change.at)
     keys = take_rows(connection, owner.id, len(change.edits) + 1)
@@ -367,9 +374,9 @@ def _write_change(
     for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
         _insert_version(connection, owner.id, row, edit.after, version, len(write.terms))
         indexed.append((row, write.terms))
-        if table and write.vector is not None:
+        if table and ours and write.vector is not None:
             vectors.append((row, write.vector))
-        elif table and edit.before is not None:
+        elif table and write.vector is None and edit.before is not None:  # whoever made it: the words are the same
             connection.execute(
                 f'INSERT INTO {table} SELECT ?, vector FROM {table} WHERE row = '
                 '(SELECT row FROM memory WHERE id = ? AND version = ?)',

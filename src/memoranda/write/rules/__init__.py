@@ -26,6 +26,7 @@ from memoranda.write.rules import (
     tools,
     work,
 )
+from memoranda.write.rules.conditions import conditioned, sets_condition
 from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule, plain
 from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 
@@ -159,16 +160,18 @@ class _Reader:
                 return
         if not sentence.stated:
             return
-        command = instructions.passing(text) if sentence.passing and not sentence.question else None
+        command = instructions.passing(text, ctx) if sentence.passing and not sentence.question else None
         if command is not None:
             begin = sentence.start + shift
             yield from self._proposals([command], begin, begin + len(text), text, sentence)
             return
         timed: tuple[int, Context] | None = None
+        bound = False
         for clause in sentence.clauses:
             since, within = timed or (None, ctx)
-            yield from self._clause(clause, sentence, within, since)
+            yield from self._clause(clause, sentence, within, since, bound=bound)
             timed = self._only_time(clause, ctx)
+            bound = bound or sets_condition(_after_lead(clause.text)[0])
 
     def _only_time(self, clause: Clause, ctx: Context) -> tuple[int, Context] | None:
         """`Last Friday, ...`: a clause that only names the time of the next one."""
@@ -194,8 +197,13 @@ class _Reader:
         if draft is not None:
             yield from self._proposals([draft], start, start + len(inner), inner, sentence)
 
-    def _clause(self, clause: Clause, sentence: Sentence, ctx: Context, since: int | None = None) -> Iterator[Proposal]:
-        """What a clause says. Its evidence begins at `since`, where its time was named before it."""
+    def _clause(
+        self, clause: Clause, sentence: Sentence, ctx: Context, since: int | None = None, *, bound: bool = False
+    ) -> Iterator[Proposal]:
+        """What a clause says.
+
+        Its evidence begins at `since`, where its time was named before it. `bound`: its condition was, too.
+        """
         text, start = clause.text, clause.start
         if clause.implied:
             text, start, timed = f'I {text}', start - 2, clause.start
@@ -203,6 +211,7 @@ class _Reader:
             text, shift = _after_lead(text)
             start += shift
             timed = start
+            bound = bound or sets_condition(text)
             text, shift, ctx = self._after_time(text, ctx)
             start += shift
         first = _FIRST.match(text)
@@ -214,6 +223,7 @@ class _Reader:
             drafts = _listed(rule, m, ctx) if m else []
             if drafts:
                 begin = timed if since is None else since
+                drafts = list(conditioned(drafts, stripped, bound=bound))
                 yield from self._proposals(drafts, begin, start + len(text), text, sentence)
                 break
         if first:

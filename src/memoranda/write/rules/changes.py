@@ -209,6 +209,17 @@ def _quit_job(m: re.Match[str], ctx: Context) -> Drafts:
     return drafts
 
 
+def _is_not(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I'm not allergic to peanuts`, of a memory that says just that."""
+    wanted = set(content_words(cut(m['v'], limit=8)))
+    own = re.compile(rf'(?:{re.escape(ctx.name)}\s)?is\s(?!no\b|not\b)(?P<rest>.+)', re.IGNORECASE) if ctx.name else _IS
+    found = [r for r in ctx.existing if (held := own.fullmatch(r.text)) and set(content_words(held['rest'])) == wanted]
+    return [Draft('', r.kind, op='retract', target=r.id) for r in found] if wanted else None
+
+
+_IS = re.compile(r'is\s(?!no\b|not\b)(?P<rest>.+)', re.IGNORECASE)
+
+
 # `I switched from Python to TypeScript`
 
 
@@ -347,6 +358,7 @@ RULES = (
     ),
     rule(r"(?:i'm|i am|we're|we are)\sno longer\s(?P<v>.{1,200})$", _no_longer_is),
     rule(r"(?:i'm|i am|we're|we are)\snot\s(?P<v>.{1,200}?\bany ?(?:more|longer))\b", _no_longer_is),
+    rule(r"(?:i'm|i am|i was|i have|i've)\s(?:not|never)(?:\sbeen)?\s(?:actually |really )?<V>", _is_not),
     rule(
         rf"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely "
         rf'|already )?(?P<how>stopped|quit|gave up|given up)\s{_GERUND}\b\s?(?P<v>.{{0,200}})$',
@@ -367,7 +379,7 @@ RULES = (
     rule(
         r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely "
         r'|since )?(?P<how>switched|moved|migrated|changed'
-        r'|went)(?: over)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$',
+        r'|went)(?: over| back)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$',
         _switched,
     ),
     rule(

@@ -74,9 +74,32 @@ def _draft(words: str, confidence: float = 0.9) -> Draft | None:
     return Draft(words, 'instruction', form='asks', importance=_HIGH, confidence=confidence)
 
 
-def _you_to(text: str) -> str:
-    """`Always tell me` stays `always tell them`: who is asking is not who reads."""
-    return turned(text)
+_ASKER = {'me': 'the user', 'my': "the user's", 'mine': "the user's", "i'm": 'the user is', 'im': 'the user is'}
+_ASKER |= {"i've": 'the user has', "i'll": 'the user will', 'i am': 'the user is', 'i was': 'the user was'}
+_ASKS = re.compile(
+    r"\b(?:(?P<word>[Ii] (?:am|was)|[Ii]'(?:m|ve|ll)|Im|[Mm]e|[Mm]y|[Mm]ine)"
+    r"|[Ii]\s(?P<adverb>(?:\w+ly|always|never|just|also|explicitly)\s)?(?P<verb>[a-z]{2,20}(?:n't)?))\b(?!['.]\w)"
+)
+_NO_ENDING = re.compile(
+    r"(?:can|can't|could|couldn't|will|won't|would|wouldn't|may|might|should|shouldn't|must|did|didn't|said|told|sent"
+    r'|gave|made|wrote|went|got|had|was|meant|thought|put|cannot|\w+ed)$'
+)
+
+
+def _you_to(text: str, ctx: Context) -> str:
+    """`Always tell me`: `always tell the user`, or `them` where a name says who asks."""
+    return turned(text if ctx.name else _ASKS.sub(_asker, text))
+
+
+def _asker(m: re.Match[str]) -> str:
+    if m['word']:
+        return _ASKER[m['word'].lower()]
+    verb = m['verb']
+    if verb == "don't":
+        verb = "doesn't"
+    elif verb == 'do' or (not _NO_ENDING.match(verb) and not verb.endswith("n't")):
+        verb = third(verb)
+    return f'the user {m["adverb"] or ""}{verb}'
 
 
 def _always(m: re.Match[str], ctx: Context) -> Drafts:
@@ -89,7 +112,7 @@ def _always(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     if _IDLE.match(words) or _IDLE.match(re.sub(r'^(?:always|never)\s', '', words, flags=re.IGNORECASE)):
         return None
-    return _draft(_you_to(words))
+    return _draft(_you_to(words, ctx))
 
 
 def _from_now_on(m: re.Match[str], ctx: Context) -> Drafts:
@@ -101,17 +124,17 @@ def _from_now_on(m: re.Match[str], ctx: Context) -> Drafts:
     )
     called = re.match(r'(?:just )?(?:call|address) me (?:as )?(?P<n>.+)', words, re.IGNORECASE)
     if called:
-        return _name_to_use(called['n'])
+        return _name_to_use(called['n'], ctx)
     if not re.match(
         rf"(?:always |never |only |just |don't |do not |no |mostly )?(?:{_VERBS}\b|no\b|emojis|short|metric)",
         words,
         re.IGNORECASE,
     ):
         return None
-    return _draft(_you_to(words))
+    return _draft(_you_to(words, ctx))
 
 
-def _name_to_use(text: str) -> Draft | None:
+def _name_to_use(text: str, ctx: Context) -> Draft | None:
     name = cut(re.sub(r'\s(?:from now on|in (?:the )?future|going forward|please)$', '', text.strip()), limit=3)
     if not name or (not is_name(name) and not re.fullmatch(r'[a-z][a-z-]{1,15}', name)):
         return None
@@ -121,11 +144,12 @@ def _name_to_use(text: str) -> Draft | None:
         re.IGNORECASE,
     ):
         return None
-    return Draft(f'call them {name}', 'instruction', form='asks', slot='name.preferred', value=name, importance=_HIGH)
+    whom = 'them' if ctx.name else 'the user'
+    return Draft(f'call {whom} {name}', 'instruction', form='asks', slot='name.preferred', value=name, importance=_HIGH)
 
 
 def _call_me(m: re.Match[str], ctx: Context) -> Drafts:
-    return _name_to_use(m['v'])
+    return _name_to_use(m['v'], ctx)
 
 
 def _style(m: re.Match[str], ctx: Context) -> Drafts:
@@ -142,18 +166,18 @@ def _style(m: re.Match[str], ctx: Context) -> Drafts:
         r'\b(?:this|that|these|it|above|below|following|my code|the code|the function|my email)\b', words, re.IGNORECASE
     ):
         return None
-    return _draft(_you_to(words), 0.85)
+    return _draft(_you_to(words, ctx), 0.85)
 
 
 def _in_language(m: re.Match[str], ctx: Context) -> Drafts:
     words = m['v'].strip()
     if re.search(r'\b(?:this|that|it|the following)\b', words, re.IGNORECASE) or _language(words) is None:
         return None
-    return _draft(_you_to(words), 0.85)
+    return _draft(_you_to(words, ctx), 0.85)
 
 
 def _whenever(m: re.Match[str], ctx: Context) -> Drafts:
-    return _draft(_you_to(m['v']), 0.85)
+    return _draft(_you_to(m['v'], ctx), 0.85)
 
 
 _PLEASE = r'(?:(?:please|pls|kindly|and|also|so|but|ok|okay|oh)[,\s]+){0,3}'
@@ -218,7 +242,7 @@ _COMMAND = re.compile(
 )
 
 
-def passing(text: str) -> Draft | None:
+def passing(text: str, ctx: Context) -> Draft | None:
     """An instruction in a sentence that speaks of this conversation: `today skip explanations`."""
     first = _PASSING_FIRST.match(text)
     bare = text[first.end() :] if first else text
@@ -227,7 +251,7 @@ def passing(text: str) -> Draft | None:
     m = _COMMAND.match(bare)
     if not m or re.search(r'\b(?:it|that|me again)$', m['v']):
         return None
-    return _draft(_you_to(m['v']), 0.85)
+    return _draft(_you_to(m['v'], ctx), 0.85)
 
 
 REMEMBER = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memoranda.timewords import say_time
+from memoranda.timewords import TimeSpan, say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import NUMBER, cut, is_name, is_vague, turned
 from memoranda.write.rules.words import KIN, NATIONALITIES, PETS
@@ -72,6 +72,7 @@ def _status(m: re.Match[str], ctx: Context) -> Drafts:
         whom = ''
     to = f' to {whom}' if whom else ''
     drafts = [
+        *(_parted(ctx, both=status == 'single') if status in ('single', 'divorced') else ()),
         Draft(
             f'is {status}{to}',
             'relationship',
@@ -79,20 +80,72 @@ def _status(m: re.Match[str], ctx: Context) -> Drafts:
             value=status,
             importance=0.7,
             valid_from=ctx.since(m.string),
-        )
+        ),
     ]
     if whom and status == 'married':
-        drafts.append(
-            Draft(
-                f'spouse is called {whom}',
-                'relationship',
-                form='owns',
-                slot='relationship.spouse',
-                value=whom,
-                importance=0.7,
-            )
-        )
+        drafts.append(_spouse(whom))
     return drafts
+
+
+def _spouse(name: str) -> Draft:
+    return Draft(
+        f'spouse is called {name}',
+        'relationship',
+        form='owns',
+        slot='relationship.spouse',
+        value=name,
+        importance=0.7,
+    )
+
+
+_SPOUSE = re.compile(r"(?:.{1,60}'s\s)?(?:wife|husband|spouse)\b", re.IGNORECASE)
+_PARTNER = re.compile(
+    r"(?:.{1,60}'s\s)?(?:wife|husband|spouse|girlfriend|boyfriend|partner|fianc[eé]e?)\b|(?:.{1,60}\s)?has an? "
+    r'(?:wife|husband|spouse|girlfriend|boyfriend|partner|fianc[eé]e?)\b',
+    re.IGNORECASE,
+)
+
+
+def _parted(ctx: Context, *, both: bool) -> Iterator[Draft]:
+    """What ends with a marriage, or with being a couple at all (`both`)."""
+    slots = ('relationship.spouse', 'relationship.partner') if both else ('relationship.spouse',)
+    for record in ctx.existing:
+        slot = (record.slot or '').partition('@')[0]
+        if slot in slots or (not slot and (_PARTNER if both else _SPOUSE).match(record.text)):
+            yield Draft('', record.kind, op='retract', target=record.id)
+
+
+_LONG_AGO = 400
+"""Days after which a divorce says nothing about the marriage that is remembered."""
+
+
+def _wed(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I got divorced last year`, `I got married to Jonas`: what holds from then on, and the day itself."""
+    status = 'divorced' if m['what'].lower().endswith('divorced') else 'married'
+    spans = [s for s in (*ctx.times(m.string), *([ctx.when] if ctx.when else [])) if not s.is_open]
+    span = spans[0] if spans else None
+    if (span is not None and span.begin > ctx.base) or re.search(r'\bwhen\b|\bbefore\b', m.string, re.IGNORECASE):
+        return None
+    since = ctx.since(m.string) if span is not None else None
+    whom = m['to'] if m['to'] and is_name(m['to']) and m['to'].lower() not in _NOT_NAMES else ''
+    dated = [_wedding(f'{m["what"].lower()}{f" to {whom}" if whom else ""}', span)] if span is not None else []
+    if status == 'divorced' and span is not None and (ctx.base - span.begin).days > _LONG_AGO:
+        return dated
+    now = Draft(
+        f'is {status}', 'relationship', slot='relationship.status', value=status, importance=0.7, valid_from=since
+    )
+    ended = list(_parted(ctx, both=True)) if status == 'divorced' else []
+    return [*ended, now, *([_spouse(whom)] if whom and status == 'married' else []), *dated]
+
+
+def _wedding(what: str, span: TimeSpan) -> Draft:
+    return Draft(
+        f'{what} {say_time(span)}'.rstrip(),
+        'event',
+        confidence=0.85,
+        importance=0.4,
+        valid_from=span.begin,
+    )
 
 
 def _parent(m: re.Match[str], ctx: Context) -> Drafts:
@@ -179,6 +232,13 @@ RULES = (
         r"|girlfriend),?\s)?(?P<to>[A-ZÀ-Þ][\w'-]{1,20}(?:\s[A-ZÀ-Þ][\w'-]{1,20})?))?(?=$|[,.;]"
         r'|\s(?:to|with|and|now|for|since|in|but|too)\b)',
         _status,
+    ),
+    rule(
+        r'<I>(?:just\s|recently\s|finally\s)?(?P<what>got (?:divorced|married))'
+        r"(?:\s(?:to|from)\s(?-i:(?P<to>[A-ZÀ-Þ][\w'-]{1,20}(?:\s[A-ZÀ-Þ][\w'-]{1,20})?)))?"
+        r'(?=$|[,.;]|\s(?:to|from|in|on|at|last|this|yesterday|today|an?|one|two|three|four|five|\d+|recently|back'
+        r'|earlier|just|with|during)\b)',
+        _wed,
     ),
     rule(
         r'<AM>(?P<p>an? (?:(?:single|proud|new|foster|adoptive|stay-at-home|working|full-time'

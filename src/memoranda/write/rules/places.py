@@ -6,7 +6,7 @@ import re
 
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name, is_vague, turned
-from memoranda.write.rules.words import COUNTRIES, EDITORS, PROGRAMMING, TOOLS
+from memoranda.write.rules.words import COMPANIES, COUNTRIES, DEPARTMENTS, EDITORS, PROGRAMMING, TOOLS
 
 __all__ = ['RULES', 'comes_from', 'lives', 'place']
 
@@ -16,6 +16,17 @@ _HIGH = 0.85
 _PLACE_KINDS = r'(?:city|town|village|country|state|capital|area|suburbs?|outskirts)'
 
 
+_UNIT = re.compile(
+    r'(?<=\S)\s(?:team|teams|department|dept\.?|division|group|org|organi[sz]ation|squad|unit|side|role)$'
+)
+
+
+def _is_workplace(text: str) -> bool:
+    """A department or company, which one moves to as well."""
+    plain = re.sub(r'^the\s', '', text.strip().lower())
+    return _UNIT.search(plain) is not None or plain in DEPARTMENTS or plain in COMPANIES
+
+
 def place(text: str) -> str | None:
     """The proper name of a place, or None (`a flat`, `the middle of nowhere`)."""
     text = re.sub(rf'^the (?:{_PLACE_KINDS}) of\s', '', text.strip())
@@ -23,7 +34,7 @@ def place(text: str) -> str | None:
     text = re.sub(r'^(?:downtown|central|sunny|beautiful|rainy|lovely|good old)\s', '', text, flags=re.IGNORECASE)
     if text.lower() in COUNTRIES or text.lower() in ('los angeles', 'new york', 'san francisco'):
         return text
-    if text.lower() in TOOLS or text.lower() in PROGRAMMING or text.lower() in EDITORS:
+    if _is_workplace(text) or text.lower() in TOOLS or text.lower() in PROGRAMMING or text.lower() in EDITORS:
         return None
     if not text or len(text.split()) > 6 or not re.match(r'(?:the\s)?[A-ZÀ-Þ]', text):
         return None
@@ -62,6 +73,7 @@ def _home(where: str, ctx: Context, time: str) -> Draft | None:
         if (
             not plain
             or is_vague(where)
+            or _is_workplace(where)
             or re.match(r'(?:an?|the|my|our|fear|peace|hope|different|another|old|new)\b', where)
         ):
             return None

@@ -75,7 +75,8 @@ def read_sentences(text: str) -> Iterator[Sentence]:
             sentence = mask[start:end]
             if end - start < 3:
                 continue
-        stated = not (_UNSTATED.match(sentence) or _REPORT.search(sentence) or _IRONY.search(sentence))
+        wished = _WISHED.match(mask, end, end + 40)
+        stated = not (wished or _UNSTATED.match(sentence) or _REPORT.search(sentence) or _IRONY.search(sentence))
         yield Sentence(
             start, sentence, question, _PASSING.search(sentence) is not None, tuple(_clauses(sentence, start)), stated
         )
@@ -255,7 +256,11 @@ _SUPPOSE = re.compile(
     r'|role-?play|act (?:as|like)'
     r'|you are (?:a|an|the)\b|what if|in this (?:story|scenario|game)|once upon|picture this'
     r'|as a (?:user|customer)\b,?\si'
-    r'|user stor|given that i am|my character|in my (?:dream|novel|story|book))',
+    r'|user stor|for (?:the|this|a|our|my) (?:role-?play|story|novel|game|scene|skit|sketch|campaign)\b'
+    r'|in (?:the|this|my|our|a) (?:\w+ )?(?:role-?play|novel|story|fan ?fic(?:tion)?|screenplay|campaign|book|script'
+    r'|skit)'
+    r"(?:,| (?:that )?(?:i'm|i am|we're|we are)\b)"
+    r'|given that i am|my character|in my (?:dream|novel|story|book))',
     re.IGNORECASE,
 )
 _EXAMPLE = re.compile(
@@ -283,9 +288,14 @@ _REPORT = re.compile(
 )
 _IRONY = re.compile(
     r'\byeah,? right\b|(?:^|\s)/s$|\boh,? (?:great|joy|yay)\b|\bsure,? because\b|\bas if\b'
+    r'|\bi wish$|\bin my dreams$'
+    r'|\b(?:for|in|during) (?:the|this|our|my|a) (?:role-?play|rpg|fan ?fic(?:tion)?)\b'
+    r'|\b(?:novel|story|screenplay) (?:that )?i(?:\'m| am) writing\b'
     r'|\bsaid no one\b|\bjust kidding\b|\bjk\b|\bi\'?m kidding\b',
     re.IGNORECASE,
 )
+_WISHED = re.compile(r'[.!?…\s-]{1,8}i wish\s*(?:[.!;…]|$)', re.IGNORECASE)
+"""What takes back the sentence before it."""
 _PASSING = re.compile(
     r'\b(?:for|in|during) (?:(?:the )?rest of )?(?:this|the current|our current) (?:session'
     r'|chat|conversation|thread|discussion|task|exercise|answer|one|time)\b'

@@ -103,13 +103,19 @@ def _fan(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'{what} {turned(value)}', 'preference', importance=_TASTE)
 
 
+_SEAT = re.compile(
+    r'^the\s(?=(?:aisle|window|middle|front|back|last|first|early|late|morning|evening|night|top|bottom|lower|upper)\s'
+    r'(?:seats?|rows?|bunk|berth|shift|flight|train)\b)',
+    re.IGNORECASE,
+)
+"""The article of what is one of a kind wherever it is met."""
 _OVER = re.compile(r'\s(?:over|to|rather than|instead of|than|more than|vs\.?)\s', re.IGNORECASE)
 
 
 def _prefers(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=14)
     value = re.sub(r'\s(?:for|in|at|on)$', '', value)
-    if not value or is_vague(value) or _momentary(value) or re.match(r'(?:not|that|if|when)\b', value):
+    if not value or is_vague(_SEAT.sub('', value)) or _momentary(value) or re.match(r'(?:not|that|if|when)\b', value):
         return None
     first, *others = _OVER.split(value, maxsplit=1)
     first_slot = preferred_slot(first)

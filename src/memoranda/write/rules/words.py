@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    'COMPANIES',
     'CONDITIONS',
     'COUNTRIES',
+    'DEPARTMENTS',
     'DIETS',
     'EDITORS',
     'KIN',
@@ -183,4 +185,19 @@ TOOLS = (
     )
     | PROGRAMMING - {'c', 'd', 'r', 'go'}
     | EDITORS
+)
+COMPANIES = _set(
+    'accenture, adobe, airbnb, amazon, amd, anthropic, apple, bmw, boeing, bosch, cisco, deepmind, dell, deloitte, '
+    'dropbox, ebay, facebook, github, gitlab, goldman sachs, google, hp, hubspot, ibm, ikea, instagram, intel, kpmg, '
+    'linkedin, mckinsey, mercedes, meta, microsoft, mozilla, netflix, nike, nvidia, openai, oracle, palantir, paypal, '
+    'pinterest, pwc, qualcomm, reddit, salesforce, samsung, sap, shopify, siemens, slack, snap, sony, spacex, '
+    'spotify, stripe, tesla, tiktok, toyota, twitter, uber, unilever, volkswagen, walmart, zalando'
+)
+DEPARTMENTS = _set(
+    'accounting, admin, administration, advertising, ai, analytics, backend, communications, compliance, consulting, '
+    'customer service, customer success, customer support, data, data engineering, data science, design, devops, '
+    'engineering, finance, freelancing, frontend, growth, hr, human resources, infrastructure, it, legal, logistics, '
+    'maintenance, management, manufacturing, marketing, operations, ops, partnerships, people ops, platform, pr, '
+    'procurement, product, product management, production, purchasing, qa, quality assurance, r&d, recruiting, '
+    'recruitment, research, sales, security, software, software engineering, strategy, support, tech, training, ux'
 )

@@ -1,0 +1,86 @@
+"""Under which condition something was said: `I don't drink coffee after 3pm` doesn't say `I don't drink coffee`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from memoranda.write.rules.drafts import Draft
+from memoranda.write.rules.grammar import turned
+
+__all__ = ['conditioned', 'sets_condition']
+
+_CONDITION = re.compile(
+    r',?\s(?P<tail>(?:except|apart from|other than|besides|unless|until|till|when|whenever|while|whilst|before|after|if'
+    r'|even if|without|during|past|outside|only (?:if|when|on|at|in|after|before)'
+    r'|(?:at least )?not (?:at|on|in|after|before|during|when|while)'
+    r'|at least (?:at|on|in|after|before|during|when|while))\s.+)$'
+    r'|,\s(?P<comma>(?:at|on|in|with|for)\s.+)$',
+    re.IGNORECASE,
+)
+_UNKEPT = re.compile(
+    r"\b(?:you|your|you're|this|that|these|those|there|here|he|she|him|his|her|they|them|their|because|so|but)\b|[:(\[]",
+    re.IGNORECASE,
+)
+_LONGEST = 8
+"""Words of a condition that is kept."""
+_ENDED = re.compile(r'(?:stopped|quit|gave up|switched)\b')
+_OF_A_DAY = re.compile(
+    r'(?:after|before|past|until|till|at|during)\s'
+    r'(?:\d|noon|midnight|lunch|dinner|breakfast|bed|work|dark|meals|the day)',
+    re.IGNORECASE,
+)
+_LEADING = re.compile(
+    r'(?:after|before|during|while|when|whenever|until|till|unless|except|apart from|without|with|at|outside|past'
+    r'|on (?:\w+days|weekends|holidays?|work|school|long|trips|planes|vacation|the (?:road|weekend))'
+    r'|in (?:the (?:mornings?|afternoons?|evenings?|summer|winter|spring|autumn|fall|office|car)|summer|winter|spring'
+    r'|autumn|meetings|public|restaurants|hotels))\b',
+    re.IGNORECASE,
+)
+_NOT_LEADING = re.compile(
+    r'(?:after all|at (?:the moment|present|this point|least|last|first|heart)|with (?:that|this) (?:said|in mind)'
+    r'|on (?:the (?:other|one) hand|top of))\b',
+    re.IGNORECASE,
+)
+
+
+def sets_condition(text: str) -> bool:
+    """Whether words before a statement limit it (`After dinner, ...`, `On weekends, ...`)."""
+    return _LEADING.match(text) is not None and _NOT_LEADING.match(text) is None
+
+
+def conditioned(drafts: Sequence[Draft], clause: str, *, bound: bool) -> Iterator[Draft]:
+    """The drafts with the clause's condition in their words, and without those that would lose it.
+
+    Args:
+        drafts: What a rule made of the clause.
+        clause: The statement.
+        bound: Whether a condition stood before it, where no words of it can be kept.
+    """
+    m = _CONDITION.search(clause)
+    if not bound and m is None:
+        yield from drafts
+        return
+    tail = '' if m is None else (m['tail'] or m['comma']).rstrip(' .!,;')
+    # When something ended is told like a condition: `I quit smoking before the wedding`.
+    told = any(_ENDED.match(d.words) for d in drafts) and not _OF_A_DAY.match(tail) and not bound
+    habit = any(_is_limited(d) for d in drafts)
+    for draft in drafts:
+        if told or not habit or draft.kind == 'event':
+            yield draft
+        elif bound or draft.op != 'add' or _ENDED.match(draft.words):
+            continue
+        elif not _is_limited(draft) or turned(tail)[:16].lower() in draft.words.lower():
+            yield draft
+        elif not _UNKEPT.search(tail) and len(tail.split()) <= _LONGEST:
+            yield replace(draft, words=f'{draft.words} {turned(tail)}', slot=None, value=None)
+
+
+def _is_limited(draft: Draft) -> bool:
+    """Whether it says what holds in general, and a condition would make it say less."""
+    return (
+        draft.op == 'retract'
+        or draft.kind in ('preference', 'constraint')
+        or draft.words.startswith(('no longer ', 'is no longer '))
+    )
