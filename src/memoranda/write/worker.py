@@ -231,7 +231,7 @@ class Worker:
             hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
             slots=list({p.slot for p in proposals if p.slot}),
             ids=list({p.target for p in proposals if p.target}),
-            near=list(vectors.values()),
+            near=list(vectors.values()) if generation is not None else (),  # else they are of another embedder
             generation=generation,
         )
 
