@@ -258,7 +258,7 @@ Call me Ishmael
 Please don't use bullet points
     Don't use bullet points | instruction
 Whenever I ask for code, include tests
-    Whenever they ask for code, include tests | instruction
+    Whenever the user asks for code, include tests | instruction
 I want you to always explain your reasoning
     Always explain your reasoning | instruction
 You should never apologize

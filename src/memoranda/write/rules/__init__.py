@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from memoranda.records import Episode, MemoryRecord, fact_hash
 from memoranda.timewords import find_time
@@ -26,7 +27,7 @@ from memoranda.write.rules import (
     tools,
     work,
 )
-from memoranda.write.rules.conditions import conditioned, sets_condition
+from memoranda.write.rules.conditions import conditioned, limits, sets_condition
 from memoranda.write.rules.drafts import SOFT, Context, Draft, Rule, plain
 from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 
@@ -167,9 +168,10 @@ class _Reader:
             return
         timed: tuple[int, Context] | None = None
         bound = False
-        for clause in sentence.clauses:
+        for clause, after in zip_longest(sentence.clauses, sentence.clauses[1:]):
             since, within = timed or (None, ctx)
-            yield from self._clause(clause, sentence, within, since, bound=bound)
+            limited = bound or (after is not None and limits(after.text))
+            yield from self._clause(clause, sentence, within, since, bound=limited)
             timed = self._only_time(clause, ctx)
             bound = bound or sets_condition(_after_lead(clause.text)[0])
 

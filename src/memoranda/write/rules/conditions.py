@@ -9,14 +9,14 @@ from dataclasses import replace
 from memoranda.write.rules.drafts import Draft
 from memoranda.write.rules.grammar import turned
 
-__all__ = ['conditioned', 'sets_condition']
+__all__ = ['conditioned', 'limits', 'sets_condition']
 
 _CONDITION = re.compile(
-    r',?\s(?P<tail>(?:except|apart from|other than|besides|unless|until|till|when|whenever|while|whilst|before|after|if'
+    r',?\s(?P<head>except|apart from|other than|besides|unless|until|till|when|whenever|while|whilst|before|after|if'
     r'|even if|without|during|past|outside|only (?:if|when|on|at|in|after|before)'
     r'|(?:at least )?not (?:at|on|in|after|before|during|when|while)'
-    r'|at least (?:at|on|in|after|before|during|when|while))\s.+)$'
-    r'|,\s(?P<comma>(?:at|on|in|with|for)\s.+)$',
+    r'|at least (?:at|on|in|after|before|during|when|while))(?=\s.)'
+    r'|,\s(?P<comma>at|on|in|with|for)(?=\s.)',
     re.IGNORECASE,
 )
 _UNKEPT = re.compile(
@@ -38,11 +38,20 @@ _LEADING = re.compile(
     r'|autumn|meetings|public|restaurants|hotels))\b',
     re.IGNORECASE,
 )
+_LIMITING = re.compile(
+    r'(?:but\s|and\s)?(?:(?:at least\s)?not|only)\s(?:at|on|in|after|before|during|when|while|with|for|if)\b',
+    re.IGNORECASE,
+)
 _NOT_LEADING = re.compile(
     r'(?:after all|at (?:the moment|present|this point|least|last|first|heart)|with (?:that|this) (?:said|in mind)'
     r'|on (?:the (?:other|one) hand|top of))\b',
     re.IGNORECASE,
 )
+
+
+def limits(text: str) -> bool:
+    """Whether words after a statement limit it (`..., but not at home`)."""
+    return _LIMITING.match(text) is not None
 
 
 def sets_condition(text: str) -> bool:
@@ -58,23 +67,35 @@ def conditioned(drafts: Sequence[Draft], clause: str, *, bound: bool) -> Iterato
         clause: The statement.
         bound: Whether a condition stood before it, where no words of it can be kept.
     """
-    m = _CONDITION.search(clause)
-    if not bound and m is None:
+    heads = list(_CONDITION.finditer(clause))
+    if not bound and not heads:
         yield from drafts
         return
-    tail = '' if m is None else (m['tail'] or m['comma']).rstrip(' .!,;')
     # When something ended is told like a condition: `I quit smoking before the wedding`.
-    told = any(_ENDED.match(d.words) for d in drafts) and not _OF_A_DAY.match(tail) and not bound
+    told = any(_ENDED.match(d.words) for d in drafts) and not bound and not _OF_A_DAY.search(clause)
     habit = any(_is_limited(d) for d in drafts)
     for draft in drafts:
         if told or not habit or draft.kind == 'event':
             yield draft
-        elif bound or draft.op != 'add' or _ENDED.match(draft.words):
-            continue
-        elif not _is_limited(draft) or turned(tail)[:16].lower() in draft.words.lower():
-            yield draft
-        elif not _UNKEPT.search(tail) and len(tail.split()) <= _LONGEST:
-            yield replace(draft, words=f'{draft.words} {turned(tail)}', slot=None, value=None)
+        elif not bound and draft.op == 'add' and not _ENDED.match(draft.words):
+            kept = _with_tail(draft, clause, heads)
+            if kept is not None:
+                yield kept
+
+
+def _with_tail(draft: Draft, clause: str, heads: list[re.Match[str]]) -> Draft | None:
+    """The draft with what it lost of the clause's conditions, or None where that can't be said."""
+    if not _is_limited(draft):
+        return draft
+    for m in heads:
+        head = m['head'] or m['comma']
+        if not re.search(rf'\b{head}\b', draft.words, re.IGNORECASE):
+            tail = clause[m.start('head' if m['head'] else 'comma') :].rstrip(' .!,;')
+            if _UNKEPT.search(tail) or len(tail.split()) > _LONGEST:
+                return None
+            comma = ',' if m[0].startswith(',') else ''
+            return replace(draft, words=f'{draft.words}{comma} {turned(tail)}', slot=None, value=None)
+    return draft
 
 
 def _is_limited(draft: Draft) -> bool:

@@ -74,8 +74,17 @@ def _draft(words: str, confidence: float = 0.9) -> Draft | None:
     return Draft(words, 'instruction', form='asks', importance=_HIGH, confidence=confidence)
 
 
-_ASKER = {'me': 'the user', 'my': "the user's", 'mine': "the user's", "i'm": 'the user is', 'im': 'the user is'}
-_ASKER |= {"i've": 'the user has', "i'll": 'the user will', 'i am': 'the user is', 'i was': 'the user was'}
+_ASKER = {
+    'me': 'the user',
+    'my': "the user's",
+    'mine': "the user's",
+    "i'm": 'the user is',
+    'im': 'the user is',
+    "i've": 'the user has',
+    "i'll": 'the user will',
+    'i am': 'the user is',
+    'i was': 'the user was',
+}
 _ASKS = re.compile(
     r"\b(?:(?P<word>[Ii] (?:am|was)|[Ii]'(?:m|ve|ll)|Im|[Mm]e|[Mm]y|[Mm]ine)"
     r"|[Ii]\s(?P<adverb>(?:\w+ly|always|never|just|also|explicitly)\s)?(?P<verb>[a-z]{2,20}(?:n't)?))\b(?!['.]\w)"

@@ -128,8 +128,9 @@ def _wed(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     since = ctx.since(m.string) if span is not None else None
     whom = m['to'] if m['to'] and is_name(m['to']) and m['to'].lower() not in _NOT_NAMES else ''
-    dated = [_wedding(f'{m["what"].lower()}{f" to {whom}" if whom else ""}', span)] if span is not None else []
-    if status == 'divorced' and span is not None and (ctx.base - span.begin).days > _LONG_AGO:
+    joined = 'to' if status == 'married' else 'from'
+    dated = [_wedding(f'{m["what"].lower()}{f" {joined} {whom}" if whom else ""}', span)] if span is not None else []
+    if status == 'divorced' and span is not None and (ctx.base - span.until).days > _LONG_AGO:
         return dated
     now = Draft(
         f'is {status}', 'relationship', slot='relationship.status', value=status, importance=0.7, valid_from=since

@@ -16,9 +16,7 @@ _HIGH = 0.85
 _PLACE_KINDS = r'(?:city|town|village|country|state|capital|area|suburbs?|outskirts)'
 
 
-_UNIT = re.compile(
-    r'(?<=\S)\s(?:team|teams|department|dept\.?|division|group|org|organi[sz]ation|squad|unit|side|role)$'
-)
+_UNIT = re.compile(r'(?<=\S)\s(?:team|teams|department|dept\.?|division|group|org|squad)$')
 
 
 def _is_workplace(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_vague, third, turned
@@ -81,7 +82,18 @@ def _not_like(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=10)
     if not value or is_vague(value) or _AT_TALK.match(value) or _anymore(m['v']):
         return None
-    return Draft(f"doesn't {m['verb'].lower()} {turned(value)}", 'preference', importance=_TASTE)
+    verb = m['verb'].lower()
+    said = Draft(f"doesn't {verb} {turned(value)}", 'preference', importance=_TASTE)
+    return [*_denied(('like', 'love', 'enjoy', verb), value, ctx), said]
+
+
+def _denied(verbs: Iterable[str], value: str, ctx: Context) -> Iterator[Draft]:
+    """The end of each memory that says just what is now denied."""
+    lead = f'{ctx.name} ' if ctx.name else ''
+    texts = {f'{lead}{third(verb)} {turned(value)}'.lower() for verb in verbs}
+    for record in ctx.existing:
+        if record.text.lower() in texts:
+            yield Draft('', record.kind, op='retract', target=record.id)
 
 
 def _anymore(text: str) -> bool:
@@ -216,7 +228,8 @@ def _eats_not(m: re.Match[str], ctx: Context) -> Drafts:
     if re.match(r'(?:when|at|before|after|enough|well|out|that|for)\b', value):
         return None
     value = value or ('alcohol' if verb == 'drink' else '')
-    return Draft(f"doesn't {verb} {turned(value)}".rstrip(), 'preference', importance=0.75)
+    said = Draft(f"doesn't {verb} {turned(value)}".rstrip(), 'preference', importance=0.75)
+    return [*_denied((verb,), value, ctx), said]
 
 
 def _never_eats(m: re.Match[str], ctx: Context) -> Drafts:
