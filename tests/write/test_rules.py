@@ -2,41 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from memoranda.records import KINDS, Episode, new_id
-from memoranda.scope import Scope
-from memoranda.write.extract import ExtractionRequest, Extractor, Proposal
+from _sayings import episode, propose, texts
+from memoranda.records import KINDS
+from memoranda.write.extract import ExtractionRequest, Extractor
 from memoranda.write.rules import RulesExtractor
-
-BASE = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
-"""A Monday."""
-
-
-def episode(text: str, *, name: str | None = None, role: Any = 'user', run_id: str | None = 'r1') -> Episode:
-    return Episode(
-        id=new_id(),
-        project='p',
-        scope=Scope(user_id='ana', run_id=run_id),
-        conversation_id='c',
-        seq=0,
-        role=role,
-        name=name,
-        text=text,
-        occurred_at=BASE,
-        recorded_at=BASE,
-    )
-
-
-def propose(text: str, **how: Any) -> list[Proposal]:
-    return list(RulesExtractor().propose(ExtractionRequest(messages=[episode(text, **how)])).proposals)
-
-
-def texts(text: str, **how: Any) -> list[str]:
-    return [p.text for p in propose(text, **how)]
-
 
 SAID = """
 My name is Sam Carter.

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
+from _sayings import BASE, memory
 from memoranda.records import Episode, MemoryRecord, new_id
 from memoranda.scope import Scope
 from memoranda.write.extract import ExtractionRequest, Proposal
 from memoranda.write.rules import RulesExtractor
-
-BASE = datetime(2023, 5, 8, 13, 56, tzinfo=UTC)
-
-
-def memory(text: str, slot: str | None = None) -> MemoryRecord:
-    return MemoryRecord(
-        id=new_id(),
-        version=1,
-        project='p',
-        level='user',
-        scope=Scope(user_id='ana'),
-        said_under=Scope(user_id='ana'),
-        text=text,
-        kind='profile',
-        slot=slot,
-        valid_from=BASE,
-        said_at=BASE,
-        recorded_at=BASE,
-    )
 
 
 def propose(text: str, known: list[MemoryRecord], name: str | None = None) -> list[Proposal]:
