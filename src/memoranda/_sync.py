@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pydantic import BaseModel
+    from pydantic_ai.models import Model
+
     from memoranda.embedders import Embedder
+    from memoranda.profile import Profile
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.extract import Extractor, PureExtractor
@@ -24,6 +28,7 @@ __all__ = ['Memory']
 
 P = ParamSpec('P')
 T = TypeVar('T')
+ModelT = TypeVar('ModelT', bound='BaseModel')
 
 
 def _blocking(
@@ -47,13 +52,24 @@ class Memory:
         database: str | os.PathLike[str] | None = None,
         *,
         project: str | None = None,
+        model: Model | str | Sequence[Model | str] | None = None,
+        instructions: str = '',
+        kinds: Mapping[str, str] | None = None,
         embedder: Embedder | Any | None = None,
         extractor: Extractor | PureExtractor | None = None,
         settings: Settings | None = None,
         store: Store | None = None,
     ) -> None:
         self.aio = AsyncMemory(
-            database, project=project, embedder=embedder, extractor=extractor, settings=settings, store=store
+            database,
+            project=project,
+            model=model,
+            instructions=instructions,
+            kinds=kinds,
+            embedder=embedder,
+            extractor=extractor,
+            settings=settings,
+            store=store,
         )
         """The memory this one delegates to."""
 
@@ -94,7 +110,17 @@ class Memory:
     ) -> None:
         self.close()
 
+    def profile(self, model: type[ModelT], **scope: Any) -> Profile[ModelT]:
+        """A Pydantic model of yours, filled from memories. Arguments are those of `AsyncMemory.profile`."""
+        return run(self.aio.profile(model, **scope))
+
+    def register_profile(self, model: type[BaseModel]) -> None:
+        """Let extraction know the slots of a model."""
+        self.aio.register_profile(model)
+
     add = _blocking(AsyncMemory.add)
+    preview = _blocking(AsyncMemory.preview)
+    apply = _blocking(AsyncMemory.apply)
     search = _blocking(AsyncMemory.search)
     context = _blocking(AsyncMemory.context)
     get = _blocking(AsyncMemory.get)
@@ -105,6 +131,10 @@ class Memory:
     delete = _blocking(AsyncMemory.delete)
     delete_all = _blocking(AsyncMemory.delete_all)
     history = _blocking(AsyncMemory.history)
+    changes = _blocking(AsyncMemory.changes)
+    revert = _blocking(AsyncMemory.revert)
+    clean = _blocking(AsyncMemory.clean)
+    reset = _blocking(AsyncMemory.reset)
     stats = _blocking(AsyncMemory.stats)
     reindex = _blocking(AsyncMemory.reindex)
     finish_erasure = _blocking(AsyncMemory.finish_erasure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ NEAREST_EXISTING = 40
 def assemble(
     database: str | os.PathLike[str] | None,
     *,
-    embedder: Any,
+    model: Any = None,
+    instructions: str = '',
+    kinds: Mapping[str, str] | None = None,
+    embedder: Any = None,
     extractor: Extractor | PureExtractor | None,
     settings: Settings | None,
     store: Store | None,
@@ -44,15 +48,14 @@ def assemble(
     settings = settings if settings is not None else Settings()
     if store is not None and database is not None:
         raise ConfigurationError('database and store were both given, and a memory has one: leave one of them out')
+    wanted = model if model is not None else settings.model
+    if extractor is not None and (model is not None or instructions or kinds):
+        raise ConfigurationError(
+            'extractor was given together with model, instructions or kinds, which an extractor of your own does not '
+            'see: leave one of them out'
+        )
     if extractor is None:
-        if settings.model is not None:
-            raise ConfigurationError(
-                f'model={settings.model!r} cannot be used: this version draws facts by rules or by an extractor of '
-                'your own (extractor=...): unset MEMORANDA_MODEL'
-            )
-        from memoranda.write.rules import RulesExtractor
-
-        extractor = RulesExtractor()
+        extractor = _extractor(wanted, instructions, kinds)
     engine = Engine(
         store if store is not None else _store(database, settings),
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
@@ -61,6 +64,20 @@ def assemble(
     # Rules look for words; a model understands what means the same.
     semantic = not isinstance(extractor, PureExtractor)
     return engine, Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
+
+
+def _extractor(model: Any, instructions: str, kinds: Mapping[str, str] | None) -> Extractor | PureExtractor:
+    if model is not None and model != 'rules':
+        from memoranda.write.llm import LLMExtractor
+
+        return LLMExtractor(model, instructions=instructions, kinds=kinds)
+    if instructions or kinds:
+        raise ConfigurationError(
+            'instructions and kinds are for a model, and none is configured: pass model=..., or leave them out'
+        )
+    from memoranda.write.rules import RulesExtractor
+
+    return RulesExtractor()
 
 
 def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store:

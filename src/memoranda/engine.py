@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memoranda.embedders import Embedder
     from memoranda.lanes import FloatVector
     from memoranda.settings import Settings
+    from memoranda.write.extract import SlotSpec
 
 __all__ = ['Engine']
 
@@ -38,6 +39,10 @@ class Engine:
         from memoranda.embedders import QueryCache
 
         self.store, self.embedder, self.settings = store, embedder, settings
+        self.slots: tuple[SlotSpec, ...] = ()
+        """What registered profiles want extraction to fill."""
+        self.counts_uses = True
+        """Whether it is noted which memories are recalled."""
         self._queries = QueryCache(embedder)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None

@@ -6,15 +6,16 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
-from memoranda.checks import as_moment, check_count, check_slot, check_text
+from memoranda.checks import as_moment, check_count, check_flag, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.records import (
     AddResult,
     Change,
+    ChangePage,
     ContextBlock,
     Edit,
     HistoryEntry,
@@ -32,17 +33,24 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pydantic import BaseModel
+    from pydantic_ai.models import Model
+
     from memoranda.embedders import Embedder
     from memoranda.filters import Filter
+    from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.write.cleaning import CleanResult
     from memoranda.write.extract import Extractor, PureExtractor
+    from memoranda.write.preview import Preview
 
 __all__ = ['AsyncMemory']
 
 Include: TypeAlias = Literal['memories', 'episodes']
 Moments: TypeAlias = datetime | str | float | None
+ModelT = TypeVar('ModelT', bound='BaseModel')
 
 _CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
@@ -64,8 +72,12 @@ class AsyncMemory:
         database: A path, `sqlite:///` and an absolute path, or `':memory:'`; by default `MEMORANDA_DATABASE`, else
             `memoranda.db` in the user's data directory.
         project: The tenant; by default the setting.
+        model: A Pydantic AI model that draws facts from messages, its name (`'openai:gpt-4o-mini'`), or several of
+            which the next is asked when one fails; by default `MEMORANDA_MODEL`, else rules, without a model.
+        instructions: What the model shall regard in every extraction.
+        kinds: Kinds of your own, each with a sentence that tells the model what belongs to it.
         embedder: A Pydantic AI embedding model or its name; by default the bundled one, which works offline.
-        extractor: Draws facts from messages; by default rules, without a model.
+        extractor: Draws facts from messages, in place of a model or the rules.
         settings: By default read from the environment and `memoranda.toml`.
 
     Raises:
@@ -77,6 +89,9 @@ class AsyncMemory:
         database: str | os.PathLike[str] | None = None,
         *,
         project: str | None = None,
+        model: Model | str | Sequence[Model | str] | None = None,
+        instructions: str = '',
+        kinds: Mapping[str, str] | None = None,
         embedder: Embedder | Any | None = None,
         extractor: Extractor | PureExtractor | None = None,
         settings: Settings | None = None,
@@ -85,7 +100,14 @@ class AsyncMemory:
         from memoranda.assembly import assemble
 
         self._engine, self._worker = assemble(
-            database, embedder=embedder, extractor=extractor, settings=settings, store=store
+            database,
+            model=model,
+            instructions=instructions,
+            kinds=kinds,
+            embedder=embedder,
+            extractor=extractor,
+            settings=settings,
+            store=store,
         )
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None
@@ -154,6 +176,7 @@ class AsyncMemory:
         valid_from: Moments = None,
         valid_to: Moments = None,
         expires_at: Moments = None,
+        instructions: str | None = None,
         idempotency_key: str | None = None,
     ) -> AddResult:
         """Remember what was said.
@@ -182,6 +205,7 @@ class AsyncMemory:
             valid_from: With `infer=False`: since when it holds, by default since it was said.
             valid_to: With `infer=False`: until when.
             expires_at: When to stop recalling it.
+            instructions: What extraction by a model shall regard in these messages; rules take no notice of it.
             idempotency_key: A repeated call with this key and the same content does nothing and answers the same.
 
         Raises:
@@ -189,10 +213,9 @@ class AsyncMemory:
             Conflict: The idempotency key was used for something else.
             ProcessingFailed: The messages are stored, drawing facts from them failed and is tried again later.
         """
-        from memoranda.write.intake import take_in
+        from memoranda.write.intake import batch_of, take_in
         from memoranda.write.options import job_options
 
-        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         options = job_options(
             infer=infer,
             kind=kind,
@@ -205,18 +228,86 @@ class AsyncMemory:
             valid_from=valid_from,
             valid_to=valid_to,
             expires_at=expires_at,
+            instructions=instructions,
         )
-        return await take_in(
+        batch = await batch_of(
             self._engine,
-            self._worker,
             messages,
             project=self._project,
-            scope=scope,
+            scope=self._scope(user_id, agent_id, run_id, app_id, session_id),
             options=options,
             metadata=metadata,
             occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
             idempotency_key=idempotency_key,
         )
+        return await take_in(self._engine, self._worker, batch)
+
+    async def preview(
+        self,
+        messages: object,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        infer: bool = True,
+        kind: str | None = None,
+        slot: str | None = None,
+        occurred_at: Moments = None,
+        valid_from: Moments = None,
+        valid_to: Moments = None,
+        expires_at: Moments = None,
+        instructions: str | None = None,
+    ) -> Preview:
+        """What `add` would do with these messages. Nothing is written; a model, if there is one, is asked.
+
+        `apply` does then what the preview shows, without asking the model again. Arguments are those of `add`.
+
+        Raises:
+            InvalidInput: Something can't be used.
+            Conflict: Memories were changed while the preview was made.
+        """
+        from memoranda.write.intake import batch_of
+        from memoranda.write.options import job_options
+        from memoranda.write.preview import preview
+
+        options = job_options(
+            infer=infer,
+            kind=kind,
+            slot=slot,
+            level=None,
+            tags=(),
+            confidence=None,
+            importance=None,
+            pinned=False,
+            valid_from=valid_from,
+            valid_to=valid_to,
+            expires_at=expires_at,
+            instructions=instructions,
+        )
+        batch = await batch_of(
+            self._engine,
+            messages,
+            project=self._project,
+            scope=self._scope(user_id, agent_id, run_id, app_id, session_id),
+            options=options,
+            metadata=metadata,
+            occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
+        )
+        return await preview(self._engine, self._worker, batch)
+
+    async def apply(self, preview: Preview) -> AddResult:
+        """Do what a preview of this memory showed.
+
+        Raises:
+            InvalidScope: It was made in another project or scope.
+            Conflict: Something was written for the same owner since: nothing was stored, preview again.
+        """
+        from memoranda.write.preview import apply
+
+        return await apply(self._engine, self._worker, preview, project=self._project, bound=self._bound)
 
     async def search(
         self,
@@ -348,10 +439,7 @@ class AsyncMemory:
     ) -> MemoryRecord | None:
         """The current value of a slot, the most personal first (this run's before the user's); None when unknown."""
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        reaches = scope.reaches(self._project)
-        if scope.user_id is not None and scope.run_id is None:
-            reaches = [replace(r, runs=()) if r.owner.kind == 'user' else r for r in reaches]
-        found = await self._engine.store.by_slot(check_slot(slot), reaches, now=now())
+        found = await self._engine.store.by_slot(check_slot(slot), self._own_reaches(scope), now=now())
         return found[0] if found else None
 
     async def get_all(
@@ -520,21 +608,246 @@ class AsyncMemory:
 
     async def history(
         self,
-        memory_id: str,
+        memory_id: str | None = None,
         *,
+        slot: str | None = None,
         user_id: str | None = None,
         agent_id: str | None = None,
         run_id: str | None = None,
         app_id: str | None = None,
         session_id: str | None = None,
     ) -> list[HistoryEntry]:
-        """What happened to a memory, oldest first.
+        """What happened to a memory, or to everything a slot has held; oldest first.
+
+        Args:
+            memory_id: Which memory.
+            slot: Instead of an id: all memories that ever were in this slot, within the scope.
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
 
         Raises:
+            InvalidInput: Neither an id nor a slot, or both.
             MemoryNotFound: It isn't in this scope.
         """
-        await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
-        return list(await self._engine.store.history(memory_id, project=self._project))
+        if (memory_id is None) == (slot is None):
+            raise InvalidInput('history() needs a memory_id or a slot, and one of them only')
+        if memory_id is not None:
+            await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
+            return list(await self._engine.store.history(memory_id, project=self._project))
+        from memoranda.filters import parse
+
+        reaches = self._scope(user_id, agent_id, run_id, app_id, session_id).reaches(self._project)
+        found, _ = await self._engine.store.page(
+            reaches,
+            where=parse({'slot': check_slot(slot)}),
+            moment=_moment(None, None),
+            inactive=True,
+            limit=1000,
+            cursor=None,
+            newest_first=True,
+        )
+        entries = [e for m in found for e in await self._engine.store.history(m.id, project=self._project)]
+        return sorted(entries, key=lambda e: (e.at, e.seq))
+
+    async def changes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> ChangePage:
+        """What was changed in a scope, latest first, a page at a time.
+
+        Args:
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+            limit: How many, 1 to 1,000.
+            cursor: `page.cursor` of the page before.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        found, after = await self._engine.store.changes(
+            scope.reaches(self._project), limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
+        )
+        return ChangePage(items=tuple(found), cursor=after)
+
+    async def revert(
+        self,
+        change_id: str,
+        *,
+        cascade: bool = False,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Change:
+        """Undo a change by one that takes it back: what it added is retracted, what it altered is as it was before.
+
+        Nothing of the past is lost: `known_at` in between still answers what was believed then. A revert is a change
+        too, and can be reverted.
+
+        Args:
+            change_id: `change_id` of a memory, or `id` of what `changes` lists.
+            cascade: Take back later changes that depend on it too, all in one.
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+
+        Raises:
+            MemoryNotFound: No such change in this scope.
+            Conflict: Later changes depend on it, which are named; or what it touched was erased.
+        """
+        from memoranda.write.revert import revert
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        return await revert(
+            self._engine,
+            check_text('change_id', change_id, 256),
+            project=self._project,
+            reaches=None if scope is None else scope.reaches(self._project),
+            cascade=check_flag('cascade', cascade),
+            actor='user',
+        )
+
+    async def profile(
+        self,
+        model: type[ModelT],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        as_of: Moments = None,
+        known_at: Moments = None,
+    ) -> Profile[ModelT]:
+        """A Pydantic model of yours, filled from the memories of a scope.
+
+        Each field is a slot: the one its metadata names (`Annotated[str, Slot('home.city')]`), else one that its name
+        stands for (`city` is `home.city`), else `profile.<field>`. Values are validated by the model. What is missing,
+        doesn't fit or is contradicted is reported and never guessed.
+
+        Args:
+            model: A `pydantic.BaseModel` class.
+            user_id: As in `search`.
+            agent_id: As in `search`.
+            run_id: As in `search`; this run's values come before the user's. Without one, no run is read.
+            app_id: As in `search`.
+            session_id: See `run_id`.
+            as_of: As in `search`.
+            known_at: As in `search`.
+
+        Raises:
+            InvalidInput: A field that can't be filled from text.
+        """
+        from memoranda.profile import read_profile
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        return await read_profile(self._engine, model, self._own_reaches(scope), _moment(as_of, known_at))
+
+    def register_profile(self, model: type[BaseModel]) -> None:
+        """Let extraction know the slots of a model from now on, in this process, so that it fills them.
+
+        Raises:
+            InvalidInput: A field that can't be filled from text, or a slot that a registered model declares otherwise.
+        """
+        from memoranda.profile import register
+
+        register(self._engine, model)
+
+    async def clean(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        expired: bool = True,
+        filters: Mapping[str, Any] | Filter | None = None,
+        older_than: timedelta | None = None,
+        unused_for: timedelta | None = None,
+        max_confidence: float | None = None,
+        kinds: Sequence[str] | None = None,
+        merge_duplicates: bool = False,
+        dry_run: bool = False,
+    ) -> CleanResult:
+        """Tidy the memories of a scope, as one change that `revert` undoes.
+
+        Messages stay; pinned and locked memories are left alone. `docs/maintenance.md` tells what each option takes.
+
+        Args:
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+            expired: Give those past their `expires_at` the status `expired`.
+            filters: Drop only what satisfies this.
+            older_than: Drop what was last said longer ago than this.
+            unused_for: Drop what was neither recalled nor said for so long.
+            max_confidence: Drop what is at most so certain, 0..1.
+            kinds: Drop only these kinds.
+            merge_duplicates: Merge those that say the same into the best supported one.
+            dry_run: Only tell what would be changed.
+
+        Raises:
+            InvalidInput: Something can't be used.
+        """
+        from memoranda.write.cleaning import CleanRequest, clean
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        request = CleanRequest.checked(
+            expired=expired,
+            filters=filters,
+            older_than=older_than,
+            unused_for=unused_for,
+            max_confidence=max_confidence,
+            kinds=kinds,
+            merge_duplicates=merge_duplicates,
+        )
+        return await clean(self._engine, scope.reaches(self._project), request, dry_run=dry_run)
+
+    async def reset(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        kinds: Sequence[str] | None = None,
+        dry_run: bool = False,
+    ) -> CleanResult:
+        """Retract what is known of a user's tools and set-up, or all memories of some kinds, as one change.
+
+        For when these changed altogether; the messages stay, and `revert` undoes it. Locked memories are left alone.
+
+        Args:
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+            kinds: All memories of these kinds, instead of what belongs to the workspace.
+            dry_run: Only tell what would be changed.
+        """
+        from memoranda.write.cleaning import reset
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        return await reset(self._engine, scope.reaches(self._project), kinds=kinds, dry_run=dry_run)
 
     async def stats(self) -> Stats:
         """What the storage holds, over all projects."""
@@ -578,6 +891,13 @@ class AsyncMemory:
                     f'{name}={value!r} is outside the scope this memory is bound to: leave it out, or use another view'
                 )
         return self._bound
+
+    def _own_reaches(self, scope: Scope) -> list[Reach]:
+        """What a scope reads when a value is asked for: without a run, no run's."""
+        reaches = scope.reaches(self._project)
+        if scope.user_id is None or scope.run_id is not None:
+            return reaches
+        return [replace(r, runs=()) if r.owner.kind == 'user' else r for r in reaches]
 
     def _id_scope(
         self, user_id: str | None, agent_id: str | None, run_id: str | None, app_id: str | None, session_id: str | None

@@ -17,9 +17,11 @@ from memoranda.scope import Level, Scope
 
 __all__ = [
     'KINDS',
+    'NO_USAGE',
     'RECALL_TAG',
     'AddResult',
     'Change',
+    'ChangePage',
     'ContextBlock',
     'Edit',
     'Episode',
@@ -32,6 +34,7 @@ __all__ = [
     'Page',
     'Status',
     'Trust',
+    'Usage',
     'content_hash',
     'fact_hash',
     'new_id',
@@ -91,6 +94,8 @@ class MemoryRecord:
     kind: str
     slot: str | None = None
     """A single-valued key such as `home.city`: a new value supersedes the old one."""
+    value: str | None = None
+    """The bare value of the slot (`Lisbon`), when it is known."""
     status: Status = 'active'
     confidence: float = 1.0
     """0..1"""
@@ -118,6 +123,11 @@ class MemoryRecord:
     actor: str = 'rules'
     change_id: str = ''
     hash: str = ''
+
+    @property
+    def confirmations(self) -> int:
+        """How many messages say it. Of one that was said more than 50 times the first and the latest count."""
+        return len({e.episode_id for e in self.evidence})
 
     def is_current(self, at: datetime) -> bool:
         """Active, unretired, valid and unexpired at the moment given."""
@@ -175,6 +185,23 @@ class Change:
     reason: str
     job_id: str | None = None
     at: datetime
+    erased: int = 0
+    """Edits that are no longer listed, because their memories were erased."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """A slice of the changes, latest first."""
+
+    items: tuple[Change, ...]
+    cursor: str | None
+    """Pass it to get the next slice; None at the end."""
+
+    def __iter__(self):  # noqa: ANN204
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +240,29 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What answers of a model took."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    """US dollars by genai-prices; None where no price is known."""
+
+    def __add__(self, other: Usage) -> Usage:
+        known = [u.cost for u in (self, other) if u.cost is not None]
+        return Usage(
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost=sum(known) if known else None,
+        )
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddResult:
     """What an `add` did."""
 
@@ -228,6 +278,10 @@ class AddResult:
     """Whether the idempotency key was used before: then this is what the first call did."""
     skipped: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many proposals were dropped, by reason."""
+    usage: Usage = NO_USAGE
+    """What the model's answers cost; nothing without a model."""
+    as_previewed: bool | None = None
+    """Of `apply`: False when another write came in between and the outcome differs from the preview's."""
 
     @property
     def memories(self) -> tuple[MemoryRecord, ...]:

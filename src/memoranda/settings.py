@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     """Characters a message may have; a longer one is refused."""
     secrets: Literal['redact', 'allow'] = 'redact'
     """What becomes of passwords and keys in messages, before anything is stored."""
+    agent_lessons: Literal['off', 'review', 'auto'] = 'off'
+    """What an agent may learn for itself while it serves a user, free of anything of that user's.
+
+    - `off`: nothing
+    - `review`: lessons wait as `pending` until a person approves them
+    - `auto`: lessons are recalled at once
+    """
     trace_include_content: bool = False
     """Whether telemetry may hold remembered text."""
 
@@ -297,6 +304,7 @@ _EXPECTED: Mapping[str, str] = {
     'lease_seconds': 'give seconds, from 1 to 86400',
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
     'secrets': 'give redact or allow',
+    'agent_lessons': 'give off, review or auto',
     'trace_include_content': 'give true or false',
 }
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from memoranda.errors import Conflict
-from memoranda.records import Change, Edit, Episode, HistoryEntry, Hit, Job, MemoryRecord, Trust
+from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, MemoryRecord, Trust, Usage
 
 if TYPE_CHECKING:
     from memoranda.filters import Filter
@@ -23,6 +23,7 @@ __all__ = [
     'Draft',
     'EpisodePage',
     'ErasureResult',
+    'Foreseen',
     'Generation',
     'LeaseLost',
     'Moment',
@@ -79,6 +80,8 @@ class Batch:
     idempotency_key: str | None = None
     worker: str
     lease_seconds: float
+    expect_version: int | None = None
+    """Store nothing unless the owner's memories are as they were at this version, and no job of the owner waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,22 @@ class Appended:
     """Whether the job is ours to run now; otherwise earlier ones of this owner come first."""
     replayed: bool = False
     """Whether the idempotency key was seen before: then the ids are those of the first call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What an `append` would do."""
+
+    drafts: Sequence[Draft]
+    """The messages the conversation doesn't hold yet."""
+    known: int
+    first_seq: int
+    """Position of the first of them in the conversation."""
+    previous: Sequence[Episode]
+    """The few messages before them."""
+    waiting: int
+    """Jobs of this owner that come first."""
+    owner_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +164,8 @@ class Commit:
     segment_vectors: Sequence[tuple[int, FloatVector]] = ()
     generation: int | None = None
     """The embedding generation the vectors belong to."""
+    usage: Usage = NO_USAGE
+    """What the model took for this job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +191,9 @@ class Ranked:
     score: float
     """0..1, comparable across queries."""
     parts: Mapping[str, float]
+    uses: int = 0
+    """Of a memory, when the plan asks for it: how often it was recalled before."""
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +212,8 @@ class SearchPlan:
     """Orders the candidates; runs on the store's thread, never on a loop."""
     finish: Callable[[Sequence[tuple[Ranked, Hit]]], list[Hit]]
     """Has the last word once the rows are read (importance, diversity); same thread, same snapshot."""
+    uses: bool = False
+    """Whether `finish` wants to know how often memories were recalled. A store that doesn't count leaves it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +264,8 @@ class Stats:
     generation: Generation | None
     building: Generation | None = None
     scrub_pending: bool = False
+    usage: Usage = NO_USAGE
+    """What models took for all jobs so far, those of erased messages too."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -300,11 +328,12 @@ class Store(ABC):
         near: Sequence[FloatVector] = (),
         near_limit: int = 3,
         generation: int | None = None,
+        latest: Sequence[str] = (),
     ) -> Snapshot:
         """Current memories of an owner with one of these hashes, slots or ids, or nearest to one of these vectors.
 
-        Of a slot, also what it held before. `near` is passed over when the current vectors are of another generation
-        than the one named.
+        Of a slot, also what it held before; of the ids in `latest`, whatever their status. `near` is passed over when
+        the current vectors are of another generation than the one named.
         """
 
     @abstractmethod
@@ -318,6 +347,18 @@ class Store(ABC):
     @abstractmethod
     async def search(self, plan: SearchPlan) -> list[Hit]:
         """Candidates, ranking and rows in one snapshot."""
+
+    def note_uses(self, uses: Sequence[tuple[Owner, str, int, datetime]]) -> None:
+        """Count that memories were recalled: (owner, memory id, times, last moment).
+
+        Kept in memory and written later, all at once. Does no I/O, waits for nothing and never raises; counts may be
+        lost. A store may leave this out.
+        """
+        return
+
+    async def save_uses(self) -> None:
+        """Write what was counted, if that needs no waiting. Never raises."""
+        return
 
     @abstractmethod
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
@@ -360,6 +401,27 @@ class Store(ABC):
     @abstractmethod
     async def edits_of(self, job_id: str) -> Sequence[Edit]:
         """What a finished job changed."""
+
+    @abstractmethod
+    async def foresee(self, batch: Batch) -> Foreseen:
+        """What `append` would store, without storing it."""
+
+    @abstractmethod
+    async def renew(self, worker: str, *, lease_seconds: float) -> None:
+        """Hold what is leased under this token for so many seconds from now."""
+
+    @abstractmethod
+    async def change(self, change_id: str, *, project: str) -> tuple[Owner, Change] | None:
+        """One change and whose it is. After an erasure, edits of erased memories are missing from it."""
+
+    @abstractmethod
+    async def changes(
+        self, reaches: Sequence[Reach], *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Change], str | None]:
+        """What was changed within reach, latest first.
+
+        A change is listed when one of its edits is within reach; of a change across runs, only those edits.
+        """
 
     @abstractmethod
     async def erase(self, erasure: Erasure) -> ErasureResult:

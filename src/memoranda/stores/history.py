@@ -77,6 +77,7 @@ def _state(memory: MemoryRecord | None) -> str | None:
         'text': memory.text,
         'kind': memory.kind,
         'slot': memory.slot,
+        'value': memory.value,
         'status': memory.status,
         'level': memory.level,
         'confidence': memory.confidence,

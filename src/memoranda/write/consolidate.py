@@ -116,6 +116,12 @@ class _State:
             self.skipped['known'] += 1
             return
         same = self._same(new)
+        if candidate.pending:
+            if same is not None:
+                self.skipped['known'] += 1
+            else:
+                self._put(Edit(op='add', before=None, after=replace(new, status='pending')))
+            return
         if same is not None:
             if _gains_slot(same, new):
                 self._give_slot(same, new)
@@ -166,6 +172,7 @@ class _State:
             text=text,
             kind=proposal.kind,
             slot=slot,
+            value=proposal.value if slot is not None else None,
             confidence=proposal.confidence,
             importance=proposal.importance,
             trust=candidate.trust,

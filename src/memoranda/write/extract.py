@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from memoranda.records import Episode, MemoryRecord, Trust
-from memoranda.scope import Level
+from memoranda.records import NO_USAGE, Episode, MemoryRecord, Trust, Usage
+from memoranda.scope import Level, Scope
 
-__all__ = ['Extraction', 'ExtractionRequest', 'Extractor', 'Proposal', 'ProposalOp', 'PureExtractor', 'Quote']
+__all__ = [
+    'Extraction',
+    'ExtractionRequest',
+    'Extractor',
+    'Proposal',
+    'ProposalOp',
+    'PureExtractor',
+    'Quote',
+    'SlotSpec',
+]
 
 
-ProposalOp: TypeAlias = Literal['add', 'supersede', 'correct', 'confirm', 'retract']
+ProposalOp: TypeAlias = Literal['add', 'supersede', 'correct', 'confirm', 'retract', 'reset']
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +47,10 @@ class Proposal:
     - `correct`: a fact that replaces `target` because it was never true
     - `confirm`: `target` was said again
     - `retract`: `target` no longer holds and nothing replaces it
+    - `reset`: the speaker's tools and set-up changed altogether: what is known of them is retracted
     """
     text: str = ''
-    """Third person, self-contained, in the language of the message. Empty for confirm and retract."""
+    """Third person, self-contained, in the language of the message. Empty for confirm, retract and reset."""
     kind: str = 'knowledge'
     slot: str | None = None
     value: str | None = None
@@ -48,7 +58,8 @@ class Proposal:
     target: str | None = None
     """Id of one of `ExtractionRequest.existing`."""
     level: Level | None = None
-    """None: the level of the scope it was said under."""
+    """None: the level of the scope it was said under. `agent` under a user's scope: a lesson for the agent, which holds
+    nothing of the user."""
     confidence: float = 0.9
     importance: float = 0.5
     valid_from: datetime | None = None
@@ -64,6 +75,18 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSpec:
+    """A slot that somebody wants filled: a field of a registered profile."""
+
+    slot: str
+    description: str = ''
+    type: str = 'text'
+    """What the value must look like, in words: `text`, `integer`, `one of: light, dark`."""
+    many: bool = False
+    """Whether it holds a list: each item is a fact of its own, in the slot `<slot>.<item>`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractionRequest:
     """New messages with what is needed to read them."""
 
@@ -73,6 +96,14 @@ class ExtractionRequest:
     """The few messages before them in the same conversation: context, never evidence."""
     existing: Sequence[MemoryRecord] = ()
     """Current memories they may touch."""
+    scope: Scope = Scope.GLOBAL
+    """The ids they were said under. With an agent id alone, what is learnt is the agent's own."""
+    lessons: bool = False
+    """Whether lessons for the agent are wanted beside the user's facts (proposals of level `agent`)."""
+    instructions: str = ''
+    """What the caller of this `add` wants to have regarded."""
+    slots: Sequence[SlotSpec] = ()
+    """Slots that registered profiles want filled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +113,8 @@ class Extraction:
     proposals: Sequence[Proposal] = ()
     skipped: Mapping[str, int] = field(default_factory=dict[str, int])
     """Counts of what was dropped, by reason."""
+    usage: Usage = NO_USAGE
+    """What the model's answers cost."""
 
 
 @runtime_checkable

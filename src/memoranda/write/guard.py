@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, get_args
 
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, shown
 from memoranda.records import Episode, Evidence, Trust
 from memoranda.write.extract import Proposal, ProposalOp
 from memoranda.write.options import check_metadata
@@ -33,6 +33,8 @@ class Candidate:
     trust: Trust
     said: Episode
     """The latest message among its evidence: it tells when and under which ids the fact was said."""
+    pending: bool = False
+    """Whether a person has to approve it before it is recalled."""
 
 
 def weakest(tiers: Sequence[Trust]) -> Trust:
@@ -89,6 +91,7 @@ def _checked(proposal: Proposal) -> Proposal | None:
             text=storable(proposal.text),
             kind=check_kind(proposal.kind),
             slot=None if proposal.slot is None else check_slot(proposal.slot),
+            value=_value(proposal.value),
             confidence=check_unit('confidence', proposal.confidence),
             importance=check_unit('importance', proposal.importance),
             tags=check_tags(proposal.tags),
@@ -103,3 +106,11 @@ def _checked(proposal: Proposal) -> Proposal | None:
         return None
     backwards = checked.valid_from and checked.valid_to and checked.valid_to <= checked.valid_from
     return None if backwards else checked
+
+
+def _value(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > MAX_FACT_CHARS:
+        raise InvalidInput(f'value={shown(value)} is no text, or too long: leave it out')
+    return ' '.join(storable(value).split()) or None

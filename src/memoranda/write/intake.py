@@ -19,14 +19,14 @@ from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
+    from memoranda.write.process import Drawn
     from memoranda.write.worker import Worker
 
-__all__ = ['take_in']
+__all__ = ['batch_of', 'take_in']
 
 
-async def take_in(
+async def batch_of(
     engine: Engine,
-    worker: Worker,
     messages: object,
     *,
     project: str,
@@ -34,9 +34,9 @@ async def take_in(
     options: Mapping[str, Any],
     metadata: object,
     occurred_at: datetime | None,
-    idempotency_key: str | None,
-) -> AddResult:
-    """Store messages durably, then do what there is to do with them."""
+    idempotency_key: str | None = None,
+) -> Batch | None:
+    """What an `add` brings, checked, redacted and ready to be stored; None when it is nothing."""
     if idempotency_key is not None:
         check_text('idempotency_key', idempotency_key, 256)
     level = options.get('level')
@@ -44,29 +44,40 @@ async def take_in(
         raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
     drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))
     if not drafts:
-        return AddResult(job_id=None, episode_ids=())
-    token = new_token()
-    owner = scope.home(project)
-    batch = Batch(
-        owner=owner,
+        return None
+    return Batch(
+        owner=scope.home(project),
         scope=scope,
         conversation_id=scope.run_id or f'add:{new_id()}',
         drafts=drafts,
         history=history,
         job=options,
         idempotency_key=idempotency_key,
-        worker=token,
+        worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,
     )
+
+
+async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn: Drawn | None = None) -> AddResult:
+    """Store messages durably, then do what there is to do with them.
+
+    Args:
+        engine: Where to.
+        worker: Does the job.
+        batch: The messages.
+        drawn: What they say, when that is known already.
+    """
+    if batch is None:
+        return AddResult(job_id=None, episode_ids=())
     try:
         appended = await engine.store.append(batch)
     except BaseException:  # cancelled while it is written: the job must not stay leased to nobody
-        engine.store.abandon(token)
+        engine.store.abandon(batch.worker)
         raise
     ids = tuple(appended.episode_ids)
     if appended.job_id is None:
         return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)
-    outcome = await worker.finish(owner, appended, token)
+    outcome = await worker.finish(batch.owner, appended, batch.worker, drawn=drawn)
     return AddResult(
         job_id=appended.job_id,
         episode_ids=ids,
@@ -74,6 +85,7 @@ async def take_in(
         known=appended.known,
         replayed=appended.replayed,
         skipped=outcome.skipped,
+        usage=outcome.usage,
     )
 
 

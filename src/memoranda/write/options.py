@@ -13,6 +13,7 @@ from memoranda.write.redact import redact
 __all__ = ['check_metadata', 'job_options']
 
 MAX_METADATA_CHARS: Final = 65_536
+MAX_INSTRUCTION_CHARS: Final = 4_000
 
 
 def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
@@ -61,6 +62,7 @@ def job_options(
     valid_from: object,
     valid_to: object,
     expires_at: object,
+    instructions: str | None = None,
 ) -> dict[str, Any]:
     """The options as a job keeps them."""
     if check_flag('infer', infer) and (kind, slot, level, confidence, importance, valid_from, valid_to) != (None,) * 7:
@@ -79,6 +81,7 @@ def job_options(
         'confidence': None if confidence is None else check_unit('confidence', confidence),
         'importance': None if importance is None else check_unit('importance', importance),
         'pinned': check_flag('pinned', pinned),
+        'instructions': None if instructions is None else _instructions(instructions, infer),
     }
     for name, value in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
         options[name] = None if value is None else as_moment(value, name).isoformat()
@@ -91,3 +94,15 @@ def job_options(
         for name, value in options.items()
         if name == 'infer' or not (value is None or value is False or value == [])
     }
+
+
+def _instructions(instructions: object, infer: bool) -> str:
+    if not infer:
+        raise InvalidInput('instructions are for extraction, and infer=False asks for none: leave one of them out')
+    if not isinstance(instructions, str) or not instructions.strip():
+        raise InvalidInput(f'instructions={shown(instructions)} is empty or no text: pass a sentence, or leave it out')
+    if len(instructions) > MAX_INSTRUCTION_CHARS:
+        raise InvalidInput(
+            f'instructions has {len(instructions):,} characters, and {MAX_INSTRUCTION_CHARS:,} is the most: shorten it'
+        )
+    return storable(instructions.strip())

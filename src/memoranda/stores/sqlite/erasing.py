@@ -71,7 +71,7 @@ def _whole(connection: Connection, owner: OwnerRow) -> ErasureResult:
     for table in [*tables, *(t for pair in _vector_tables(connection) for t in pair)]:
         connection.execute(f'DELETE FROM {table} WHERE row BETWEEN ? AND ?', span)
     connection.execute('DELETE FROM evidence WHERE episode BETWEEN ? AND ?', span)
-    for table in ('posting', 'speaker', 'rejected'):
+    for table in ('posting', 'speaker', 'rejected', 'usage'):
         connection.execute(f'DELETE FROM {table} WHERE owner = ?', (owner.id,))
     _note(connection, owner, 'everything')
     clock = tick(connection)
@@ -118,6 +118,10 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
         _delete_rows(connection, memory_table, memories)
         _delete_rows(connection, segment_table, segments)
     connection.executemany('DELETE FROM evidence WHERE episode = ?', [(e,) for e in episodes])
+    connection.executemany(
+        'DELETE FROM usage WHERE owner = ? AND memory = ? AND NOT EXISTS(SELECT 1 FROM memory WHERE id = usage.memory)',
+        [(owner.id, id_) for id_ in touched],
+    )
     _forget_speakers(connection, owner, (low, high))
     _unpost(connection, owner, {MEMORIES: memories, SEGMENTS: segments})
     _drop_jobs(connection, owner, episodes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from memoranda.errors import EmbedderMismatch
+from memoranda.records import Usage
 from memoranda.stores.base import Generation, Stats
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.schema import SCHEMA_VERSION, SEQ_BITS, vector_tables
@@ -133,6 +134,7 @@ def stats(connection: Connection, location: str, path: str) -> Stats:
         generation=current_generation(connection),
         building=generation_in(connection, 'building'),
         scrub_pending=count('SELECT count(*) FROM scrub') > 0,
+        usage=_spent(connection),
         details={
             'sqlite': apsw.sqlite_lib_version(),
             'journal_mode': connection.pragma('journal_mode'),
@@ -140,4 +142,16 @@ def stats(connection: Connection, location: str, path: str) -> Stats:
             'wal_bytes': os.path.getsize(path + '-wal') if os.path.exists(path + '-wal') else 0,
             'known_schema_version': SCHEMA_VERSION,
         },
+    )
+
+
+def _spent(connection: Connection) -> Usage:
+    spent: dict[str, Any] = dict(
+        connection.execute("SELECT substr(key, 7), value FROM meta WHERE key LIKE 'spent!_%' ESCAPE '!'").fetchall()
+    )
+    return Usage(
+        requests=spent.get('requests', 0),
+        input_tokens=spent.get('input_tokens', 0),
+        output_tokens=spent.get('output_tokens', 0),
+        cost=spent.get('cost'),
     )

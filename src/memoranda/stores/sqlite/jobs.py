@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from memoranda.records import Episode, Job, now
 from memoranda.scope import Owner
-from memoranda.stores.base import Work
+from memoranda.stores.base import Batch, Foreseen, Work
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
@@ -22,9 +22,9 @@ from memoranda.stores.sqlite.rows import (
     to_us,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.writing import OPEN_JOBS, current_generation
+from memoranda.stores.sqlite.writing import NO_OWNER, OPEN_JOBS, current_generation, unseen
 
-__all__ = ['abandon', 'claim', 'fail', 'load', 'unfinished']
+__all__ = ['abandon', 'claim', 'fail', 'foresee', 'load', 'renew', 'unfinished']
 
 _PREVIOUS = 4
 
@@ -98,6 +98,38 @@ def _unembedded_segments(connection: Connection, episodes: Iterable[tuple[int, E
                 break
             if table is None or not _has(connection, table, row):
                 yield row, episode.text[first:last]
+
+
+def renew(connection: Connection, worker: str, lease_seconds: float) -> None:
+    """Hold what is leased under a token for longer."""
+    connection.execute(
+        "UPDATE job SET lease_until = ? WHERE state = 'running' AND worker = ? "
+        "AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running'))",
+        (to_us(now()) + int(lease_seconds * 1e6), worker),
+    )
+
+
+def foresee(connection: Connection, batch: Batch) -> Foreseen:
+    """What `append` would store."""
+    owner = find_owner(connection, batch.owner)
+    if owner is None:
+        return Foreseen(drafts=batch.drafts, known=0, first_seq=0, previous=(), waiting=0, owner_version=NO_OWNER)
+    row, first = connection.execute(
+        'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner.id, batch.conversation_id)
+    ).fetchone() or (-1, 0)
+    drafts = unseen(connection, owner.id, row, first, batch)
+    before = connection.execute(
+        _EPISODE + ' WHERE e.conversation = ? ORDER BY e.seq DESC LIMIT ?', (row, _PREVIOUS)
+    ).fetchall()
+    waiting = connection.execute(f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(owner.id)).fetchone()[0]
+    return Foreseen(
+        drafts=drafts,
+        known=len(batch.drafts) - len(drafts),
+        first_seq=first,
+        previous=read_episodes(reversed(before), batch.owner),
+        waiting=waiting,
+        owner_version=owner.version,
+    )
 
 
 def fail(connection: Connection, job: Job, worker: str, error: str, retry_after: float | None) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memoranda.errors import InvalidInput
 from memoranda.filters import Filter
 from memoranda.lanes import FloatVector, Lane
-from memoranda.records import Edit, Episode, HistoryEntry, Hit, MemoryRecord
+from memoranda.records import Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sqlite.cache import Cache, Columns, LaneName, read_vectors
@@ -33,7 +33,7 @@ from memoranda.stores.sqlite.schema import SEQ_BITS
 from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
 from memoranda.stores.sqlite.writing import MEMORIES, NO_OWNER, SEGMENTS, current_generation, term_key
 
-__all__ = ['by_slot', 'edits_of', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
+__all__ = ['by_slot', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
 
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
@@ -348,6 +348,7 @@ def snapshot(
     near: Sequence[FloatVector],
     near_limit: int,
     made_by: int | None,
+    latest: Sequence[str],
 ) -> Snapshot:
     """Current memories that a proposal may touch."""
     found = find_owner(connection, owner)
@@ -358,6 +359,7 @@ def snapshot(
         ('owner = ? AND hash = ? AND live = 1 AND valid_to IS NULL', hashes),
         ("owner = ? AND slot = ? AND retired_at IS NULL AND status IN ('active', 'superseded')", slots),
         ('owner = ? AND id = ? AND live = 1', ids),
+        ('owner = ? AND id = ? AND retired_at IS NULL', latest),
     ):
         for value in values:
             rows.update(
@@ -495,26 +497,3 @@ def history(connection: Connection, memory_id: str, project: str) -> list[Histor
         (memory_id, project),
     ).fetchall()
     return read_history(rows)
-
-
-def edits_of(connection: Connection, job_id: str) -> list[Edit]:
-    """What a finished job changed."""
-    edits: list[Edit] = []
-    owner = connection.execute('SELECT owner FROM job WHERE id = ?', (job_id,)).fetchone()
-    for change_row, change_id in connection.execute(
-        'SELECT row, id FROM change_set WHERE row >> 24 = ? AND job_id = ?', (owner[0] if owner else -1, job_id)
-    ):
-        low, high = row_range(change_row >> SEQ_BITS)
-        for op, memory_id in connection.execute(
-            'SELECT op, memory_id FROM history WHERE row BETWEEN ? AND ? AND change_id = ? ORDER BY row',
-            (low, high, change_id),
-        ):
-            rows = connection.execute(
-                _MEMORY + 'WHERE id = ? AND version <= (SELECT version FROM memory WHERE id = ? AND change_id = ?) '
-                'ORDER BY version DESC LIMIT 2',
-                (memory_id, memory_id, change_id),
-            ).fetchall()
-            records = read_memories(connection, rows)
-            if records:
-                edits.append(Edit(op=op, before=records[1] if len(records) > 1 else None, after=records[0]))
-    return edits

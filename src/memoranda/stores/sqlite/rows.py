@@ -38,7 +38,7 @@ _MICROSECOND = timedelta(microseconds=1)
 MEMORY_COLUMNS = (
     'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
     'importance, trust, pinned, locked, valid_from, valid_to, recorded_at, retired_at, expires_at, supersedes, '
-    'superseded_by, evidence, metadata, tags, actor, change_id, hash, said_at'
+    'superseded_by, evidence, metadata, tags, actor, change_id, hash, said_at, value'
 )
 EPISODE_COLUMNS = (
     'e.row, e.id, c.id, e.seq, e.role, e.name, e.text, e.occurred_at, e.recorded_at, e.trust, '
@@ -172,6 +172,7 @@ def _memory(
         change_id=row[29],
         hash=row[30],
         said_at=from_us(row[31]),
+        value=row[32],
     )
 
 

@@ -211,7 +211,30 @@ def _m001_initial(connection: Connection) -> None:
     connection.execute("INSERT INTO meta VALUES('file', ?)", (secrets.token_hex(8),))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial,)
+def _m002_models(connection: Connection) -> None:
+    """Values of slots, what models cost, and how often a memory was recalled."""
+    for statement in (
+        'ALTER TABLE memory ADD COLUMN value TEXT',
+        'ALTER TABLE job ADD COLUMN requests INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE job ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE job ADD COLUMN output_tokens INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE job ADD COLUMN cost REAL',
+        'CREATE UNIQUE INDEX change_id ON change_set(row >> 24, id)',
+        'CREATE INDEX memory_change ON memory(owner, change_id)',
+        """
+        CREATE TABLE usage(
+            owner INTEGER NOT NULL,
+            memory TEXT NOT NULL,                  -- id, for it counts all versions
+            uses INTEGER NOT NULL,
+            last_used_at INTEGER NOT NULL,
+            PRIMARY KEY(owner, memory)
+        ) WITHOUT ROWID
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

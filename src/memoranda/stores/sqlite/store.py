@@ -17,7 +17,7 @@ from memoranda._bridge import wait_for
 from memoranda._threads import Pool
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import Edit, HistoryEntry, Hit, Job, MemoryRecord
+from memoranda.records import Change, Edit, HistoryEntry, Hit, Job, MemoryRecord
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -25,6 +25,7 @@ from memoranda.stores.base import (
     Commit,
     EpisodePage,
     ErasureResult,
+    Foreseen,
     Generation,
     Moment,
     SearchPlan,
@@ -33,7 +34,7 @@ from memoranda.stores.base import (
     Store,
     Work,
 )
-from memoranda.stores.sqlite import erasing, generations, jobs, reading, writing
+from memoranda.stores.sqlite import changes, erasing, generations, jobs, reading, usage, writing
 from memoranda.stores.sqlite.cache import Cache
 from memoranda.stores.sqlite.connection import Closed, Durability, Writer, connect, translated
 from memoranda.stores.sqlite.database import Connection
@@ -81,6 +82,7 @@ class SQLiteStore(Store):
         self._erasures = 0
         self._sweep = erasing.Progress()
         self._resume: dict[tuple[int, str], int] = {}
+        self._uses = usage.PendingUses()
         self._lock = threading.Lock()
         self._state: _Running | None = None
         self._inherited: list[_Running] = []
@@ -118,7 +120,7 @@ class SQLiteStore(Store):
                 readers = Pool(
                     1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
                 )
-                self._state = state = _Running(os.getpid(), writer, readers, self._leave)
+                self._state = state = _Running(os.getpid(), writer, readers, self._leave, self._last)
                 if not self._memory:
                     _files.enter(self._path)
             return state
@@ -139,6 +141,13 @@ class SQLiteStore(Store):
     def resume(self) -> None:
         """After a fork, in parent and child: the next call opens again."""
         self._lock.release()
+
+    def _last(self, writer: Writer) -> None:
+        if self._uses:
+            writer.submit(self._save_uses, alone=True)
+
+    def _save_uses(self, connection: Connection) -> None:
+        usage.save(connection, self._uses, busy_ms=int(self._busy * 1000))
 
     def _leave(self) -> None:
         if not self._memory:
@@ -182,7 +191,8 @@ class SQLiteStore(Store):
             return False
 
     def _idle(self, connection: Connection) -> None:
-        """Every two seconds: forget owners other processes erased, go on with pending scrubs."""
+        """Every two seconds: count uses, forget owners other processes erased, go on with pending scrubs."""
+        self._save_uses(connection)
         with contextlib.suppress(apsw.Error, StoreError):
             erasures = connection.execute("SELECT value FROM meta WHERE key = 'erasures'").fetchone()[0]
             if erasures != self._erasures:
@@ -252,10 +262,11 @@ class SQLiteStore(Store):
         near: Sequence[FloatVector] = (),
         near_limit: int = 3,
         generation: int | None = None,
+        latest: Sequence[str] = (),
     ) -> Snapshot:
         """Current memories that a proposal may touch."""
         return await self._read(
-            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit, generation)
+            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit, generation, latest)
         )
 
     async def commit(self, commit: Commit) -> None:
@@ -264,7 +275,16 @@ class SQLiteStore(Store):
 
     async def search(self, plan: SearchPlan) -> list[Hit]:
         """Candidates, ranking and rows in one snapshot."""
-        return await self._read(lambda c: reading.search(c, self._cache, plan))
+        return await self._read(lambda c: reading.search(c, self._cache, usage.with_uses(c, plan)))
+
+    def note_uses(self, uses: Sequence[tuple[Owner, str, int, datetime]]) -> None:
+        """Count that memories were recalled; written within two seconds, and when the store closes."""
+        self._uses.add(uses)
+
+    async def save_uses(self) -> None:
+        """Write what was counted."""
+        if self._uses:
+            await wait_for(self._submit(self._save_uses, alone=True))
 
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages were said under."""
@@ -308,7 +328,25 @@ class SQLiteStore(Store):
 
     async def edits_of(self, job_id: str) -> Sequence[Edit]:
         """What a finished job changed."""
-        return await self._read(lambda c: reading.edits_of(c, job_id))
+        return await self._read(lambda c: changes.edits_of(c, job_id))
+
+    async def foresee(self, batch: Batch) -> Foreseen:
+        """What `append` would store."""
+        return await self._read(lambda c: jobs.foresee(c, batch))
+
+    async def renew(self, worker: str, *, lease_seconds: float) -> None:
+        """Hold what is leased under this token."""
+        await self._write(lambda c: jobs.renew(c, worker, lease_seconds))
+
+    async def change(self, change_id: str, *, project: str) -> tuple[Owner, Change] | None:
+        """One change and whose it is."""
+        return await self._read(lambda c: changes.change(c, change_id, project))
+
+    async def changes(
+        self, reaches: Sequence[Reach], *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Change], str | None]:
+        """What was changed within reach, latest first."""
+        return await self._read(lambda c: changes.changes(c, reaches, limit, cursor))
 
     async def erase(self, erasure: Erasure) -> ErasureResult:
         """Remove rows, words, vectors and index entries, then what is left of them in the file."""
@@ -365,13 +403,21 @@ class SQLiteStore(Store):
 class _Running:
     """The threads of one process."""
 
-    def __init__(self, pid: int, writer: Writer, readers: Pool[Connection], leave: Callable[[], None]) -> None:
-        self.pid, self.writer, self.readers, self.leave = pid, writer, readers, leave
+    def __init__(
+        self,
+        pid: int,
+        writer: Writer,
+        readers: Pool[Connection],
+        leave: Callable[[], None],
+        last: Callable[[Writer], None],
+    ) -> None:
+        self.pid, self.writer, self.readers, self.leave, self.last = pid, writer, readers, leave, last
         self.opened = False
 
 
 def _end(running: _Running) -> None:
     running.readers.close()
+    running.last(running.writer)
     running.writer.close()
     running.leave()
 

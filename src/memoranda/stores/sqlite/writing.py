@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import apsw
 
 from memoranda.errors import Conflict, StoreError
-from memoranda.records import Change, Job, MemoryRecord, content_hash, new_id, now
+from memoranda.records import Change, Job, MemoryRecord, Usage, content_hash, new_id, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Appended, Batch, Commit, Draft, Generation, LeaseLost, VersionWrite
 from memoranda.stores.history import link
@@ -42,6 +42,7 @@ __all__ = [
     'put_vectors',
     'term_key',
     'tick',
+    'unseen',
 ]
 
 MEMORIES, SEGMENTS = 0, 1
@@ -109,6 +110,8 @@ def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Itera
 
 def append(connection: Connection, batch: Batch) -> Appended:
     """Store unseen messages and their job."""
+    if batch.expect_version is not None:
+        _check_ground(connection, batch.owner, batch.expect_version)
     owner = ensure_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
@@ -119,7 +122,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
         if replay is not None:
             return replay
     conversation, stored = _conversation(connection, owner.id, batch.conversation_id)
-    drafts = _unseen(connection, owner.id, conversation, stored, batch)
+    drafts = unseen(connection, owner.id, conversation, stored, batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
         return Appended(job_id=None, episode_ids=(), known=known, leased=False)
@@ -151,6 +154,13 @@ def append(connection: Connection, batch: Batch) -> Appended:
     return Appended(job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased)
 
 
+def _check_ground(connection: Connection, owner: Owner, version: int) -> None:
+    found = find_owner(connection, owner)
+    waiting = found and _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(found.id))
+    if waiting or _moved_on(connection, owner, version):
+        raise Conflict('these memories were changed since the preview, nothing was stored: preview again')
+
+
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
 
 
@@ -178,7 +188,7 @@ def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, in
     return row, 0
 
 
-def _unseen(connection: Connection, owner: int, conversation: int, stored: int, batch: Batch) -> Sequence[Draft]:
+def unseen(connection: Connection, owner: int, conversation: int, stored: int, batch: Batch) -> Sequence[Draft]:
     """The drafts this conversation doesn't hold yet.
 
     A message that carries its own moment is the same message wherever it turns up again. The others are matched by
@@ -317,6 +327,25 @@ def commit(connection: Connection, commit: Commit) -> None:
             "UPDATE job SET state = 'done', worker = NULL, lease_until = NULL, last_error = NULL WHERE id = ?",
             (commit.job.id,),
         )
+        _spend(connection, commit.job.id, commit.usage)
+
+
+def _spend(connection: Connection, job_id: str, usage: Usage) -> None:
+    """Note what the model took: with the job, and in totals that outlive it."""
+    spent = {'requests': usage.requests, 'input_tokens': usage.input_tokens, 'output_tokens': usage.output_tokens}
+    if not any(spent.values()):
+        return
+    connection.execute(
+        'UPDATE job SET requests = requests + ?, input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, '
+        'cost = CASE WHEN ?4 IS NULL THEN cost ELSE coalesce(cost, 0) + ?4 END WHERE id = ?5',
+        (*spent.values(), usage.cost, job_id),
+    )
+    for name, value in {**spent, 'cost': usage.cost}.items():
+        if value is not None:
+            connection.execute(
+                'INSERT INTO meta VALUES(?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value',
+                (f'spent_{name}', value),
+            )
 
 
 def _moved_on(connection: Connection, owner: Owner, version: int) -> bool:
@@ -408,7 +437,7 @@ def _insert_version(
         to_us(memory.said_at), to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at),
         memory.supersedes, memory.superseded_by, json.dumps(spans), dump(memory.metadata),
         json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
-        int(live), version,
+        int(live), version, memory.value,
     )  # fmt: skip
     connection.execute(f'INSERT INTO memory VALUES({", ".join("?" * len(values))})', values)
     connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])

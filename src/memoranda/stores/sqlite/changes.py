@@ -1,0 +1,84 @@
+"""What was changed, when and by whom: read from the versions that a change wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from memoranda.records import Change, Edit
+from memoranda.scope import Owner, Reach
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.rows import MEMORY_COLUMNS, find_owner, from_us, owner_by_id, read_memories, row_range
+
+__all__ = ['change', 'changes', 'edits_of']
+
+_CHANGE = 'SELECT row, id, actor, reason, job_id, at FROM change_set '
+_MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
+_LAST = '~'
+"""After every id."""
+
+
+def edits_of(connection: Connection, job_id: str) -> list[Edit]:
+    """What a finished job changed."""
+    owner = connection.execute('SELECT owner FROM job WHERE id = ?', (job_id,)).fetchone()
+    if owner is None:
+        return []
+    rows = connection.execute(_CHANGE + 'WHERE row >> 24 = ? AND job_id = ?', (owner[0], job_id)).fetchall()
+    return [edit for row in rows for edit in _edits(connection, owner[0], row[1], None)]
+
+
+def change(connection: Connection, change_id: str, project: str) -> tuple[Owner, Change] | None:
+    """One change and whose it is."""
+    for (number,) in connection.execute('SELECT id FROM owner WHERE project = ?', (project,)):
+        for row in connection.execute(_CHANGE + 'WHERE row >> 24 = ? AND id = ?', (number, change_id)):
+            edits = _edits(connection, number, change_id, None)
+            said = 'SELECT count(*) FROM history WHERE row BETWEEN ? AND ? AND change_id = ?'
+            written = connection.execute(said, (*row_range(number), change_id)).fetchone()[0]
+            return owner_by_id(connection, number), replace(_record(row, edits), erased=written - len(edits))
+    return None
+
+
+def changes(
+    connection: Connection, reaches: Sequence[Reach], limit: int, cursor: str | None
+) -> tuple[list[Change], str | None]:
+    """What was changed within reach, latest first."""
+    found: list[Change] = []
+    for reach in reaches:
+        owner = find_owner(connection, reach.owner)
+        if owner is None:
+            continue
+        seen = 0
+        for row in connection.execute(
+            _CHANGE + 'WHERE row >> 24 = ? AND id < ? ORDER BY id DESC', (owner.id, cursor or _LAST)
+        ):
+            edits = _edits(connection, owner.id, row[1], reach)
+            if edits:
+                found.append(_record(row, edits))
+                seen += 1
+                if seen > limit:
+                    break
+    found.sort(key=lambda c: c.id, reverse=True)
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def _record(row: Sequence[Any], edits: Sequence[Edit]) -> Change:
+    return Change(id=row[1], edits=tuple(edits), actor=row[2], reason=row[3], job_id=row[4], at=from_us(row[5]))
+
+
+def _edits(connection: Connection, owner: int, change_id: str, reach: Reach | None) -> list[Edit]:
+    edits: list[tuple[int, Edit]] = []
+    for memory_id, version, run_key in connection.execute(
+        'SELECT id, version, run_key FROM memory WHERE owner = ? AND change_id = ?', (owner, change_id)
+    ).fetchall():
+        if reach is not None and not reach.sees(run_key):
+            continue
+        rows = connection.execute(
+            _MEMORY + 'WHERE id = ? AND version IN (?, ?) ORDER BY version DESC', (memory_id, version, version - 1)
+        ).fetchall()
+        records = read_memories(connection, rows)
+        place, op = connection.execute(
+            'SELECT row, op FROM history WHERE memory_id = ? AND change_id = ?', (memory_id, change_id)
+        ).fetchone()
+        edits.append((place, Edit(op=op, before=records[1] if len(records) > 1 else None, after=records[0])))
+    return [edit for _, edit in sorted(edits, key=lambda pair: pair[0])]

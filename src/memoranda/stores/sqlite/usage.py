@@ -1,0 +1,134 @@
+"""How often memories were recalled: counted in memory, written by the writer's idle hook, read beside hits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import apsw
+
+from memoranda.records import Hit
+from memoranda.scope import Owner
+from memoranda.stores.base import Ranked, SearchPlan
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.rows import find_owner, from_us, to_us
+
+__all__ = ['PendingUses', 'save', 'with_uses']
+
+log = logging.getLogger('memoranda')
+
+MAX_PENDING: Final = 100_000
+"""Memories counted between two writes; uses of more are lost."""
+
+Counts: TypeAlias = Mapping[tuple[Owner, str], tuple[int, datetime]]
+
+
+class PendingUses:
+    """Uses that are not written yet. Lost when the process dies: they are counts, not memories."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[Owner, str], tuple[int, datetime]] = {}
+
+    def add(self, uses: Iterable[tuple[Owner, str, int, datetime]]) -> None:
+        """Count (owner, memory id, times, moment)."""
+        if self._pid != os.getpid():  # the child of a fork: these are the parent's, and its lock may be held
+            self._lock, self._counts, self._pid = threading.Lock(), {}, os.getpid()
+        with self._lock:
+            for owner, memory, times, at in uses:
+                known = self._counts.get((owner, memory))
+                if known is not None:
+                    self._counts[owner, memory] = known[0] + times, max(known[1], at)
+                elif len(self._counts) < MAX_PENDING:
+                    self._counts[owner, memory] = times, at
+
+    def take(self) -> Counts:
+        """What was counted since the last time."""
+        if self._pid != os.getpid():
+            return {}
+        with self._lock:
+            taken, self._counts = self._counts, {}
+        return taken
+
+    def __bool__(self) -> bool:
+        return bool(self._counts) and self._pid == os.getpid()
+
+
+def save(connection: Connection, pending: PendingUses, *, busy_ms: int) -> None:
+    """Write what is pending, in a transaction of its own. Waits for no lock and never raises.
+
+    Args:
+        connection: The writer's, outside a transaction.
+        pending: Kept for the next time while another process is writing; lost when the file can't be written.
+        busy_ms: The connection's busy timeout, restored afterwards.
+    """
+    counts = pending.take()
+    if not counts:
+        return
+    try:
+        connection.set_busy_timeout(0)
+        connection.execute('BEGIN IMMEDIATE')
+        _write(connection, counts)
+        connection.execute('COMMIT')
+    except apsw.Error as error:
+        if connection.in_transaction:
+            connection.execute('ROLLBACK')
+        if isinstance(error, apsw.BusyError):
+            pending.add((owner, memory, times, at) for (owner, memory), (times, at) in counts.items())
+        else:
+            log.debug('uses of %d memories could not be counted (%s)', len(counts), error)
+    finally:
+        connection.set_busy_timeout(busy_ms)
+
+
+def _write(connection: Connection, counts: Counts) -> None:
+    numbers: dict[Owner, int | None] = {}
+    rows: list[tuple[int, str, int, int]] = []
+    for (owner, memory), (times, at) in counts.items():
+        if owner not in numbers:
+            found = find_owner(connection, owner)
+            numbers[owner] = None if found is None else found.id
+        number = numbers[owner]
+        if number is not None:
+            rows.append((number, memory, times, to_us(at)))
+    # Memories that were erased meanwhile must not come back, not even as an id.
+    connection.executemany(
+        'INSERT INTO usage SELECT ?1, ?2, ?3, ?4 '
+        'WHERE EXISTS(SELECT 1 FROM memory WHERE owner = ?1 AND id = ?2 AND retired_at IS NULL) '
+        'ON CONFLICT DO UPDATE SET uses = uses + excluded.uses, last_used_at = max(last_used_at, excluded.last_used_at)',
+        sorted(rows),
+    )
+
+
+def with_uses(connection: Connection, plan: SearchPlan) -> SearchPlan:
+    """The plan, whose last word is told how often each memory was recalled before."""
+    if not plan.uses:
+        return plan
+
+    def finish(pairs: Sequence[tuple[Ranked, Hit]]) -> list[Hit]:
+        return plan.finish(_counted(connection, pairs))
+
+    return replace(plan, finish=finish)
+
+
+def _counted(connection: Connection, pairs: Sequence[tuple[Ranked, Hit]]) -> list[tuple[Ranked, Hit]]:
+    numbers: dict[Owner, int] = {}
+    counted: list[tuple[Ranked, Hit]] = []
+    for ranked, hit in pairs:
+        if hit.memory is not None:
+            owner = hit.memory.scope.home(hit.memory.project)
+            if owner not in numbers:
+                found = find_owner(connection, owner)
+                numbers[owner] = -1 if found is None else found.id
+            for uses, at in connection.execute(
+                'SELECT uses, last_used_at FROM usage WHERE owner = ? AND memory = ?', (numbers[owner], hit.memory.id)
+            ):
+                ranked = replace(ranked, uses=uses, last_used_at=from_us(at))
+        counted.append((ranked, hit))
+    return counted
