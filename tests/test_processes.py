@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -365,3 +366,32 @@ def test_a_fork_while_other_threads_write_disturbs_nobody(tmp_path: Path) -> Non
     """
     run(code, path)
     check_file(path)
+
+
+def test_twelve_processes_that_say_the_same_leave_one_fact_with_twelve_confirmations(tmp_path: Path) -> None:
+    path = tmp_path / 'm.db'
+    code = """
+        with memory() as m:
+            say('ready')
+            sys.stdin.readline()
+            m.add('Likes green tea', user_id='ana')
+            say('done')
+    """
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(child(code, path)) for _ in range(12)]
+        for process in children:
+            assert process.stdout is not None
+            assert process.stdout.readline() == 'ready\n'
+        for process in children:
+            assert process.stdin is not None
+            process.stdin.write('go\n')
+            process.stdin.flush()
+        for process in children:
+            assert process.stdout is not None
+            assert process.stdout.readline() == 'done\n'
+            assert process.wait() == 0
+    with memory(path) as m:
+        (fact,) = m.get_all(user_id='ana')
+        assert fact.confirmations == 12
+        assert [e.op for e in m.history(fact.id, user_id='ana')] == ['add'] + ['confirm'] * 11
+        assert m.stats().jobs_queued == 0

@@ -139,6 +139,15 @@ def test_many_threads_about_one_slot_leave_one_value(tmp_path: Path) -> None:
         assert sum(len(m.evidence) for m in everything) == 16
 
 
+def test_six_threads_that_say_the_same_leave_one_fact_with_six_confirmations(tmp_path: Path) -> None:
+    with fast(tmp_path / 'memory.db') as memory:
+        in_threads(6, lambda n: memory.add('Likes green tea', **ANA))
+        (fact,) = memory.get_all(**ANA)
+        assert fact.confirmations == 6
+        assert [e.text for e in memory.episodes(**ANA).items] == ['Likes green tea'] * 6
+        assert [e.op for e in memory.history(fact.id, **ANA)] == ['add'] + ['confirm'] * 5
+
+
 def test_many_threads_may_edit_and_delete_at_once(tmp_path: Path) -> None:
     with fast(tmp_path / 'memory.db') as memory:
         record = memory.add('I like tea', **ANA).memories[0]

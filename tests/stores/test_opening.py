@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -52,6 +54,23 @@ def test_a_new_file_is_made_with_its_folder_and_for_its_owner_only(tmp_path: Pat
             assert {stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()} == {0o600}
             assert stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == 0
     assert [p.name for p in path.parent.iterdir()] == ['memoranda.db']
+
+
+def test_several_that_make_the_same_new_file_at_once_can_all_write(tmp_path: Path) -> None:
+    for number in range(8):
+        path = tmp_path / f'{number}.db'
+        memories = [memory(path) for _ in range(6)]
+        gate = threading.Barrier(len(memories))
+
+        def write(opened: Memory, gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            opened.add('I live in Lisbon', user_id='ana')
+
+        with ThreadPoolExecutor(len(memories)) as pool:
+            list(pool.map(write, memories))
+        assert len(memories[0].episodes(user_id='ana').items) == len(memories)
+        for opened in memories:
+            opened.close()
 
 
 def test_every_setting_is_as_it_should_be(tmp_path: Path) -> None:

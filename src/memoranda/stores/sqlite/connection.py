@@ -70,7 +70,7 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
         try:
             connection.set_busy_timeout(int(busy_timeout * 1000))
             _check_ours(connection, path)
-            _pragma(connection, 'journal_mode', 'wal', expect='memory' if path == ':memory:' else 'wal')
+            _to_wal(connection, path, time.monotonic() + busy_timeout)
             _pragma(connection, 'synchronous', {'normal': 1, 'full': 2}[durability])
             _pragma(connection, 'secure_delete', 1)
             _pragma(connection, 'foreign_keys', 1)
@@ -80,6 +80,18 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
             connection.close()
             raise
     return connection
+
+
+def _to_wal(connection: Connection, path: str, deadline: float) -> None:
+    # Of several that turn a new file into a WAL file at once, SQLite tells all but one that it is busy, without waiting.
+    while True:
+        try:
+            _pragma(connection, 'journal_mode', 'wal', expect='memory' if path == ':memory:' else 'wal')
+            return
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.005)
 
 
 def _check_path(path: str) -> None:
