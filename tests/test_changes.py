@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from memoranda import Memory
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound
-from memoranda.records import MemoryRecord
+from memoranda.records import Edit, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
@@ -415,3 +415,33 @@ def test_reverting_gives_back_the_state_before_and_keeps_what_was_believed(steps
             memory.revert(change, user_id='ana')
             assert current_state(memory) == before
         assert texts(memory, known_at=between) == believed
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    steps=st.lists(STEPS, max_size=5),
+    op=st.sampled_from(('add', 'supersede', 'correct', 'confirm', 'retract')),
+    number=st.integers(0, 5),
+    text=st.sampled_from((*VALUES, *FACTS)),
+    slot=SLOTS,
+    day=DAYS,
+)
+def test_any_preview_is_what_the_add_then_does(
+    steps: list[Step], op: str, number: int, text: str, slot: str | None, day: int
+) -> None:
+    with Memory(':memory:', embedder=HashingEmbedder(), extractor=ScriptedExtractor(_read)) as memory:
+        for step in steps:
+            step(memory)
+        said, at = f'{op} {number} {slot} {text}', START + timedelta(days=day)
+        shown = memory.preview(said, user_id='ana', occurred_at=at)
+        done = memory.add(said, user_id='ana', occurred_at=at)
+        assert done.skipped == shown.skipped
+        assert [_outline(e) for e in done.changes] == [_outline(e) for e in shown.changes]
+
+
+def _outline(edit: Edit) -> dict[str, Any]:
+    """What an edit does, without the ids and moments of its own making."""
+    own = (*BOOKKEEPING, 'id', 'supersedes', 'superseded_by', 'evidence')
+    kept = {k: v for k, v in dataclasses.asdict(edit.after).items() if k not in own}
+    quotes = [e.quote for e in edit.after.evidence]
+    return {**kept, 'op': edit.op, 'before': edit.before and edit.before.id, 'quotes': quotes}

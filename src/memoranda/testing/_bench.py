@@ -30,7 +30,7 @@ from memoranda.testing.embedders import HashingEmbedder
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector, Lane, LaneName
 
-__all__ = ['ANA', 'DAY', 'Bench', 'raises']
+__all__ = ['ANA', 'DAY', 'WORKER', 'Bench', 'raises']
 
 T = TypeVar('T')
 ANA = Scope(user_id='ana')
@@ -78,24 +78,53 @@ class Bench:
         metadata: Mapping[str, Any] | None = None,
     ) -> Appended:
         """Append messages of a user. With `at` they are dated, a minute apart."""
+        return self.do(
+            self.store.append(
+                self.batch(
+                    *texts,
+                    scope=scope,
+                    project=project,
+                    conversation=conversation,
+                    at=at,
+                    name=name,
+                    history=history,
+                    key=key,
+                    worker=worker,
+                    lease=lease,
+                    metadata=metadata,
+                )
+            )
+        )
+
+    def batch(
+        self,
+        *texts: str,
+        scope: Scope = ANA,
+        project: str = 'default',
+        conversation: str | None = None,
+        at: datetime | None = None,
+        name: str | None = None,
+        history: bool = True,
+        key: str | None = None,
+        worker: str = WORKER,
+        lease: float = 600.0,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Messages of a user, to be appended."""
         drafts = [
             _draft(text, name, None if at is None else at + timedelta(minutes=i), metadata or {})
             for i, text in enumerate(texts)
         ]
-        return self.do(
-            self.store.append(
-                Batch(
-                    owner=scope.home(project),
-                    scope=scope,
-                    conversation_id=conversation or scope.run_id or 'a conversation',
-                    drafts=drafts,
-                    history=history,
-                    job={'infer': True},
-                    idempotency_key=key,
-                    worker=worker,
-                    lease_seconds=lease,
-                )
-            )
+        return Batch(
+            owner=scope.home(project),
+            scope=scope,
+            conversation_id=conversation or scope.run_id or 'a conversation',
+            drafts=drafts,
+            history=history,
+            job={'infer': True},
+            idempotency_key=key,
+            worker=worker,
+            lease_seconds=lease,
         )
 
     def work(self, appended: Appended) -> Work:

@@ -14,6 +14,7 @@ from memoranda.stores.base import LeaseLost, Store
 from memoranda.stores.history import holds
 from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_base import StoreTests
+from memoranda.testing._store_changes import ChangeTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
 from memoranda.testing._store_writes import CommitTests, IntakeTests, JobTests
 
@@ -276,6 +277,7 @@ class LifeTests(StoreTests):
 class StoreSuite(
     IntakeTests,
     JobTests,
+    ChangeTests,
     CommitTests,
     SearchTests,
     ListingTests,

@@ -170,10 +170,11 @@ class Process:
         if not readable:
             return Extraction(skipped={'gate': len(work.episodes)} if work.episodes else {})
         reach = Reach(work.owner, () if work.scope.run_id is None else (work.scope.run_id,))
+        existing = await self._related(reach, '\n'.join(m.text for m in readable))
         request = ExtractionRequest(
             messages=work.episodes,
             previous=work.previous,
-            existing=await self._related(reach, '\n'.join(m.text for m in readable)),
+            existing=existing,
             scope=work.scope,
             lessons=self._wants_lessons(work),
             instructions=options.get('instructions', ''),
@@ -185,8 +186,13 @@ class Process:
         else:
             every = engine.settings.lease_seconds / 3
             found = await engine.on_loop(lambda: _renewing(extractor.extract(request), renew, every))
-        stamped = [_stamped(p, work, options) for p in found.proposals]
-        return replace(found, proposals=stamped)
+        shown = {m.id for m in existing}
+        # What it wasn't shown it can't mean: an id from anywhere else is a mistake, or an attack.
+        aimed = [p for p in found.proposals if p.target is None or p.target in shown]
+        skipped = Counter(found.skipped)
+        if len(aimed) < len(found.proposals):
+            skipped['unknown target'] += len(found.proposals) - len(aimed)
+        return replace(found, proposals=[_stamped(p, work, options) for p in aimed], skipped=skipped)
 
     def _wants_lessons(self, work: Work) -> bool:
         serves = work.owner.kind == 'user' and work.scope.agent_id is not None
