@@ -12,10 +12,15 @@ import apsw
 import pytest
 
 from _fakes import Grammar, fast, fast_async, texts
-from memoranda import Memory, ProcessingFailed
-from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
+from memoranda import InvalidInput, Memory, ProcessingFailed
+from memoranda.records import Usage
+from memoranda.settings import Settings
+from memoranda.stores.sqlite import SQLiteStore
+from memoranda.testing import HashingEmbedder
+from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, ProposalOp, Quote
 
 ANA = {'user_id': 'ana'}
+OPS: tuple[ProposalOp, ...] = ('supersede', 'correct', 'confirm', 'retract')
 
 
 class Watching(Grammar):
@@ -265,3 +270,76 @@ def test_a_job_whose_owner_fell_silent_is_taken_over_when_its_lease_ends(tmp_pat
     assert len(tea.evidence) == 1
     first.close()
     second.close()
+
+
+class _Watched(SQLiteStore):
+    """Tells when a lease is renewed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.renewed = threading.Semaphore(0)
+
+    async def renew(self, worker: str, *, lease_seconds: float) -> None:
+        await super().renew(worker, lease_seconds=lease_seconds)
+        self.renewed.release()
+
+
+class _Slow:
+    """A model that answers after its lease was renewed four times, which is later than it would have ended."""
+
+    name = 'slow'
+
+    def __init__(self, renewed: threading.Semaphore) -> None:
+        self.renewed = renewed
+
+    async def extract(self, request: ExtractionRequest) -> Extraction:
+        for _ in range(4):
+            await asyncio.to_thread(self.renewed.acquire)
+        quote = Quote(0, 0, len(request.messages[0].text))
+        return Extraction(
+            proposals=[Proposal(text='Likes tea', evidence=(quote,))], usage=Usage(requests=1, input_tokens=70)
+        )
+
+
+def test_a_model_slower_than_a_lease_keeps_its_job(tmp_path: Path) -> None:
+    store = _Watched(tmp_path / 'm.db')
+    settings = Settings(lease_seconds=1)
+    with (
+        Memory(store=store, extractor=_Slow(store.renewed), embedder=HashingEmbedder(), settings=settings) as memory,
+        fast(tmp_path / 'm.db') as other,
+    ):
+        result = memory.add('I like tea', **ANA)
+        assert [m.text for m in result.memories] == ['Likes tea']
+        assert result.usage == memory.stats().usage == other.stats().usage == Usage(requests=1, input_tokens=70)
+
+
+def test_the_callers_instructions_reach_the_extractor_of_that_call_only(memory: Memory, extractor: Watching) -> None:
+    memory.add('I like tea', instructions='Mind the drinks', **ANA)
+    memory.add('I like chess', **ANA)
+    assert [r.instructions for r in extractor.requests] == ['Mind the drinks', '']
+
+
+@pytest.mark.parametrize('instructions', ['', ' ', 7, 'x' * 4001])
+def test_instructions_that_are_none_are_refused(memory: Memory, instructions: Any) -> None:
+    with pytest.raises(InvalidInput, match='instructions'):
+        memory.add('I like tea', instructions=instructions, **ANA)
+    with pytest.raises(InvalidInput, match='infer=False'):
+        memory.add('Likes tea', infer=False, instructions='Mind the drinks', **ANA)
+    assert memory.episodes(**ANA).items == ()
+
+
+def test_a_memory_that_was_not_shown_is_no_target() -> None:
+    found: list[str] = []
+
+    class Aiming(Grammar):
+        def propose(self, request: ExtractionRequest) -> Extraction:
+            if not found:
+                return super().propose(request)
+            quote = (Quote(0, 0, 3),)
+            return Extraction(proposals=[Proposal(op=op, target=found[0], evidence=quote, text='x') for op in OPS])
+
+    with fast(extractor=Aiming()) as memory:
+        found.append(memory.add('Likes zebras', user_id='ben').memories[0].id)
+        result = memory.add('something else', **ANA)
+        assert (result.changes, result.skipped) == ((), {'unknown target': 4})
+        assert [m.text for m in memory.get_all(user_id='ben')] == ['Likes zebras']
