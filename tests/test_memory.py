@@ -625,3 +625,28 @@ def test_embedders_are_named_when_they_do_not_fit(tmp_path: Any) -> None:
         assert texts(memory.get_all(**ANA)) == ['I like tea']
         assert memory.reindex() > 0
         assert [h.text for h in memory.search('tea', **ANA)] == ['I like tea']
+
+
+def test_secrets_in_what_describes_a_fact_are_redacted_too() -> None:
+    secret = 'sk-proj-' + 'a1B2' * 8
+    with fast() as memory:
+        (fact,) = memory.add(
+            'Uses a key', infer=False, slot='api.key', value=secret, tags=[f'key {secret}'], **ANA
+        ).memories
+        assert (fact.value, fact.tags) == ('[api key]', ('key [api key]',))
+        edited = memory.update(fact.id, value=secret, tags=[secret], **ANA)
+        assert (edited.value, edited.tags) == ('[api key]', ('[api key]',))
+
+
+def test_a_value_belongs_to_its_slot_and_its_words() -> None:
+    with fast() as memory:
+        (fact,) = memory.add('Lives in Lisbon', infer=False, slot='home.city', value='Lisbon', **ANA).memories
+        assert fact.value == 'Lisbon'
+        assert memory.update(fact.id, tags=['x'], **ANA).value == 'Lisbon'
+        assert memory.update(fact.id, text='Lives in Porto', **ANA).value is None
+        assert memory.update(fact.id, value='Porto', **ANA).value == 'Porto'
+        for wrong in ({'value': 'x'}, {'slot': 'home.city', 'value': ' '}, {'slot': 'home.city', 'value': 3}):
+            with pytest.raises(InvalidInput, match='value='):
+                memory.add('Lives in Rome', infer=False, **wrong, **ANA)
+        with pytest.raises(InvalidInput, match='infer=False'):
+            memory.add('I live in Rome', value='Rome', **ANA)

@@ -1,5 +1,10 @@
 """memoranda: a persistent memory layer for AI agents."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from memoranda._sync import Memory
 from memoranda.errors import (
     ConfigurationError,
@@ -21,6 +26,7 @@ from memoranda.memory import AsyncMemory
 from memoranda.records import (
     AddResult,
     Change,
+    ChangePage,
     ContextBlock,
     Edit,
     Episode,
@@ -29,14 +35,23 @@ from memoranda.records import (
     Hit,
     MemoryRecord,
     Page,
+    Usage,
 )
 from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
+
+if TYPE_CHECKING:
+    from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
+    from memoranda.write.cleaning import CleanResult
+    from memoranda.write.llm import LLMExtractor
+    from memoranda.write.preview import Preview
 
 __all__ = [
     'AddResult',
     'AsyncMemory',
     'Change',
+    'ChangePage',
+    'CleanResult',
     'ConfigurationError',
     'Conflict',
     'ContextBlock',
@@ -51,20 +66,44 @@ __all__ = [
     'InvalidFilter',
     'InvalidInput',
     'InvalidScope',
+    'InvalidValue',
+    'LLMExtractor',
     'MemorandaError',
     'Memory',
     'MemoryNotFound',
     'MemoryRecord',
     'Page',
+    'Preview',
     'ProcessingFailed',
+    'Profile',
+    'ProfileField',
     'Scope',
+    'Slot',
     'Stats',
     'StoreBusy',
     'StoreError',
     'StoreFull',
     'StoreUnreadable',
     'StoreUnwritable',
+    'Usage',
     '__version__',
 ]
 
 __version__ = '0.1.0'
+
+# What only some programs need, and takes long to load.
+_LATER = {
+    'CleanResult': 'memoranda.write.cleaning',
+    'InvalidValue': 'memoranda.profile',
+    'LLMExtractor': 'memoranda.write.llm',
+    'Preview': 'memoranda.write.preview',
+    'Profile': 'memoranda.profile',
+    'ProfileField': 'memoranda.profile',
+    'Slot': 'memoranda.profile',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

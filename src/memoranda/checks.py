@@ -11,6 +11,8 @@ from memoranda.errors import InvalidInput, shown
 from memoranda.records import KINDS
 
 __all__ = [
+    'KEEP',
+    'Keep',
     'as_moment',
     'check_count',
     'check_flag',
@@ -28,6 +30,13 @@ _SLOT = re.compile(r'[^\W_](?:[\w.@+#-]{0,126}\w)?')
 _UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class Keep:
+    """Stands for "leave it as it is", where None means "none"."""
+
+
+KEEP = Keep()
 
 
 def storable(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
-from memoranda.checks import as_moment, check_count, check_flag, check_slot, check_text
+from memoranda.checks import KEEP, Keep, as_moment, check_count, check_flag, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.records import (
     AddResult,
@@ -53,13 +53,6 @@ Moments: TypeAlias = datetime | str | float | None
 ModelT = TypeVar('ModelT', bound='BaseModel')
 
 _CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-
-
-class _Keep:
-    """Stands for "leave it as it is", where None means "none"."""
-
-
-KEEP = _Keep()
 
 
 class AsyncMemory:
@@ -167,6 +160,7 @@ class AsyncMemory:
         infer: bool = True,
         kind: str | None = None,
         slot: str | None = None,
+        value: str | None = None,
         level: Literal['user', 'run'] | None = None,
         tags: Sequence[str] = (),
         confidence: float | None = None,
@@ -196,6 +190,7 @@ class AsyncMemory:
             infer: False stores each user message as one fact, as given.
             kind: With `infer=False`: what sort of fact, `knowledge` by default.
             slot: With `infer=False`: its single-valued key; a new value supersedes the old.
+            value: With `infer=False` and a slot: the bare value, such as `Lisbon` of "Lives in Lisbon".
             level: With `infer=False`: `'run'` keeps the fact to this conversation.
             tags: Words to find it by.
             confidence: With `infer=False`: 0..1.
@@ -220,6 +215,7 @@ class AsyncMemory:
             infer=infer,
             kind=kind,
             slot=slot,
+            value=value,
             level=level,
             tags=tags,
             confidence=confidence,
@@ -277,6 +273,7 @@ class AsyncMemory:
             infer=infer,
             kind=kind,
             slot=slot,
+            value=None,
             level=None,
             tags=(),
             confidence=None,
@@ -513,13 +510,14 @@ class AsyncMemory:
         *,
         text: str | None = None,
         kind: str | None = None,
-        slot: str | _Keep | None = KEEP,
+        slot: str | Keep | None = KEEP,
+        value: str | Keep | None = KEEP,
         metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None,
         importance: float | None = None,
         pinned: bool | None = None,
         locked: bool | None = None,
-        expires_at: Moments | _Keep = KEEP,
+        expires_at: Moments | Keep = KEEP,
         user_id: str | None = None,
         agent_id: str | None = None,
         run_id: str | None = None,
@@ -548,13 +546,14 @@ class AsyncMemory:
                     settings,
                     text=text,
                     kind=kind,
-                    slot=before.slot if isinstance(slot, _Keep) else slot,
+                    slot=before.slot if isinstance(slot, Keep) else slot,
+                    value=value,
                     metadata=metadata,
                     tags=tags,
                     importance=importance,
                     pinned=pinned,
                     locked=locked,
-                    expires_at=before.expires_at if isinstance(expires_at, _Keep) else expires_at,
+                    expires_at=before.expires_at if isinstance(expires_at, Keep) else expires_at,
                 )
             )
             if fields == before:

@@ -319,10 +319,12 @@ class _State:
         evidence = (*memory.evidence, *fresh)
         if len(evidence) > MAX_EVIDENCE:
             evidence = (evidence[0], *evidence[1 - MAX_EVIDENCE :])
+        same_slot = memory.slot is not None and candidate.proposal.slot == memory.slot
         self._edit(
             'confirm',
             memory,
             evidence=evidence,
+            value=memory.value or (candidate.proposal.value if same_slot else None),
             trust=min(memory.trust, candidate.trust, key=TIERS.index),
             confidence=max(memory.confidence, candidate.proposal.confidence),
             valid_from=min(memory.valid_from, _began(candidate)),

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.checks import KEEP, as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import MemoryRecord
-from memoranda.write.options import check_metadata
+from memoranda.write.options import check_metadata, check_value
 from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def edited(
     text: object,
     kind: str | None,
     slot: str | None,
+    value: object,
     metadata: Mapping[str, Any] | None,
     tags: Sequence[str] | None,
     importance: float | None,
@@ -32,11 +33,12 @@ def edited(
     locked: bool | None,
     expires_at: object,
 ) -> MemoryRecord:
-    """The memory with these fields; None leaves one as it is, except slot and expires_at, where it clears.
+    """The memory with these fields; None leaves one as it is, except slot, value and expires_at, where it clears.
 
     Raises:
         InvalidInput: A value that can't be used.
     """
+    slot = None if slot is None else check_slot(slot)
     secrets = settings.secrets == 'redact'
     words = memory.text
     if text is not None:
@@ -48,15 +50,23 @@ def edited(
             )
         words = storable(text.strip())
         words = redact(words)[0] if secrets else words
+    if value is KEEP:  # a value belongs to its words and its slot
+        value = memory.value if words == memory.text and slot == memory.slot else None
+    value = check_value(value, slot)
     return replace(
         memory,
         text=words,
         kind=memory.kind if kind is None else check_kind(kind),
-        slot=None if slot is None else check_slot(slot),
+        slot=slot,
+        value=redact(value)[0] if value is not None and secrets else value,
         metadata=memory.metadata if metadata is None else check_metadata(metadata, secrets=secrets),
-        tags=memory.tags if tags is None else check_tags(tags),
+        tags=memory.tags if tags is None else _clean(check_tags(tags), secrets),
         importance=memory.importance if importance is None else check_unit('importance', importance),
         pinned=memory.pinned if pinned is None else check_flag('pinned', pinned),
         locked=memory.locked or words != memory.text if locked is None else check_flag('locked', locked),
         expires_at=None if expires_at is None else as_moment(expires_at, 'expires_at'),
     )
+
+
+def _clean(tags: Sequence[str], secrets: bool) -> tuple[str, ...]:
+    return tuple(redact(t)[0] if secrets else t for t in tags)

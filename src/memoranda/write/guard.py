@@ -13,15 +13,14 @@ from datetime import datetime
 from typing import Final, get_args
 
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput
 from memoranda.records import Episode, Evidence, Trust
 from memoranda.write.extract import Proposal, ProposalOp
-from memoranda.write.options import check_metadata
+from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
 
-__all__ = ['TIERS', 'Candidate', 'guard', 'weakest']
+__all__ = ['MAX_FACT_CHARS', 'TIERS', 'Candidate', 'guard', 'weakest']
 
 TIERS: Final[Sequence[Trust]] = ('user', 'assistant', 'tool', 'external')
-MAX_FACT_CHARS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _checked(proposal: Proposal) -> Proposal | None:
             text=storable(proposal.text),
             kind=check_kind(proposal.kind),
             slot=None if proposal.slot is None else check_slot(proposal.slot),
-            value=_value(proposal.value),
+            value=None if proposal.slot is None else check_value(proposal.value, proposal.slot),
             confidence=check_unit('confidence', proposal.confidence),
             importance=check_unit('importance', proposal.importance),
             tags=check_tags(proposal.tags),
@@ -106,11 +105,3 @@ def _checked(proposal: Proposal) -> Proposal | None:
         return None
     backwards = checked.valid_from and checked.valid_to and checked.valid_to <= checked.valid_from
     return None if backwards else checked
-
-
-def _value(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or len(value) > MAX_FACT_CHARS:
-        raise InvalidInput(f'value={shown(value)} is no text, or too long: leave it out')
-    return ' '.join(storable(value).split()) or None

@@ -14,7 +14,7 @@ from memoranda.scope import Scope
 from memoranda.stores.base import Batch, Draft, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
-from memoranda.write.options import check_metadata
+from memoranda.write.options import check_metadata, without_secrets
 from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def batch_of(
         conversation_id=scope.run_id or f'add:{new_id()}',
         drafts=drafts,
         history=history,
-        job=options,
+        job=without_secrets(options) if engine.settings.secrets == 'redact' else options,
         idempotency_key=idempotency_key,
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,

@@ -10,10 +10,11 @@ from memoranda.checks import as_moment, check_flag, check_kind, check_slot, chec
 from memoranda.errors import InvalidInput, shown
 from memoranda.write.redact import redact
 
-__all__ = ['check_metadata', 'job_options']
+__all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_value', 'job_options', 'without_secrets']
 
 MAX_METADATA_CHARS: Final = 65_536
 MAX_INSTRUCTION_CHARS: Final = 4_000
+MAX_FACT_CHARS: Final = 2_000
 
 
 def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
@@ -49,11 +50,25 @@ def _cleaned(value: Any, secrets: bool) -> Any:
     return value
 
 
+def check_value(value: object, slot: str | None) -> str | None:
+    """The bare value of a slot, on one line."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidInput(f'value={shown(value)} is empty or no text: pass the bare value, such as Lisbon')
+    if len(value) > MAX_FACT_CHARS:
+        raise InvalidInput(f'value has {len(value):,} characters, and {MAX_FACT_CHARS:,} is the most: shorten it')
+    if slot is None:
+        raise InvalidInput(f'value={shown(value)} is the value of a slot, and there is none: pass slot too')
+    return ' '.join(storable(value).split())
+
+
 def job_options(
     *,
     infer: bool,
     kind: str | None,
     slot: str | None,
+    value: str | None,
     level: str | None,
     tags: Sequence[str],
     confidence: float | None,
@@ -65,17 +80,21 @@ def job_options(
     instructions: str | None = None,
 ) -> dict[str, Any]:
     """The options as a job keeps them."""
-    if check_flag('infer', infer) and (kind, slot, level, confidence, importance, valid_from, valid_to) != (None,) * 7:
+    if check_flag('infer', infer) and any(
+        given is not None for given in (kind, slot, value, level, confidence, importance, valid_from, valid_to)
+    ):
         raise InvalidInput(
-            'kind, slot, level, confidence, importance, valid_from and valid_to describe a fact stored as given: '
-            'pass infer=False with them, or leave them to extraction'
+            'kind, slot, value, level, confidence, importance, valid_from and valid_to describe a fact stored as '
+            'given: pass infer=False with them, or leave them to extraction'
         )
     if level not in (None, 'user', 'run'):
         raise InvalidInput(f"level={shown(level)} is unknown: use 'user', 'run', or leave it out")
+    checked = None if slot is None else check_slot(slot)
     options: dict[str, Any] = {
         'infer': infer,
         'kind': None if kind is None else check_kind(kind),
-        'slot': None if slot is None else check_slot(slot),
+        'slot': checked,
+        'value': check_value(value, checked),
         'level': level,
         'tags': list(check_tags(tags)),
         'confidence': None if confidence is None else check_unit('confidence', confidence),
@@ -83,17 +102,23 @@ def job_options(
         'pinned': check_flag('pinned', pinned),
         'instructions': None if instructions is None else _instructions(instructions, infer),
     }
-    for name, value in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
-        options[name] = None if value is None else as_moment(value, name).isoformat()
+    for name, moment in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
+        options[name] = None if moment is None else as_moment(moment, name).isoformat()
     if options['valid_from'] and options['valid_to'] and options['valid_to'] <= options['valid_from']:
         raise InvalidInput(
             f'valid_to={options["valid_to"]} is not after valid_from={options["valid_from"]}: swap or correct them'
         )
     return {
-        name: value
-        for name, value in options.items()
-        if name == 'infer' or not (value is None or value is False or value == [])
+        name: option
+        for name, option in options.items()
+        if name == 'infer' or not (option is None or option is False or option == [])
     }
+
+
+def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, secrets in their words redacted."""
+    words = {name: _cleaned(options[name], True) for name in ('value', 'tags', 'instructions') if name in options}
+    return {**options, **words}
 
 
 def _instructions(instructions: object, infer: bool) -> str:

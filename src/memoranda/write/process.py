@@ -268,6 +268,7 @@ def _as_given(index: int, message: Episode, options: Mapping[str, Any]) -> Propo
         text=message.text,
         kind=options.get('kind') or 'knowledge',
         slot=options.get('slot'),
+        value=options.get('value'),
         level='run' if options.get('level') == 'run' else None,
         confidence=options.get('confidence', 1.0),
         importance=options.get('importance', 0.5),

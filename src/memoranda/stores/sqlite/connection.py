@@ -83,7 +83,8 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
 
 
 def _to_wal(connection: Connection, path: str, deadline: float) -> None:
-    # Of several that turn a new file into a WAL file at once, SQLite tells all but one that it is busy, without waiting.
+    # Of several that turn a new file into a WAL file at once, SQLite tells all but one that it is busy, and doesn't
+    # wait before it says so.
     while True:
         try:
             _pragma(connection, 'journal_mode', 'wal', expect='memory' if path == ':memory:' else 'wal')
