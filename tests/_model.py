@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,7 +13,10 @@ from pydantic_ai.usage import RequestUsage
 from memoranda.checks import as_moment
 from memoranda.records import Episode, MemoryRecord, new_id, now
 from memoranda.scope import Level, Scope
+from memoranda.write.extract import Extraction, ExtractionRequest
+from memoranda.write.llm import LLMExtractor
 
+ANA = Scope(user_id='ana')
 SaidAt: TypeAlias = str
 Answering: TypeAlias = Callable[[str], Sequence[Mapping[str, Any]] | ModelResponse | Exception]
 
@@ -113,3 +117,23 @@ def known(
         'recorded_at': now(),
     }
     return MemoryRecord(**{**given, **fields})
+
+
+def extract(
+    script: Script,
+    *messages: Episode | str,
+    scope: Scope = ANA,
+    options: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Extraction:
+    """Ask the model about messages."""
+    said = [message(m) if isinstance(m, str) else m for m in messages]
+    extractor = LLMExtractor(script.model, **(options or {}))
+    return asyncio.run(extractor.extract(ExtractionRequest(messages=said, scope=scope, **fields)))
+
+
+def asked(*messages: Episode | str, **fields: Any) -> Asked:
+    """What the model is sent about messages."""
+    script = Script()
+    extract(script, *messages, **fields)
+    return script.asked[0]

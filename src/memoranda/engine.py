@@ -41,7 +41,7 @@ class Engine:
         self.store, self.embedder, self.settings = store, embedder, settings
         self.slots: tuple[SlotSpec, ...] = ()
         """What registered profiles want extraction to fill."""
-        self.counts_uses = True
+        self.counts_uses = settings.count_uses
         """Whether it is noted which memories are recalled."""
         self._queries = QueryCache(embedder)
         self._lock = threading.Lock()

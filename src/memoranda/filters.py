@@ -91,6 +91,8 @@ FIELDS: Mapping[str, FieldType] = {
     'app_id': 'text',
     'actor': 'text',
     'version': 'number',
+    'uses': 'number',
+    'last_used_at': 'time',
 }
 """The fields besides `metadata.<path>`, and their types. The four ids are those a memory was said under."""
 
@@ -182,7 +184,7 @@ def fold(text: str) -> str:
 def fields_of(memory: MemoryRecord) -> dict[str, Any]:
     """The fields of a memory by name, as `matches` reads them."""
     said = memory.said_under
-    fields: dict[str, Any] = {name: getattr(said if name in _IDS else memory, name) for name in FIELDS}
+    fields: dict[str, Any] = {name: getattr(said if name in _IDS else memory, name, None) for name in FIELDS}
     fields['metadata'] = memory.metadata
     return fields
 

@@ -796,7 +796,7 @@ class AsyncMemory:
             expired: Give those past their `expires_at` the status `expired`.
             filters: Drop only what satisfies this.
             older_than: Drop what was last said longer ago than this.
-            unused_for: Drop what was neither recalled nor said for so long.
+            unused_for: Drop what was neither recalled nor written for so long.
             max_confidence: Drop what is at most so certain, 0..1.
             kinds: Drop only these kinds.
             merge_duplicates: Merge those that say the same into the best supported one.

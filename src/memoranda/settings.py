@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     - `review`: lessons wait as `pending` until a person approves them
     - `auto`: lessons are recalled at once
     """
+    count_uses: bool = True
+    """Whether to count how often a memory is recalled; `clean` and ranking look at it."""
     trace_include_content: bool = False
     """Whether telemetry may hold remembered text."""
 
@@ -305,6 +307,7 @@ _EXPECTED: Mapping[str, str] = {
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
     'secrets': 'give redact or allow',
     'agent_lessons': 'give off, review or auto',
+    'count_uses': 'give true or false',
     'trace_include_content': 'give true or false',
 }
 

@@ -43,7 +43,7 @@ def case(
     category: str = 'statement',
     name: str = 'one',
 ) -> str:
-    lines = ''.join(f'    - {{{operation}}}\n' for operation in operations) or '    []\n'
+    lines = ''.join(f'    - {{{operation}}}\n' for operation in operations) or '      []\n'
     return (
         textwrap.dedent(f"""\
 - name: {name}
@@ -78,7 +78,19 @@ def fact(request: ExtractionRequest, text: str, words: str = 'hate rain', **fiel
 
 
 def known(request: ExtractionRequest, slot: str) -> str:
-    return next(m.id for m in request.existing if m.slot == slot)
+    return {m.slot: m.id for m in request.existing}[slot]
+
+
+class Answering:
+    """Like a model it is shown what may be meant, not only what shares words with the message."""
+
+    name = 'answering'
+
+    def __init__(self, answer: Callable[[ExtractionRequest], Extraction]) -> None:
+        self._answer = answer
+
+    async def extract(self, request: ExtractionRequest) -> Extraction:
+        return self._answer(request)
 
 
 def run(yaml: str, propose: Propose, **usage: Any) -> ExtractionReport:
@@ -88,7 +100,7 @@ def run(yaml: str, propose: Propose, **usage: Any) -> ExtractionReport:
         return Extraction(proposals=propose(request), usage=Usage(**usage))
 
     def memory() -> AsyncMemory:
-        return AsyncMemory(':memory:', extractor=ScriptedExtractor(answer), embedder=HashingEmbedder())
+        return AsyncMemory(':memory:', extractor=Answering(answer), embedder=HashingEmbedder())
 
     return asyncio.run(evaluate(read_cases((HEAD + yaml).encode()).cases, memory, extractor='scripted'))
 
@@ -282,6 +294,12 @@ def test_what_code_drops_is_counted_and_is_not_drawn():
     assert report.overall.precision == Share(1, 1)
 
 
+def test_what_answers_cost_is_summed():
+    yaml = case(RAIN, name='a') + case(RAIN, name='b')
+    report = run(yaml, lambda r: [fact(r, 'Hates rain')], requests=1, input_tokens=900, output_tokens=40, cost=0.5)
+    assert report.usage == Usage(requests=2, input_tokens=1800, output_tokens=80, cost=1.0)
+
+
 def test_a_known_fact_that_a_person_edited_stays_and_the_attempt_is_counted():
     locked = '[{text: Lives in Lisbon, kind: profile, slot: home.city, locked: true}]'
     report = run(
@@ -315,12 +333,16 @@ def test_a_case_in_which_extraction_fails_draws_nothing_and_is_named():
     assert report.summary()['failed'] == 1
 
 
-def test_an_extractor_that_cannot_be_used_ends_the_run():
+def test_an_extractor_that_cannot_be_used_ends_the_run_and_is_not_asked_again():
+    asked: list[ExtractionRequest] = []
+
     def propose(request: ExtractionRequest) -> Sequence[Proposal]:
+        asked.append(request)
         raise ConfigurationError('no key')
 
     with pytest.raises(ConfigurationError, match='no key'):
-        run(case(RAIN), propose)
+        run(case(RAIN, name='a') + case(RAIN, name='b'), propose)
+    assert len(asked) == 1
 
 
 def test_several_cases_run_at_once_and_are_reported_in_their_order():

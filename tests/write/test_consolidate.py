@@ -48,7 +48,6 @@ class Belief:
             actor='test',
             change_id=new_id(),
             at=self.at,
-            terms=index_terms,
         )
         for edit in decision.edits:
             held = self.memories.get(edit.memory_id)

@@ -87,7 +87,25 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 
 
 def _register() -> None:
-    from memoranda.cli import add, demo, doctor, edit, forget, history, imports, listing, reindex, search, show, version
+    from memoranda.cli import (
+        add,
+        changes,
+        clean,
+        demo,
+        doctor,
+        edit,
+        forget,
+        history,
+        imports,
+        listing,
+        preview,
+        reindex,
+        reset,
+        revert,
+        search,
+        show,
+        version,
+    )
 
     for name, function in (
         ('demo', demo.demo),
@@ -98,6 +116,11 @@ def _register() -> None:
         ('edit', edit.edit),
         ('forget', forget.forget),
         ('history', history.history),
+        ('changes', changes.changes),
+        ('preview', preview.preview),
+        ('revert', revert.revert),
+        ('clean', clean.clean),
+        ('reset', reset.reset),
         ('import', imports.import_),
         ('doctor', doctor.doctor),
         ('reindex', reindex.reindex),

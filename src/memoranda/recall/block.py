@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
+from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
 
 if TYPE_CHECKING:
@@ -50,8 +51,12 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
             newest_first=True,
         )
         standing += found
-    hits = await search(engine, replace(request, min_score=max(request.min_score, MIN_SCORE)))
-    return await engine.compute(lambda: _compose(standing, hits, max_tokens))
+    hits = await search(engine, replace(request, min_score=max(request.min_score, MIN_SCORE), counted=False))
+    block = await engine.compute(lambda: _compose(standing, hits, max_tokens))
+    if request.counted:
+        given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
+        note_uses(engine, given, request.moment.now)
+    return block
 
 
 def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int) -> ContextBlock:

@@ -91,7 +91,10 @@ class Weights:
     stale: float = 4.0
     """Taken from a turn whose facts have all been superseded or retracted since. Unmeasured."""
     importance: float = 0.4
-    """Between a memory of importance 0 and one of 1. Unmeasured, like the three below."""
+    """Between a memory of importance 0 and one of 1. Unmeasured, like the four below."""
+    decay: float = 0.1
+    """The part of `importance` that fades when a memory is neither said nor recalled (`usage.retention`). Kept small:
+    no data at hand shows that fading helps. LoCoMo, whose conversations span months, doesn't tell 0 from 0.4."""
     confidence: float = 0.5
     """Between a confidence of 0 and one of 1."""
     pinned: float = 0.3

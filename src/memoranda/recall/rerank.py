@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from memoranda.recall.rank import DEFAULT, Strategy, Weights
+from memoranda.recall.usage import retention
 
 if TYPE_CHECKING:
     from memoranda.lanes import LaneName
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ['LATE_ADDENDS', 'rerank']
 
-LATE_ADDENDS = ('importance', 'confidence', 'pinned', 'trust', 'stale', 'link', 'repeat', 'duplicate')
+LATE_ADDENDS = ('importance', 'decay', 'confidence', 'pinned', 'trust', 'stale', 'link', 'repeat', 'duplicate')
 """The entries this stage adds to `Ranked.parts`. With `rank.ADDENDS` they add up to `Ranked.order`."""
 
 _STEPS = {'user': 0, 'assistant': 1, 'tool': 2, 'external': 3}
@@ -32,6 +34,7 @@ def rerank(
     top_k: int,
     strategy: Strategy = 'hybrid',
     include: Sequence[LaneName] = ('memories', 'episodes'),
+    now: datetime | None = None,
     weights: Weights = DEFAULT,
 ) -> list[tuple[Ranked, Hit]]:
     """Choose from the rows that were read.
@@ -44,6 +47,7 @@ def rerank(
         top_k: How many to return.
         strategy: Anything but `hybrid` keeps its order.
         include: The lanes wanted. Rows of the other one only lend their support.
+        now: The moment to which importance has faded; None: it hasn't.
         weights: See `Weights`.
 
     Returns:
@@ -54,8 +58,8 @@ def rerank(
         return [found[i] for i in wanted[: max(top_k, 0)]]
     parts = [dict(ranked.parts) for ranked, _ in found]
     worth = [ranked.order for ranked, _ in found]
-    for i, (_, hit) in enumerate(found):
-        for name, value in _merits(hit, weights):
+    for i, (ranked, hit) in enumerate(found):
+        for name, value in _merits(ranked, hit, now, weights):
             worth[i] += value
             parts[i][name] = value
     for i, value in enumerate(_linked(found, worth, weights)):
@@ -66,13 +70,15 @@ def rerank(
     return [(replace(found[i][0], order=order, parts=parts[i]), found[i][1]) for order, i in chosen]
 
 
-def _merits(hit: Hit, weights: Weights) -> list[tuple[str, float]]:
+def _merits(ranked: Ranked, hit: Hit, now: datetime | None, weights: Weights) -> list[tuple[str, float]]:
     memory = hit.memory
     if memory is None:
         # A turn's trust is that of its role, which was counted.
         return [('stale', -weights.stale)] if hit.stale and weights.stale else []
+    left = 1.0 if now is None else retention(memory, now, uses=ranked.uses, last_used_at=ranked.last_used_at)
     values = [
         ('importance', weights.importance * (memory.importance - 0.5)),
+        ('decay', weights.decay * memory.importance * (left - 1)),
         ('confidence', weights.confidence * (memory.confidence - 1)),
         ('pinned', weights.pinned * memory.pinned),
         ('trust', -weights.trust * _STEPS[memory.trust]),

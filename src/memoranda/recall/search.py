@@ -12,6 +12,7 @@ from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
+from memoranda.recall.usage import note_uses
 from memoranda.records import Hit, MemoryRecord, now
 from memoranda.stores.base import Moment, Ranked, SearchPlan
 
@@ -42,6 +43,8 @@ class SearchRequest:
     where: Filter | None = None
     min_score: float = 0.0
     explain: bool = False
+    counted: bool = False
+    """Whether the hits count as uses of the memories."""
 
     @classmethod
     def checked(
@@ -87,6 +90,8 @@ class SearchRequest:
             where=parse(filters),
             min_score=check_unit('min_score', min_score),
             explain=explain,
+            # Who asks about the past looks into the history; that keeps nothing fresh.
+            counted=moment.as_of is None and moment.known_at is None,
         )
 
 
@@ -111,8 +116,12 @@ async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
         where=request.where,
         rank=lambda lanes: _rank(lanes, query, request, calibration),
         finish=lambda pairs: _finish(pairs, request),
+        uses=request.counted and request.strategy == 'hybrid',
     )
-    return await engine.store.search(plan)
+    hits = await engine.store.search(plan)
+    if request.counted:
+        note_uses(engine, (hit.memory for hit in hits if hit.memory is not None), request.moment.now)
+    return hits
 
 
 async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semantic: bool) -> list[MemoryRecord]:
@@ -163,6 +172,7 @@ def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list
         top_k=request.top_k,
         strategy=request.strategy,
         include=request.include,
+        now=request.moment.as_of or request.moment.known_at or request.moment.now,
         weights=replace(DEFAULT, stale=0.0) if past else DEFAULT,
     )
     return [

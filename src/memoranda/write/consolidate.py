@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from memoranda.records import Edit, MemoryRecord, Op, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
 from memoranda.stores.base import Snapshot
+from memoranda.write.duplicates import words_of
 from memoranda.write.guard import TIERS, Candidate
 
 __all__ = ['Decision', 'consolidate', 'level_of']
@@ -43,7 +44,6 @@ def consolidate(
     actor: str,
     change_id: str,
     at: datetime,
-    terms: Callable[[str], Sequence[str]],
 ) -> Decision:
     """Decide what each candidate does to the owner's memories.
 
@@ -60,9 +60,8 @@ def consolidate(
         actor: Recorded with every edit.
         change_id: Of the change these edits become.
         at: When the change is recorded.
-        terms: Index terms of a text; two facts with the same terms say the same.
     """
-    state = _State(snapshot, owner, actor, change_id, at, terms)
+    state = _State(snapshot, owner, actor, change_id, at)
     for candidate in candidates:
         state.take(candidate)
     return Decision(tuple(state.edits.values()), dict(state.skipped))
@@ -78,14 +77,13 @@ class _State:
         actor: str,
         change_id: str,
         at: datetime,
-        terms: Callable[[str], Sequence[str]],
     ) -> None:
         self._rejected = snapshot.rejected
-        self._owner, self._actor, self._change_id, self._at, self._terms = owner, actor, change_id, at, terms
+        self._owner, self._actor, self._change_id, self._at = owner, actor, change_id, at
         self._memories = {m.id: m for m in snapshot.memories}
         self.edits: dict[str, Edit] = {}
         self.skipped: Counter[str] = Counter()
-        self._read: dict[str, list[str]] = {}
+        self._read: dict[str, tuple[str, ...]] = {}
 
     def take(self, candidate: Candidate) -> None:
         op = candidate.proposal.op
@@ -191,7 +189,7 @@ class _State:
         )
 
     def _same(self, new: MemoryRecord) -> MemoryRecord | None:
-        """A current memory that says the same: the same words, or the same index terms in any form."""
+        """A current memory that says the same: the same words, in order, without idle ones."""
         hashes = {new.hash, fact_hash(new.text)}
         found: MemoryRecord | None = None
         for memory in self._memories.values():
@@ -229,17 +227,13 @@ class _State:
         )
 
     def _same_words(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
-        terms = self._words(new.text)  # in their order: who manages whom is told by nothing else
-        return bool(terms) and self._words(memory.text) == terms
+        words = self._words(new.text)
+        return bool(words) and self._words(memory.text) == words
 
-    def _words(self, text: str) -> list[str]:
-        if (known := self._read.get(text)) is not None:
-            return known
-        # Stop words are no index terms, but a negation among them changes everything.
-        folded = text.casefold().replace('\u2019', "'")
-        negations = [w for w in folded.split() if w in _NEGATIONS or w.endswith("n't")]
-        self._read[text] = words = [*self._terms(text), *('not' for _ in negations)]
-        return words
+    def _words(self, text: str) -> tuple[str, ...]:
+        if text not in self._read:
+            self._read[text] = words_of(text)[1]
+        return self._read[text]
 
     def _target(self, candidate: Candidate) -> MemoryRecord | None:
         target = self._memories.get(candidate.proposal.target or '')
@@ -360,9 +354,6 @@ class _State:
     def _put(self, edit: Edit) -> None:
         self._memories[edit.memory_id] = edit.after
         self.edits[edit.memory_id] = edit
-
-
-_NEGATIONS: Final = frozenset(('not', 'no', 'never', 'without', 'neither', 'nor', 'cannot', 'none', 'nothing'))
 
 
 def _began(candidate: Candidate) -> datetime:

@@ -133,7 +133,6 @@ class Process:
                 actor=actor,
                 change_id=change_id,
                 at=at,
-                terms=engine.terms,
             )
         )
         if not decision.edits:

@@ -38,7 +38,7 @@ __all__ = ['by_slot', 'episodes', 'get', 'history', 'page', 'search', 'snapshot'
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
 _EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
-_EVER = "(status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL))"
+_EVER = "(status IN ('active', 'superseded', 'expired') OR (status = 'retracted' AND valid_to IS NOT NULL))"
 
 Bools = NDArray[np.bool_]
 

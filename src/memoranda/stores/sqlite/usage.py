@@ -22,6 +22,7 @@ __all__ = ['PendingUses', 'save', 'with_uses']
 
 log = logging.getLogger('memoranda')
 
+_ROUND: Final = 16
 MAX_PENDING: Final = 100_000
 """Memories counted between two writes; uses of more are lost."""
 
@@ -101,7 +102,8 @@ def _write(connection: Connection, counts: Counts) -> None:
     connection.executemany(
         'INSERT INTO usage SELECT ?1, ?2, ?3, ?4 '
         'WHERE EXISTS(SELECT 1 FROM memory WHERE owner = ?1 AND id = ?2 AND retired_at IS NULL) '
-        'ON CONFLICT DO UPDATE SET uses = uses + excluded.uses, last_used_at = max(last_used_at, excluded.last_used_at)',
+        'ON CONFLICT DO UPDATE SET uses = uses + excluded.uses, '
+        'last_used_at = max(last_used_at, excluded.last_used_at)',
         sorted(rows),
     )
 
@@ -117,18 +119,27 @@ def with_uses(connection: Connection, plan: SearchPlan) -> SearchPlan:
     return replace(plan, finish=finish)
 
 
-def _counted(connection: Connection, pairs: Sequence[tuple[Ranked, Hit]]) -> list[tuple[Ranked, Hit]]:
-    numbers: dict[Owner, int] = {}
-    counted: list[tuple[Ranked, Hit]] = []
-    for ranked, hit in pairs:
+def _counted(connection: Connection, pairs: Sequence[tuple[Ranked, Hit]]) -> Sequence[tuple[Ranked, Hit]]:
+    asked: dict[Owner, list[str]] = {}
+    for _, hit in pairs:
         if hit.memory is not None:
-            owner = hit.memory.scope.home(hit.memory.project)
-            if owner not in numbers:
-                found = find_owner(connection, owner)
-                numbers[owner] = -1 if found is None else found.id
-            for uses, at in connection.execute(
-                'SELECT uses, last_used_at FROM usage WHERE owner = ? AND memory = ?', (numbers[owner], hit.memory.id)
+            asked.setdefault(hit.memory.scope.home(hit.memory.project), []).append(hit.memory.id)
+    known: dict[str, tuple[int, int]] = {}
+    for owner, ids in asked.items():
+        found = find_owner(connection, owner)
+        if found is not None:
+            # Their number rounded up, so that few statements need to be compiled.
+            marks = ', '.join('?' * (len(ids) + -len(ids) % _ROUND))
+            values = (*ids, *(None for _ in range(-len(ids) % _ROUND)))
+            for memory, uses, at in connection.execute(
+                f'SELECT memory, uses, last_used_at FROM usage WHERE owner = ? AND memory IN ({marks})',
+                (found.id, *values),
             ):
-                ranked = replace(ranked, uses=uses, last_used_at=from_us(at))
-        counted.append((ranked, hit))
-    return counted
+                known[memory] = uses, at
+    if not known:
+        return pairs
+    return [(_with(ranked, known.get(hit.memory.id) if hit.memory else None), hit) for ranked, hit in pairs]
+
+
+def _with(ranked: Ranked, known: tuple[int, int] | None) -> Ranked:
+    return ranked if known is None else replace(ranked, uses=known[0], last_used_at=from_us(known[1]))

@@ -12,6 +12,7 @@ from memoranda.stores.sqlite.rows import to_us
 __all__ = ['EPISODE_FIELDS', 'MEMORY_FIELDS', 'compile_filter']
 
 _USER = "(SELECT key FROM owner WHERE owner.id = {owner} AND owner.kind = 'user')"
+_USAGE = '(SELECT u.{column} FROM usage u WHERE u.owner = memory.owner AND u.memory = memory.id)'
 MEMORY_FIELDS: Mapping[str, str] = {
     **{
         name: f'memory.{name}'
@@ -22,6 +23,8 @@ MEMORY_FIELDS: Mapping[str, str] = {
         )
     },
     'user_id': _USER.format(owner='memory.owner'),
+    'uses': _USAGE.format(column='uses'),
+    'last_used_at': _USAGE.format(column='last_used_at'),
 }  # fmt: skip
 EPISODE_FIELDS: Mapping[str, str] = {
     **{
