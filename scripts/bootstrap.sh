@@ -64,7 +64,7 @@ pip() {
 }
 if pip install --quiet 'uv>=0.8'; then
     case $what in
-        core) "$venv/bin/uv" sync --quiet --frozen --inexact --no-dev ;;
+        core) "$venv/bin/uv" sync --quiet --frozen --inexact --no-default-groups ;;
         dev) "$venv/bin/uv" sync --quiet --frozen --inexact ;;
         *) fail "$what is neither core nor dev." ;;
     esac

@@ -516,7 +516,7 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
     import memoranda.stores.sqlite.reading as reading
     import memoranda.stores.sqlite.writing as writing
     import memoranda.write.intake as intake
-    import memoranda.write.worker as worker
+    import memoranda.write.process as process
 
     targets: list[tuple[Any, str]] = [
         (writing, 'append'),
@@ -525,7 +525,7 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
         (reading, 'snapshot'),
         (reading, 'page'),
         (search, 'rank'),
-        (worker, 'consolidate'),
+        (process, 'consolidate'),
         (intake, 'redact'),
         (intake, 'normalise'),
         (block, 'count_tokens'),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, Generic, TypeVar
 
 __all__ = ['Closed', 'Pool']
@@ -74,7 +75,7 @@ class Pool(Generic[C]):
                     resource = self._make()
                 result = function(resource)
             except BaseException as error:
-                future.set_exception(error)
+                settle(future, error)
                 del error
             else:
                 future.set_result(result)
@@ -82,3 +83,18 @@ class Pool(Generic[C]):
             del item, future, function
         if resource is not None:
             self._drop(resource)
+
+
+def settle(future: Future[Any], error: BaseException | None = None) -> None:
+    """End a future without a result, unless whoever waited for it has gone."""
+    if future.cancelled():
+        return
+    with contextlib.suppress(InvalidStateError):  # cancelled just now
+        if error is None:
+            future.set_result(None)
+        elif isinstance(error, StopIteration):  # a coroutine can't be told of one: it would wait for ever
+            told = RuntimeError('StopIteration was raised')
+            told.__cause__ = error
+            future.set_exception(told)
+        else:
+            future.set_exception(error)

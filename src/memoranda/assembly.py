@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from memoranda.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from memoranda.engine import Engine
+    from memoranda.engine import Closing, Engine
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.extract import Extractor, PureExtractor
@@ -55,22 +55,27 @@ def assemble(
             'see: leave one of them out'
         )
     if extractor is None:
-        extractor = _extractor(wanted, instructions, kinds)
+        extractor = _extractor(wanted, instructions, kinds, settings)
     engine = Engine(
         store if store is not None else _store(database, settings),
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
         settings=settings,
     )
+    closing = getattr(extractor, 'aclose', None)
+    if callable(closing):
+        engine.at_close.append(cast('Closing', closing))
     # Rules look for words; a model understands what means the same.
     semantic = not isinstance(extractor, PureExtractor)
     return engine, Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
 
 
-def _extractor(model: Any, instructions: str, kinds: Mapping[str, str] | None) -> Extractor | PureExtractor:
+def _extractor(
+    model: Any, instructions: str, kinds: Mapping[str, str] | None, settings: Settings
+) -> Extractor | PureExtractor:
     if model is not None and model != 'rules':
         from memoranda.write.llm import LLMExtractor
 
-        return LLMExtractor(model, instructions=instructions, kinds=kinds)
+        return LLMExtractor(model, instructions=instructions, kinds=kinds, trace_content=settings.trace_include_content)
     if instructions or kinds:
         raise ConfigurationError(
             'instructions and kinds are for a model, and none is configured: pass model=..., or leave them out'

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from memoranda._bridge import may_block, wait_for
-from memoranda._threads import Closed, Pool
+from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Edit
 from memoranda.stores.base import Generation, Store, VersionWrite
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
     from memoranda.write.extract import SlotSpec
 
-__all__ = ['Engine']
+__all__ = ['Closing', 'Engine']
 
 log = logging.getLogger('memoranda')
 T = TypeVar('T')
+Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 _GENERATION_SECONDS = 1.0
 
 
@@ -43,6 +44,8 @@ class Engine:
         """What registered profiles want extraction to fill."""
         self.counts_uses = settings.count_uses
         """Whether it is noted which memories are recalled."""
+        self.at_close: list[Closing] = [embedder.aclose]
+        """What gives connections back, run on the engine's own loop."""
         self._queries = QueryCache(embedder)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None
@@ -55,10 +58,14 @@ class Engine:
             threads, self._threads = self._threads, None
         if threads is not None and threads.pid == os.getpid():
             done: Future[None] = Future()
-            ending = (self.embedder.aclose, done)
+            ending = (self._give_back, done)
             threading.Thread(target=threads.end, args=ending, name='memoranda-close', daemon=True).start()
             await wait_for(done)
         await self.store.close()
+
+    async def _give_back(self) -> None:
+        for closing in self.at_close:
+            await closing()
 
     async def compute(self, function: Callable[[], T], pool: Callable[[_Threads], Pool[None]] | None = None) -> T:
         """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself."""
@@ -222,9 +229,9 @@ class _Threads:
                 self._thread.join()
                 self._loop.close()
         except BaseException as error:
-            done.set_exception(error)
+            settle(done, error)
         else:
-            done.set_result(None)
+            settle(done)
 
 
 def _reworded(edit: Edit) -> bool:

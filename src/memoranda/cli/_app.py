@@ -94,6 +94,7 @@ def _register() -> None:
         demo,
         doctor,
         edit,
+        evaluate,
         forget,
         history,
         imports,
@@ -127,6 +128,7 @@ def _register() -> None:
         ('version', version.version),
     ):
         app.command(name)(function)
+    app.add_typer(evaluate.app, name='eval')
 
 
 _register()

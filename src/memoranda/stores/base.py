@@ -310,8 +310,10 @@ class Store(ABC):
         """Owners that have jobs waiting, longest waiting first."""
 
     @abstractmethod
-    async def fail(self, job: Job, *, worker: str, error: str, retry_after: float | None) -> None:
-        """Give a job back: queued again after so many seconds, or dead when None."""
+    async def fail(
+        self, job: Job, *, worker: str, error: str, retry_after: float | None, usage: Usage = NO_USAGE
+    ) -> None:
+        """Give a job back: queued again after so many seconds, or dead when None. `usage`: what it took in vain."""
 
     @abstractmethod
     def abandon(self, worker: str) -> None:

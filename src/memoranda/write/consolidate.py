@@ -232,7 +232,7 @@ class _State:
 
     def _words(self, text: str) -> tuple[str, ...]:
         if text not in self._read:
-            self._read[text] = words_of(text)[1]
+            self._read[text] = tuple(w.casefold() for w in words_of(text)[0])
         return self._read[text]
 
     def _target(self, candidate: Candidate) -> MemoryRecord | None:

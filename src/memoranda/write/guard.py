@@ -17,6 +17,7 @@ from memoranda.errors import InvalidInput
 from memoranda.records import Episode, Evidence, Trust
 from memoranda.write.extract import Proposal, ProposalOp
 from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
+from memoranda.write.redact import redact
 
 __all__ = ['MAX_FACT_CHARS', 'TIERS', 'Candidate', 'guard', 'weakest']
 
@@ -42,9 +43,19 @@ def weakest(tiers: Sequence[Trust]) -> Trust:
 
 
 def guard(
-    proposals: Sequence[Proposal], messages: Sequence[Episode], *, max_chars: int = MAX_FACT_CHARS
+    proposals: Sequence[Proposal],
+    messages: Sequence[Episode],
+    *,
+    max_chars: int = MAX_FACT_CHARS,
+    secrets: bool = True,
 ) -> tuple[list[Candidate], Mapping[str, int]]:
     """Check proposals against the messages they come from.
+
+    Args:
+        proposals: What an extractor believes.
+        messages: What it read.
+        max_chars: A longer fact is dropped.
+        secrets: Whether to redact secrets in what it wrote.
 
     Returns:
         Those that may be believed, and counts of the others by reason.
@@ -62,7 +73,7 @@ def guard(
             dropped['empty'] += 1
         elif len(text) > max_chars:
             dropped['too long'] += 1
-        elif (proposal := _checked(proposal)) is None:
+        elif (proposal := _checked(proposal, secrets)) is None:
             dropped['invalid'] += 1
         else:
             tiers: list[Trust] = [m.trust for m, _, _ in spans]
@@ -78,23 +89,24 @@ def guard(
     return passed, dropped
 
 
-def _checked(proposal: Proposal) -> Proposal | None:
+def _checked(proposal: Proposal, secrets: bool) -> Proposal | None:
     """The proposal as it can be stored; None when a field holds what no caller of `add` could pass either."""
     moments: dict[str, datetime | None] = {}
     try:
         for name in ('valid_from', 'valid_to', 'expires_at'):
-            value: datetime | None = getattr(proposal, name)
-            moments[name] = None if value is None else as_moment(value, name)
+            moment: datetime | None = getattr(proposal, name)
+            moments[name] = None if moment is None else as_moment(moment, name)
+        value = check_value(proposal.value, proposal.slot) if proposal.slot and proposal.value else None
         checked = replace(
             proposal,
-            text=storable(proposal.text),
+            text=_told(proposal.text, secrets),
             kind=check_kind(proposal.kind),
             slot=None if proposal.slot is None else check_slot(proposal.slot),
-            value=None if proposal.slot is None else check_value(proposal.value, proposal.slot),
+            value=None if value is None else _told(value, secrets),
             confidence=check_unit('confidence', proposal.confidence),
             importance=check_unit('importance', proposal.importance),
-            tags=check_tags(proposal.tags),
-            metadata=check_metadata(proposal.metadata, secrets=False),
+            tags=tuple(_told(t, secrets) for t in check_tags(proposal.tags)),
+            metadata=check_metadata(proposal.metadata, secrets=secrets),
             valid_from=moments['valid_from'],
             valid_to=moments['valid_to'],
             expires_at=moments['expires_at'],
@@ -105,3 +117,8 @@ def _checked(proposal: Proposal) -> Proposal | None:
         return None
     backwards = checked.valid_from and checked.valid_to and checked.valid_to <= checked.valid_from
     return None if backwards else checked
+
+
+def _told(text: str, secrets: bool) -> str:
+    """Words that nobody has redacted yet: a model may have put a secret together again."""
+    return redact(storable(text))[0] if secrets else storable(text)

@@ -85,7 +85,10 @@ class Process:
         proposals = await self._without_resets(work, extraction.proposals)
         # What a caller gives as it is may be as long as a message.
         longest = MAX_FACT_CHARS if payload.get('infer', True) else engine.settings.max_text_chars
-        candidates, dropped = await engine.compute(lambda: guard(proposals, work.episodes, max_chars=longest))
+        secrets = engine.settings.secrets == 'redact'
+        candidates, dropped = await engine.compute(
+            lambda: guard(proposals, work.episodes, max_chars=longest, secrets=secrets)
+        )
         skipped = Counter(extraction.skipped) + Counter(dropped)
         lessons = [c for c in candidates if c.proposal.level == 'agent' and work.owner.kind == 'user']
         candidates = [c for c in candidates if c not in lessons]

@@ -128,9 +128,15 @@ class Worker:
         except LeaseLost:
             return Outcome((), {'taken over': 1})
         except Exception as error:
+            counted = not isinstance(error, ConfigurationError | StoreError)
+            given_up = counted and work.job.attempts >= MAX_ATTEMPTS
             raise ProcessingFailed(
                 f'the messages are stored, but job {work.job.id} failed ({_told(error)}): '
-                'it stays queued and is tried again with the next add of this scope',
+                + (
+                    f'it was given up after {work.job.attempts} tries, its messages can still be searched'
+                    if given_up
+                    else 'it stays queued and is tried again with the next add of this scope'
+                ),
                 appended,
             ) from error
 
@@ -143,12 +149,12 @@ class Worker:
             self._store.abandon(token)  # nothing is wrong with the job: this doesn't count as a try
             raise
         except Exception as error:
-            dead = work.job.attempts >= MAX_ATTEMPTS
             await self._store.fail(
                 work.job,
                 worker=token,
                 error=_told(error),
-                retry_after=None if dead else 0.0,
+                retry_after=None if work.job.attempts >= MAX_ATTEMPTS else 0.0,
+                usage=getattr(error, 'usage', NO_USAGE),
             )
             log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from memoranda.records import Episode, Job, now
+from memoranda.records import Episode, Job, Usage, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Batch, Foreseen, Work
 from memoranda.stores.leases import holder_is_gone
@@ -22,7 +22,7 @@ from memoranda.stores.sqlite.rows import (
     to_us,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.writing import NO_OWNER, OPEN_JOBS, current_generation, unseen
+from memoranda.stores.sqlite.writing import NO_OWNER, OPEN_JOBS, current_generation, spend, unseen
 
 __all__ = ['abandon', 'claim', 'fail', 'foresee', 'load', 'renew', 'unfinished']
 
@@ -132,8 +132,9 @@ def foresee(connection: Connection, batch: Batch) -> Foreseen:
     )
 
 
-def fail(connection: Connection, job: Job, worker: str, error: str, retry_after: float | None) -> None:
+def fail(connection: Connection, job: Job, worker: str, error: str, retry_after: float | None, usage: Usage) -> None:
     """Give a job back."""
+    spend(connection, job.id, usage)
     moment = to_us(now())
     connection.execute(
         'UPDATE job SET state = ?, run_after = ?, last_error = ?, worker = NULL, lease_until = NULL '

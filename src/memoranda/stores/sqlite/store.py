@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import apsw
 
 from memoranda._bridge import wait_for
-from memoranda._threads import Pool
+from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import Change, Edit, HistoryEntry, Hit, Job, MemoryRecord
+from memoranda.records import NO_USAGE, Change, Edit, HistoryEntry, Hit, Job, MemoryRecord, Usage
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -243,9 +243,11 @@ class SQLiteStore(Store):
         """Owners that have jobs waiting."""
         return await self._read(lambda c: jobs.unfinished(c, limit))
 
-    async def fail(self, job: Job, *, worker: str, error: str, retry_after: float | None) -> None:
+    async def fail(
+        self, job: Job, *, worker: str, error: str, retry_after: float | None, usage: Usage = NO_USAGE
+    ) -> None:
         """Give a job back."""
-        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after))
+        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after, usage))
 
     def abandon(self, worker: str) -> None:
         """Give back whatever is leased under this token."""
@@ -426,9 +428,9 @@ def _shut(running: _Running, done: Future[None]) -> None:
     try:
         _end(running)
     except BaseException as error:
-        done.set_exception(error)
+        settle(done, error)
     else:
-        done.set_result(None)
+        settle(done)
 
 
 def _close(connection: Connection) -> None:

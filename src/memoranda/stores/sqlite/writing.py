@@ -40,6 +40,7 @@ __all__ = [
     'current_generation',
     'generation_in',
     'put_vectors',
+    'spend',
     'term_key',
     'tick',
     'unseen',
@@ -327,10 +328,10 @@ def commit(connection: Connection, commit: Commit) -> None:
             "UPDATE job SET state = 'done', worker = NULL, lease_until = NULL, last_error = NULL WHERE id = ?",
             (commit.job.id,),
         )
-        _spend(connection, commit.job.id, commit.usage)
+        spend(connection, commit.job.id, commit.usage)
 
 
-def _spend(connection: Connection, job_id: str, usage: Usage) -> None:
+def spend(connection: Connection, job_id: str, usage: Usage) -> None:
     """Note what the model took: with the job, and in totals that outlive it."""
     spent = {'requests': usage.requests, 'input_tokens': usage.input_tokens, 'output_tokens': usage.output_tokens}
     if not any(spent.values()):
