@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoranda.recall.tokens import index_terms
 from memoranda.records import Episode, MemoryRecord, new_id
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Snapshot

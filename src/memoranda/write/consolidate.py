@@ -11,8 +11,8 @@ from typing import Any, Final
 from memoranda.records import Edit, MemoryRecord, Op, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
 from memoranda.stores.base import Snapshot
-from memoranda.write.duplicates import words_of
 from memoranda.write.guard import TIERS, Candidate
+from memoranda.write.known import Known
 
 __all__ = ['Decision', 'consolidate', 'level_of']
 
@@ -80,10 +80,9 @@ class _State:
     ) -> None:
         self._rejected = snapshot.rejected
         self._owner, self._actor, self._change_id, self._at = owner, actor, change_id, at
-        self._memories = {m.id: m for m in snapshot.memories}
+        self._known = Known(snapshot.memories)
         self.edits: dict[str, Edit] = {}
         self.skipped: Counter[str] = Counter()
-        self._read: dict[str, tuple[str, ...]] = {}
 
     def take(self, candidate: Candidate) -> None:
         op = candidate.proposal.op
@@ -192,7 +191,7 @@ class _State:
         """A current memory that says the same: the same words, in order, without idle ones."""
         hashes = {new.hash, fact_hash(new.text)}
         found: MemoryRecord | None = None
-        for memory in self._memories.values():
+        for memory in self._known.alike(new):
             if memory.status != 'active' or not _same_level(memory, new) or not self._same_time(memory, new):
                 continue
             if memory.hash == new.hash:
@@ -200,7 +199,7 @@ class _State:
                 break
             if memory.hash in hashes or (new.slot is None and fact_hash(memory.text) == new.hash):
                 found = found or memory  # once with its slot, once without
-            elif memory.kind == new.kind and memory.slot == new.slot and self._same_words(memory, new):
+            elif memory.kind == new.kind and memory.slot == new.slot and self._known.same_words(memory, new):
                 found = found or memory
         return None if found is None or self._changed_between(new, found) else found
 
@@ -209,7 +208,7 @@ class _State:
         spans = {(e.episode_id, e.start, e.end) for e in new.evidence}
         return any(
             m.hash == new.hash and _same_level(m, new) and spans <= {(e.episode_id, e.start, e.end) for e in m.evidence}
-            for m in self._memories.values()
+            for m in self._known.alike(new)
         )
 
     def _same_time(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
@@ -226,17 +225,8 @@ class _State:
             and any(new.said_at < m.said_at < held.said_at and m.id != held.id for m in self._chain(held))
         )
 
-    def _same_words(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
-        words = self._words(new.text)
-        return bool(words) and self._words(memory.text) == words
-
-    def _words(self, text: str) -> tuple[str, ...]:
-        if text not in self._read:
-            self._read[text] = tuple(w.casefold() for w in words_of(text)[0])
-        return self._read[text]
-
     def _target(self, candidate: Candidate) -> MemoryRecord | None:
-        target = self._memories.get(candidate.proposal.target or '')
+        target = self._known.get(candidate.proposal.target or '')
         if target is None or target.status != 'active':
             self.skipped['unknown target'] += 1
             return None
@@ -291,12 +281,13 @@ class _State:
 
     def _chain(self, new: MemoryRecord) -> list[MemoryRecord]:
         """What the slot has held, by when it was said."""
+        if new.slot is None:
+            return []
         return sorted(
             (
                 m
-                for m in self._memories.values()
-                if m.slot is not None
-                and m.slot == new.slot
+                for m in self._known.in_slot(new.slot)
+                if m.slot == new.slot
                 and _same_level(m, new)
                 and m.status in ('active', 'superseded')
                 and not (m.status == 'active' and _over(m))
@@ -325,7 +316,7 @@ class _State:
             said_at=max(memory.said_at, candidate.said.occurred_at),
         )
         if memory.slot is not None and _began(candidate) < memory.valid_from:
-            self._close_before(self._memories[memory.id])
+            self._close_before(self.edits[memory.id].after)
 
     def _close_before(self, memory: MemoryRecord) -> None:
         """A value turns out to hold longer: what the slot held before it ended earlier."""
@@ -352,7 +343,7 @@ class _State:
         self._put(Edit(op=op, before=memory, after=after))
 
     def _put(self, edit: Edit) -> None:
-        self._memories[edit.memory_id] = edit.after
+        self._known.put(edit.after)
         self.edits[edit.memory_id] = edit
 
 
