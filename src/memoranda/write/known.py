@@ -1,4 +1,4 @@
-"""The memories that candidates may touch, as they will be: found by words and by slot without looking at all of them."""
+"""The memories that candidates may touch, as they will be: found by words and slot without looking at all of them."""
 
 from __future__ import annotations
 
