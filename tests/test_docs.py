@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import io
 import sys
+import threading
 import types
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(
                 assert [line.rstrip() for line in printed] == expected, f'{page.name}, the block at line {block.line}'
     finally:
         close_all(namespace)
+    left = [t.name for t in threading.enumerate() if t.name.startswith('memoranda-loop')]
+    assert left == [], 'the page leaves a memory open'
 
 
 def close_all(namespace: dict[str, Any]) -> None:
