@@ -343,3 +343,13 @@ def test_a_memory_that_was_not_shown_is_no_target() -> None:
         result = memory.add('something else', **ANA)
         assert (result.changes, result.skipped) == ((), {'unknown target': 4})
         assert [m.text for m in memory.get_all(user_id='ben')] == ['Likes zebras']
+
+
+def test_of_a_long_batch_each_part_is_shown_what_is_known_about_it(memory: Memory, extractor: Watching) -> None:
+    memory.add('home.city = Lisbon', **ANA)
+    memory.add([f'zebra {n} is striped' for n in range(60)], **ANA)
+    filler = ['the zebra is striped and walks ' * 30 for _ in range(6)]
+    memory.add(['my home.city is what I want to talk about', *filler], **ANA)
+    shown = [m.text for m in extractor.requests[-1].existing]
+    assert 'home.city is Lisbon' in shown
+    assert any('zebra' in text for text in shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from memoranda.checks import check_count, check_unit, storable
@@ -28,6 +29,8 @@ OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
 MAX_QUERY_CHARS = 100_000
 RELATED_CHARS = 2_000
+MAX_PARTS = 6
+"""Parts of a long batch that known memories are looked up for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +133,35 @@ async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semant
     Args:
         engine: Where they are.
         reach: Whose.
-        text: What was said; of a long one the end counts, for a change of mind comes last.
+        text: What was said; of one longer than `RELATED_CHARS * MAX_PARTS` the end counts, for a change of mind comes
+            last.
         limit: How many.
         semantic: Whether to look for what means the same, besides the same words.
+
+    Returns:
+        Those nearest to any part of it, the nearest to each part first.
     """
-    request = SearchRequest(
-        query=text[-RELATED_CHARS:],
-        reaches=[reach],
-        moment=Moment(now=now()),
-        include=('memories',),
-        top_k=limit,
-        strategy='hybrid' if semantic else 'keyword',
-    )
-    return [hit.memory for hit in await search(engine, request) if hit.memory is not None]
+    begins = range(max(0, len(text) - RELATED_CHARS * MAX_PARTS), len(text), RELATED_CHARS)
+    found: list[list[MemoryRecord]] = []
+    for begin in begins:
+        part = text[begin : begin + RELATED_CHARS]
+        if not part.strip():
+            continue
+        request = SearchRequest(
+            query=part,
+            reaches=[reach],
+            moment=Moment(now=now()),
+            include=('memories',),
+            top_k=limit,
+            strategy='hybrid' if semantic else 'keyword',
+        )
+        found.append([hit.memory for hit in await search(engine, request) if hit.memory is not None])
+    chosen: dict[str, MemoryRecord] = {}
+    for rank_of_all in zip_longest(*found):
+        for memory in rank_of_all:
+            if memory is not None and len(chosen) < limit:
+                chosen.setdefault(memory.id, memory)
+    return list(chosen.values())
 
 
 def _texts(request: SearchRequest, query: Query) -> dict[LaneName, str]:
