@@ -134,6 +134,41 @@ def test_an_agent_on_its_own_learns_what_it_is_told() -> None:
         assert (learnt.level, learnt.status) == ('agent', 'active')
 
 
+@pytest.mark.parametrize(
+    ('said', 'lesson'),
+    [
+        ('Maria again. Please keep it short, I am asking about the split', 'Maria wants short answers'),
+        ('my name is maria and i want short answers', 'Maria wants short answers'),
+        ('this is klaus schmidt from siemens', 'Klaus Schmidt needs the long form'),
+        ('i am hiv positive', 'People with HIV need other offers'),
+        (
+            '\u6211\u53eb\u738b\u5c0f\u660e\uff0c\u4f4f\u5728\u5317\u4eac',
+            '\u738b\u5c0f\u660e\u559c\u6b22\u7b80\u77ed\u7684\u56de\u7b54',
+        ),
+    ],
+)
+def test_names_leak_however_they_are_written(said: str, lesson: str) -> None:
+    with memory('auto', lesson) as opened:
+        assert opened.add(said, **SERVING).skipped == {'lesson about the user': 1}
+        assert of_the_agent(opened, include_inactive=True) == []
+
+
+def test_what_was_drawn_from_the_same_words_counts_as_known() -> None:
+    def read(request: ExtractionRequest) -> Extraction:
+        quote = (Quote(0, 0, len(request.messages[0].text)),)
+        named = Proposal(text='Is called maria', slot='name', value='maria', evidence=quote)
+        lesson = Proposal(text='remind maria of the budget', kind='heuristic', level='agent', evidence=quote)
+        return Extraction(proposals=[named, lesson])
+
+    with Memory(
+        ':memory:',
+        embedder=HashingEmbedder(),
+        extractor=ScriptedExtractor(read),
+        settings=Settings(agent_lessons='auto'),
+    ) as opened:
+        assert opened.add('the usual, please book it', **SERVING).skipped == {'lesson about the user': 1}
+
+
 @given(
     name=st.text(st.characters(categories=['Lu', 'Ll']), min_size=2, max_size=12),
     before=st.text(max_size=20),

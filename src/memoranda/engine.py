@@ -60,12 +60,22 @@ class Engine:
             done: Future[None] = Future()
             ending = (self._give_back, done)
             threading.Thread(target=threads.end, args=ending, name='memoranda-close', daemon=True).start()
-            await wait_for(done)
-        await self.store.close()
+            try:
+                await wait_for(done)
+            finally:
+                await self.store.close()
+        else:
+            await self.store.close()
 
     async def _give_back(self) -> None:
+        first: Exception | None = None
         for closing in self.at_close:
-            await closing()
+            try:
+                await closing()
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            raise first
 
     async def compute(self, function: Callable[[], T], pool: Callable[[_Threads], Pool[None]] | None = None) -> T:
         """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself."""
@@ -224,10 +234,12 @@ class _Threads:
             self.pool.close()
             self.questions.close()
             if self._loop is not None and self._thread is not None:
-                asyncio.run_coroutine_threadsafe(last(), self._loop).result()
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._thread.join()
-                self._loop.close()
+                try:
+                    asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+                finally:
+                    self._loop.call_soon_threadsafe(self._loop.stop)
+                    self._thread.join()
+                    self._loop.close()
         except BaseException as error:
             settle(done, error)
         else:

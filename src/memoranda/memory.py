@@ -817,7 +817,7 @@ class AsyncMemory:
             kinds=kinds,
             merge_duplicates=merge_duplicates,
         )
-        return await clean(self._engine, scope.reaches(self._project), request, dry_run=dry_run)
+        return await clean(self._engine, self._home(scope), request, dry_run=dry_run)
 
     async def reset(
         self,
@@ -846,7 +846,7 @@ class AsyncMemory:
         from memoranda.write.cleaning import reset
 
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        return await reset(self._engine, scope.reaches(self._project), kinds=kinds, dry_run=dry_run)
+        return await reset(self._engine, self._home(scope), kinds=kinds, dry_run=dry_run)
 
     async def stats(self) -> Stats:
         """What the storage holds, over all projects."""
@@ -890,6 +890,11 @@ class AsyncMemory:
                     f'{name}={value!r} is outside the scope this memory is bound to: leave it out, or use another view'
                 )
         return self._bound
+
+    def _home(self, scope: Scope) -> list[Reach]:
+        """What is said under a scope belongs there: of a user and an agent the user, never what the agent knows."""
+        home = scope.home(self._project)
+        return [r for r in scope.reaches(self._project) if r.owner == home]
 
     def _own_reaches(self, scope: Scope) -> list[Reach]:
         """What a scope reads when a value is asked for: without a run, no run's."""

@@ -353,3 +353,64 @@ def test_of_a_long_batch_each_part_is_shown_what_is_known_about_it(memory: Memor
     shown = [m.text for m in extractor.requests[-1].existing]
     assert 'home.city is Lisbon' in shown
     assert any('zebra' in text for text in shown)
+
+
+class _Costly(Exception):
+    """An error whose `usage` is something else than ours."""
+
+    usage = 'a lot'
+
+
+def test_an_error_with_a_usage_of_its_own_is_a_failure_like_any_other() -> None:
+    class Failing(Grammar):
+        failed = False
+
+        def propose(self, request: ExtractionRequest) -> Extraction:
+            if not self.failed:
+                self.failed = True
+                raise _Costly
+            return super().propose(request)
+
+    with fast(extractor=Failing()) as memory:
+        with pytest.raises(ProcessingFailed, match='_Costly'):
+            memory.add('I like tea', **ANA)
+        memory.add('I like chess', **ANA)
+        assert texts(memory.get_all(**ANA)) == ['I like chess', 'I like tea']
+
+
+def test_a_job_that_failed_its_last_try_is_given_up_and_says_so() -> None:
+    class Broken(Grammar):
+        def propose(self, request: ExtractionRequest) -> Extraction:
+            if 'tea' in request.messages[0].text:
+                raise RuntimeError('no model')
+            return super().propose(request)
+
+    with fast(extractor=Broken()) as memory:
+        for number in range(5):
+            with pytest.raises(ProcessingFailed) as failed:
+                memory.add('I like tea', idempotency_key='k', **ANA)
+            assert ('given up after 5 tries' in str(failed.value)) == (number == 4)
+        assert memory.stats().jobs_dead == 1
+        memory.add('I like chess', **ANA)
+        assert texts(memory.get_all(**ANA)) == ['I like chess']
+
+
+def test_an_extractor_that_can_not_close_leaves_no_thread_and_no_file_open(tmp_path: Path) -> None:
+    class Clinging:
+        name = 'clinging'
+
+        async def extract(self, request: ExtractionRequest) -> Extraction:
+            return Extraction()
+
+        async def aclose(self) -> None:
+            raise RuntimeError('still talking')
+
+    before = set(threading.enumerate())
+    memory = Memory(tmp_path / 'm.db', extractor=Clinging(), embedder=HashingEmbedder())
+    memory.add('I like tea', **ANA)
+    with pytest.raises(RuntimeError, match='still talking'):
+        memory.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert set(threading.enumerate()) <= before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['m.db']

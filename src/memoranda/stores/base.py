@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     'Appended',
     'Batch',
+    'Clash',
     'Commit',
     'Draft',
     'EpisodePage',
@@ -81,7 +82,7 @@ class Batch:
     worker: str
     lease_seconds: float
     expect_version: int | None = None
-    """Store nothing unless the owner's memories are as they were at this version, and no job of the owner waits."""
+    """Store nothing unless the owner is as it was at this version, messages included, and no job of it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +270,10 @@ class Stats:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+class Clash(Conflict):
+    """A current memory already says this, or holds this slot."""
+
+
 class LeaseLost(Conflict):
     """The job is no longer ours: it was taken over after its lease ran out, or its messages were erased."""
 
@@ -334,7 +339,8 @@ class Store(ABC):
     ) -> Snapshot:
         """Current memories of an owner with one of these hashes, slots or ids, or nearest to one of these vectors.
 
-        Of a slot, also what it held before; of the ids in `latest`, whatever their status. `near` is passed over when
+        Of a slot, and of the slots of what is found by hash or id, also what it held before; of the hashes also facts
+        that held once; of the ids in `latest`, whatever their status. `near` is passed over when
         the current vectors are of another generation than the one named.
         """
 

@@ -87,30 +87,16 @@ class _State:
     def take(self, candidate: Candidate) -> None:
         op = candidate.proposal.op
         if op in ('confirm', 'retract'):
-            target = self._target(candidate)
-            if target is None:
-                return
-            if op == 'confirm':
-                self._confirm(target, candidate)
-            elif target.locked:
-                self.skipped['locked'] += 1
-            elif candidate.said.occurred_at < target.said_at:  # an older chat, imported later
-                self.skipped['older'] += 1
-            else:
-                self._edit(
-                    'retract', target, status='retracted', valid_to=max(candidate.said.occurred_at, target.valid_from)
-                )
+            if (target := self._target(candidate)) is not None:
+                self._confirm(target, candidate) if op == 'confirm' else self._retract(target, candidate)
             return
         target = self._target(candidate) if op in ('supersede', 'correct') and candidate.proposal.target else None
         if target is not None and target.locked:
             self.skipped['locked'] += 1
             return
         new = self._new(candidate, target)
-        if new.hash in self._rejected:
-            self.skipped['rejected before'] += 1
-            return
-        if self._is_known(new):
-            self.skipped['known'] += 1
+        if (reason := self._settled(new)) is not None:
+            self.skipped[reason] += 1
             return
         same = self._same(new)
         if candidate.pending:
@@ -132,6 +118,23 @@ class _State:
         else:
             self._replace(target, new, op)
 
+    def _settled(self, new: MemoryRecord) -> str | None:
+        """Why there is nothing to decide about it."""
+        if new.hash in self._rejected:
+            return 'rejected before'
+        if self._is_known(new):
+            return 'known'
+        return 'older' if self._was_ended(new) else None
+
+    def _retract(self, target: MemoryRecord, candidate: Candidate) -> None:
+        said = candidate.said.occurred_at
+        if target.locked:
+            self.skipped['locked'] += 1
+        elif said < target.said_at:  # an older chat, imported later
+            self.skipped['older'] += 1
+        else:
+            self._edit('retract', target, status='retracted', valid_to=max(said, target.valid_from))
+
     def _replace(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
         if target.said_at > new.said_at:
             if op == 'correct':
@@ -149,7 +152,8 @@ class _State:
         if target.said_at > new.said_at:
             return
         if op == 'correct':
-            self._edit('correct', target, status='retracted', superseded_by=new.id)
+            # It never held: a version that says until when would be found in the past.
+            self._edit('correct', target, status='retracted', valid_to=None, superseded_by=new.id)
         else:
             self._edit('supersede', target, **self._until(target, new))
 
@@ -201,7 +205,7 @@ class _State:
                 found = found or memory  # once with its slot, once without
             elif memory.kind == new.kind and memory.slot == new.slot and self._known.same_words(memory, new):
                 found = found or memory
-        return None if found is None or self._changed_between(new, found) else found
+        return None if found is None or self._changed_between(new.said_at, found) else found
 
     def _is_known(self, new: MemoryRecord) -> bool:
         """Whether the same words were drawn from the same messages before, whatever has become of them since."""
@@ -211,22 +215,38 @@ class _State:
             for m in self._known.alike(new)
         )
 
+    def _was_ended(self, new: MemoryRecord) -> bool:
+        """Whether the same fact was taken back after this was said, in messages that came in before it."""
+        return any(
+            (m.status == 'retracted' or (m.status == 'superseded' and m.slot is None))
+            and m.valid_to is not None
+            and new.said_at < m.valid_to
+            and _same_level(m, new)
+            and (m.hash == new.hash or (m.slot == new.slot and self._known.same_words(m, new)))
+            for m in self._known.alike(new)
+        )
+
     def _same_time(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
         """Whether both still hold, or both ended together."""
         return memory.valid_to == new.valid_to or (
             not _over(new) and (memory.valid_to is None or memory.valid_to > self._at)
         )
 
-    def _changed_between(self, new: MemoryRecord, held: MemoryRecord) -> bool:
+    def _changed_between(self, said_at: datetime, held: MemoryRecord) -> bool:
         """Whether its slot held something else after this was said: then this is history, not a confirmation."""
         return (
             held.slot is not None
-            and new.said_at < held.said_at
-            and any(new.said_at < m.said_at < held.said_at and m.id != held.id for m in self._chain(held))
+            and said_at < held.said_at
+            and any(said_at < m.said_at < held.said_at and m.id != held.id for m in self._chain(held))
         )
 
     def _target(self, candidate: Candidate) -> MemoryRecord | None:
         target = self._known.get(candidate.proposal.target or '')
+        seen: set[str] = set()
+        # Another proposal, or another writer, may have been faster: what took its place is meant then.
+        while target is not None and target.status == 'superseded' and target.id not in seen:
+            seen.add(target.id)
+            target = self._known.get(target.superseded_by or '')
         if target is None or target.status != 'active':
             self.skipped['unknown target'] += 1
             return None
@@ -244,6 +264,9 @@ class _State:
         if self._locked(ending):
             return
         later = chain[len(before) :]
+        ended = [m.valid_to for m in before if m.status == 'retracted' and m.valid_to and m.valid_to > new.said_at]
+        if ended and not later:  # what the slot held was taken back after this was said
+            new = replace(new, status='retracted', valid_to=max(min(ended), new.valid_from))
         if later:  # an older value: it enters as history
             first = min(m.valid_from for m in later)
             new = self._ended(new, replace(later[0], valid_from=first))
@@ -289,7 +312,7 @@ class _State:
                 for m in self._known.in_slot(new.slot)
                 if m.slot == new.slot
                 and _same_level(m, new)
-                and m.status in ('active', 'superseded')
+                and (m.status in ('active', 'superseded') or (m.status == 'retracted' and m.valid_to is not None))
                 and not (m.status == 'active' and _over(m))
             ),
             key=lambda m: (m.said_at, m.status == 'active', m.id),
@@ -305,6 +328,8 @@ class _State:
         if len(evidence) > MAX_EVIDENCE:
             evidence = (evidence[0], *evidence[1 - MAX_EVIDENCE :])
         same_slot = memory.slot is not None and candidate.proposal.slot == memory.slot
+        # Said before the slot held something else: it vouches for the words, not for when they began to hold.
+        began = memory.valid_from if self._changed_between(candidate.said.occurred_at, memory) else _began(candidate)
         self._edit(
             'confirm',
             memory,
@@ -312,10 +337,10 @@ class _State:
             value=memory.value or (candidate.proposal.value if same_slot else None),
             trust=min(memory.trust, candidate.trust, key=TIERS.index),
             confidence=max(memory.confidence, candidate.proposal.confidence),
-            valid_from=min(memory.valid_from, _began(candidate)),
+            valid_from=min(memory.valid_from, began),
             said_at=max(memory.said_at, candidate.said.occurred_at),
         )
-        if memory.slot is not None and _began(candidate) < memory.valid_from:
+        if memory.slot is not None and began < memory.valid_from:
             self._close_before(self.edits[memory.id].after)
 
     def _close_before(self, memory: MemoryRecord) -> None:

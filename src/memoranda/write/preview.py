@@ -26,6 +26,7 @@ __all__ = ['Plan', 'Preview', 'apply', 'preview']
 class Plan:
     """What `apply` needs to do what a preview showed."""
 
+    engine: Engine
     batch: Batch
     drawn: Drawn
     version: int
@@ -66,7 +67,9 @@ async def preview(engine: Engine, worker: Worker, batch: Batch | None) -> Previe
     decision, version, _ = await worker.process.decide(work, drawn, generation.id if generation else None)
     if version is not None and version != seen.owner_version:
         raise Conflict('these memories were changed while the preview was made: preview again')
-    plan = Plan(batch=replace(batch, drafts=seen.drafts, history=False), drawn=drawn, version=seen.owner_version)
+    plan = Plan(
+        engine=engine, batch=replace(batch, drafts=seen.drafts, history=False), drawn=drawn, version=seen.owner_version
+    )
     return Preview(
         changes=decision.edits,
         known=seen.known,
@@ -88,6 +91,8 @@ async def apply(engine: Engine, worker: Worker, shown: object, *, project: str, 
     plan = shown.plan
     if plan is None:
         return AddResult(job_id=None, episode_ids=(), known=shown.known)
+    if plan.engine is not engine:
+        raise InvalidInput('this preview was made by another memory: apply it with the one that made it')
     if plan.batch.owner.project != project or (bound is not None and bound != plan.batch.scope):
         raise InvalidScope('this preview was made in another project or scope: apply it where it was made')
     batch = replace(plan.batch, worker=new_token(), expect_version=plan.version)

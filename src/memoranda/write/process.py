@@ -94,7 +94,7 @@ class Process:
         candidates = [c for c in candidates if c not in lessons]
         if payload.get('pending'):
             candidates = [replace(c, pending=True) for c in candidates]
-        kept = await self._harmless(work, lessons, skipped)
+        kept = await self._harmless(work, lessons, candidates, skipped)
         texts = list({' '.join(c.proposal.text.split()) for c in candidates if c.proposal.text})
         vectors = dict(zip(texts, await engine.embed(texts), strict=True))
         return Drawn(
@@ -157,7 +157,7 @@ class Process:
             owner,
             hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
             slots=list({p.slot for p in proposals if p.slot}),
-            ids=list({p.target for p in proposals if p.target}),
+            latest=list({p.target for p in proposals if p.target}),
             near=list(drawn.vectors.values()) if generation is not None else (),  # else they are of another embedder
             generation=generation,
         )
@@ -200,7 +200,9 @@ class Process:
         serves = work.owner.kind == 'user' and work.scope.agent_id is not None
         return serves and self._engine.settings.agent_lessons != 'off'
 
-    async def _harmless(self, work: Work, lessons: Sequence[Candidate], skipped: Counter[str]) -> list[Candidate]:
+    async def _harmless(
+        self, work: Work, lessons: Sequence[Candidate], found: Sequence[Candidate], skipped: Counter[str]
+    ) -> list[Candidate]:
         """The lessons that say nothing of the user."""
         if not lessons:
             return []
@@ -211,11 +213,9 @@ class Process:
         names = await self._engine.store.speakers([reach])
         known = await self._related(reach, '\n'.join(c.proposal.text for c in lessons))
         said = [m.text for m in (*work.previous, *work.episodes) if m.role == 'user']
-        kept = [
-            c
-            for c in lessons
-            if not leaks(c.proposal.text, said=said, facts=[m.text for m in known], names=names, scope=work.scope)
-        ]
+        facts = [*(m.text for m in known), *(c.proposal.text for c in found)]
+        names = [*names, *(v for v in (*(m.value for m in known), *(c.proposal.value for c in found)) if v)]
+        kept = [c for c in lessons if not leaks(c.proposal.text, said=said, facts=facts, names=names, scope=work.scope)]
         if len(kept) < len(lessons):
             skipped['lesson about the user'] += len(lessons) - len(kept)
         return kept

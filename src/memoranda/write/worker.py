@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import NO_USAGE, Edit, Usage
 from memoranda.scope import Owner
-from memoranda.stores.base import Appended, Commit, LeaseLost, Store, Work
+from memoranda.stores.base import Appended, Batch, Clash, Commit, LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.extract import Extractor, PureExtractor
 from memoranda.write.lessons import lesson_batch
@@ -34,6 +34,7 @@ log = logging.getLogger('memoranda.write')
 
 MAX_ATTEMPTS: Final = 5
 MAX_CONFLICTS: Final = 20
+MAX_CLASHES: Final = 3
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
 
@@ -149,12 +150,13 @@ class Worker:
             self._store.abandon(token)  # nothing is wrong with the job: this doesn't count as a try
             raise
         except Exception as error:
+            usage: object = getattr(error, 'usage', None)
             await self._store.fail(
                 work.job,
                 worker=token,
                 error=_told(error),
                 retry_after=None if work.job.attempts >= MAX_ATTEMPTS else 0.0,
-                usage=getattr(error, 'usage', NO_USAGE),
+                usage=usage if isinstance(usage, Usage) else NO_USAGE,
             )
             log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
             raise
@@ -168,9 +170,10 @@ class Worker:
             drawn = await self.process.draw(work, renew=lambda: self._renew(token))
         else:
             drawn = drawn.said_in(work.episodes)
-        await self._teach(work, drawn)
+        taught = await self._hand_over(work, drawn)
         generation = await engine.ensure_generation()
         number = generation.id if generation else None
+        clashes = 0
         for _ in range(MAX_CONFLICTS):
             decision, version, change = await self.process.decide(work, drawn, number)
             commit = Commit(
@@ -188,8 +191,14 @@ class Worker:
                 await self._store.commit(commit)
             except LeaseLost:
                 raise
+            except Clash:
+                clashes += 1
+                if clashes == MAX_CLASHES:  # nobody wrote in between: deciding again would decide the same
+                    raise
+                continue
             except Conflict:
                 continue  # somebody edited these memories meanwhile: decide again, the model isn't asked again
+            await self._teach(work, taught)
             return Outcome(decision.edits, Counter(drawn.skipped) + Counter(decision.skipped), drawn.usage)
         raise Conflict(f'job {work.job.id} met a concurrent change {MAX_CONFLICTS} times: try again')
 
@@ -197,22 +206,28 @@ class Worker:
         with contextlib.suppress(StoreError):  # the lease runs on; whether it was lost is seen at the commit
             await self._store.renew(token, lease_seconds=self.lease_seconds)
 
-    async def _teach(self, work: Work, drawn: Drawn) -> None:
-        """Hand lessons to the agent's own memory. Before the commit: a job that is done again hands over none twice."""
+    async def _hand_over(self, work: Work, drawn: Drawn) -> list[tuple[Batch, Appended]]:
+        """Store lessons with the agent. Before the commit: a job that is done again hands over none twice."""
+        stored: list[tuple[Batch, Appended]] = []
+        review = self._engine.settings.agent_lessons == 'review'
         for number, lesson in enumerate(drawn.lessons):
-            token = new_token()
-            review = self._engine.settings.agent_lessons == 'review'
-            batch = lesson_batch(self._engine, lesson, work, number, pending=review, token=token)
+            batch = lesson_batch(self._engine, lesson, work, number, pending=review, token=new_token())
             try:
                 appended = await self._store.append(batch)
             except Conflict:
                 continue  # an earlier try of this job handed over another one in its place
-            if appended.job_id is None or appended.replayed:
-                continue
+            if appended.job_id is not None and not appended.replayed:
+                stored.append((batch, appended))
+        return stored
+
+    async def _teach(self, work: Work, stored: Sequence[tuple[Batch, Appended]]) -> None:
+        """Make memories of the lessons; the agent may be busy, and by now nothing waits for them."""
+        for batch, appended in stored:
             try:
-                await self.finish(batch.owner, appended, token)
+                await self.finish(batch.owner, appended, batch.worker)
             except ProcessingFailed as error:
-                log.warning('a lesson of job %s is stored and waits (%s)', work.job.id, _told(error))
+                cause = type(error.__cause__ or error).__name__
+                log.warning('a lesson of job %s is stored and waits (%s)', work.job.id, cause)
 
 
 def _told(error: Exception) -> str:

@@ -40,6 +40,12 @@ _MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
 _EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
 _EVER = "(status IN ('active', 'superseded', 'expired') OR (status = 'retracted' AND valid_to IS NOT NULL))"
 
+_CHAIN = (
+    'owner = ? AND slot = ? AND retired_at IS NULL AND '
+    "(status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL))"
+)
+"""What a slot has held."""
+
 Bools = NDArray[np.bool_]
 
 
@@ -355,16 +361,20 @@ def snapshot(
     if found is None:
         return Snapshot(owner_version=NO_OWNER, memories=())
     rows: set[int] = set()
+    chains = set(slots)
     for condition, values in (
         ('owner = ? AND hash = ? AND live = 1 AND valid_to IS NULL', hashes),
-        ("owner = ? AND slot = ? AND retired_at IS NULL AND status IN ('active', 'superseded')", slots),
+        ('owner = ? AND hash = ? AND live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL', hashes),
         ('owner = ? AND id = ? AND live = 1', ids),
         ('owner = ? AND id = ? AND retired_at IS NULL', latest),
     ):
         for value in values:
-            rows.update(
-                row for (row,) in connection.execute(f'SELECT row FROM memory WHERE {condition}', (found.id, value))
-            )
+            for row, slot in connection.execute(f'SELECT row, slot FROM memory WHERE {condition}', (found.id, value)):
+                rows.add(row)
+                if slot is not None:
+                    chains.add(slot)
+    for slot in chains:
+        rows.update(r for (r,) in connection.execute(f'SELECT row FROM memory WHERE {_CHAIN}', (found.id, slot)))
     generation = current_generation(connection)
     if near and generation is not None and made_by in (None, generation.id):
         columns = cache.columns(connection, found, 'memories', generation)

@@ -221,6 +221,7 @@ def _m002_models(connection: Connection) -> None:
         'ALTER TABLE job ADD COLUMN cost REAL',
         'CREATE UNIQUE INDEX change_id ON change_set(row >> 24, id)',
         'CREATE INDEX memory_change ON memory(owner, change_id)',
+        'CREATE INDEX memory_ended ON memory(owner, hash) WHERE live = 0 AND retired_at IS NULL',
         """
         CREATE TABLE usage(
             owner INTEGER NOT NULL,

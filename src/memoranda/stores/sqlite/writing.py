@@ -15,7 +15,7 @@ import apsw
 from memoranda.errors import Conflict, StoreError
 from memoranda.records import Change, Job, MemoryRecord, Usage, content_hash, new_id, now
 from memoranda.scope import Owner
-from memoranda.stores.base import Appended, Batch, Commit, Draft, Generation, LeaseLost, VersionWrite
+from memoranda.stores.base import Appended, Batch, Clash, Commit, Draft, Generation, LeaseLost, VersionWrite
 from memoranda.stores.history import link
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import (
@@ -156,10 +156,12 @@ def append(connection: Connection, batch: Batch) -> Appended:
 
 
 def _check_ground(connection: Connection, owner: Owner, version: int) -> None:
+    # The messages count too: what was said in between may be what is to be stored.
     found = find_owner(connection, owner)
-    waiting = found and _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(found.id))
-    if waiting or _moved_on(connection, owner, version):
-        raise Conflict('these memories were changed since the preview, nothing was stored: preview again')
+    if (NO_OWNER if found is None else found.version) != version:
+        raise Conflict('something was written for this owner since the preview, nothing was stored: preview again')
+    if found is not None and _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(found.id)):
+        raise Conflict('earlier messages of this owner still wait to be processed, nothing was stored: preview again')
 
 
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
@@ -320,7 +322,7 @@ def commit(connection: Connection, commit: Commit) -> None:
         try:
             _write_change(connection, owner, commit.change, commit.writes, version, tables[0] if tables else None, ours)
         except apsw.ConstraintError as error:
-            raise Conflict('a current memory already says this, or holds this slot: read them again') from error
+            raise Clash('a current memory already says this, or holds this slot: read them again') from error
     if tables and ours:
         put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
     if commit.job is not None:
