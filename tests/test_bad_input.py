@@ -29,6 +29,7 @@ from memoranda import (
     StoreUnwritable,
 )
 from memoranda.settings import Settings
+from memoranda.testing import ScriptedExtractor
 
 ANA = {'user_id': 'ana'}
 LONG = 'do not repeat this ' * 500
@@ -396,3 +397,10 @@ def test_an_async_call_is_refused_in_the_same_way() -> None:
                 await memory.search('x')
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize('name', ['', ' ', 'a\ud800', 'x' * 201, None, 7])
+def test_an_extractor_whose_name_can_not_be_recorded_is_refused(name: Any) -> None:
+    extractor = ScriptedExtractor(name=name)
+    with pytest.raises(ConfigurationError, match=r'extractor\.name='):
+        Memory(':memory:', extractor=extractor)

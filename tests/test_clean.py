@@ -160,16 +160,6 @@ def test_reverting_brings_everything_back(memory: Memory) -> None:
     assert state(memory) == before
 
 
-def test_each_owner_gets_a_change_of_its_own(memory: Memory) -> None:
-    ids = {'user_id': 'ana', 'agent_id': 'helper'}
-    tell(memory, 'likes tea', kind='event')
-    memory.add('tests first', infer=False, kind='event', agent_id='helper')
-    memory.add('likes cola', infer=False, kind='event', user_id='ben')
-    result = memory.clean(kinds=['event'], **ids)
-    assert sorted(c.edits[0].after.text for c in result.changes) == ['likes tea', 'tests first']
-    assert current(memory, user_id='ben') == ['likes cola']
-
-
 def test_a_run_cleans_its_own_facts_and_the_users(memory: Memory) -> None:
     tell(memory, 'is in a hurry', run_id='r1', level='run', kind='event')
     tell(memory, 'is at ease', run_id='r2', level='run', kind='event')
@@ -430,3 +420,13 @@ def test_durations_beyond_the_calendar_take_nothing(memory: Memory) -> None:
 def test_somebody_nobody_knows_has_nothing_to_clean(memory: Memory) -> None:
     assert memory.clean(kinds=['event'], merge_duplicates=True, user_id='nobody') == CleanResult()
     assert memory.reset(user_id='nobody') == CleanResult()
+
+
+def test_tidying_a_user_with_an_agent_leaves_what_the_agent_knows_for_everybody(memory: Memory) -> None:
+    memory.add('Uses staging', agent_id='helper', infer=False, slot='tool.env')
+    memory.add('Uses Vim', user_id='ana', agent_id='helper', infer=False, slot='editor.preferred')
+    memory.reset(user_id='ana', agent_id='helper')
+    assert texts(memory.get_all(user_id='ana')) == []
+    assert texts(memory.get_all(agent_id='helper')) == ['Uses staging']
+    memory.clean(user_id='ana', agent_id='helper', max_confidence=1.0)
+    assert texts(memory.get_all(agent_id='helper')) == ['Uses staging']

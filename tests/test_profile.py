@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     RootModel,
     SecretStr,
+    ValidationError,
     computed_field,
     create_model,
     field_validator,
@@ -958,3 +959,148 @@ def test_every_field_is_known_missing_contradicted_or_invalid(shared: Memory, st
     assert not {*profile.fields} & {*profile.missing}
     assert not (invalid - {'c'}) & {*profile.fields, *profile.missing}
     assert (profile.value is not None) == ('a' in profile.fields)
+
+
+# Whatever a validator does, there is an end, and every field is accounted for.
+
+
+def split(value: Any) -> Any:
+    """A validator that makes several items of one."""
+    return [part for item in value for part in (item.split(',') if isinstance(item, str) else [item])]
+
+
+class Numbers(BaseModel):
+    numbers: Annotated[list[int], BeforeValidator(split)] = []
+
+
+def test_a_validator_may_make_several_items_of_one(memory: Memory) -> None:
+    store(memory, 'profile.numbers.a', '1,2')
+    store(memory, 'profile.numbers.b', '3')
+    profile = memory.profile(Numbers, user_id='ana')
+    assert profile.value == Numbers.model_construct(numbers=[1, 2, 3])
+    assert told(profile) == {'numbers': [1, 2, 3]}
+
+
+def test_one_item_of_which_a_validator_makes_a_wrong_one_is_refused(memory: Memory) -> None:
+    store(memory, 'profile.numbers.a', '1,x')
+    store(memory, 'profile.numbers.b', '3')
+    profile = memory.profile(Numbers, user_id='ana')
+    assert told(profile) == {'numbers': [3]}
+    assert [(v.field, v.slot, v.memory.text) for v in profile.invalid] == [('numbers', 'profile.numbers.a', '1,x')]
+
+
+def odd(kind: str, loc: Callable[[int], tuple[int, ...]]) -> type[BaseModel]:
+    """A model whose validator complains about an item at a place of its own choosing, while there are two or more."""
+
+    class Odd(BaseModel):
+        many: Annotated[list[str], BeforeValidator(split)] = []
+
+        @field_validator('many', mode='after')
+        @classmethod
+        def complain(cls, value: list[str]) -> list[str]:
+            if len(value) > 1 and kind == 'field':
+                raise ValidationError.from_exception_data(
+                    'x', [{'type': 'missing', 'loc': loc(len(value)), 'input': 1}]
+                )
+            return value
+
+        @model_validator(mode='wrap')
+        @classmethod
+        def wrap(cls, data: Any, handler: Any) -> Any:
+            if len(data.get('many', ())) > 1 and kind == 'model':
+                where = ('many', *loc(len(data['many'])))
+                raise ValidationError.from_exception_data('x', [{'type': 'missing', 'loc': where, 'input': 1}])
+            return handler(data)
+
+    return Odd
+
+
+@pytest.mark.parametrize('kind', ['field', 'model'])
+@pytest.mark.parametrize(
+    'loc', [lambda n: (7,), lambda n: (n,), lambda n: (-1,), lambda n: ()], ids=['7', 'behind', 'before', 'none']
+)
+def test_a_complaint_about_an_item_that_is_not_there_is_about_the_whole_list(
+    memory: Memory, kind: str, loc: Callable[[int], tuple[int, ...]]
+) -> None:
+    for name in ('a', 'b', 'c'):
+        store(memory, f'profile.many.{name}', name)
+    profile = memory.profile(odd(kind, loc), user_id='ana')
+    assert sorted(v.memory.text for v in profile.invalid) == ['a', 'b', 'c']
+    assert told(profile) == {}
+    assert profile.value is not None
+    assert profile.value.model_dump() == {'many': []}
+
+
+@pytest.mark.parametrize('kind', ['field', 'model'])
+def test_places_mean_nothing_where_a_validator_makes_several_items_of_one(memory: Memory, kind: str) -> None:
+    store(memory, 'profile.many.a', 'a,b')
+    store(memory, 'profile.many.c', 'c')
+    profile = memory.profile(odd(kind, lambda n: (1,)), user_id='ana')
+    assert sorted(v.memory.text for v in profile.invalid) == ['a,b', 'c']
+
+
+def test_a_list_of_which_one_item_after_another_is_refused_is_refused_whole_in_the_end(memory: Memory) -> None:
+    times: list[int] = []
+
+    class Picky(BaseModel):
+        many: list[str] = []
+
+        @field_validator('many')
+        @classmethod
+        def complain(cls, value: list[str]) -> list[str]:
+            times.append(len(value))
+            if len(value) > 1:
+                raise ValidationError.from_exception_data('x', [{'type': 'missing', 'loc': (0,), 'input': 1}])
+            return value
+
+    for number in range(100):
+        store(memory, f'profile.many.n{number}', f'item {number}')
+    profile = memory.profile(Picky, user_id='ana')
+    assert profile.value == Picky()
+    assert len(profile.invalid) == 100
+    assert len([n for n in times if n > 1]) < 50
+
+
+@pytest.mark.parametrize('words', ['NaN', 'nan', 'inf', '-Infinity', '1e999'])
+def test_a_number_that_differs_from_itself_is_taken_or_refused_as_the_model_says(memory: Memory, words: str) -> None:
+    class Measured(BaseModel):
+        size: float | None = None
+        sizes: list[float] = []
+        finite: Annotated[float | None, Slot('profile.size'), Field(allow_inf_nan=False)] = None
+
+    store(memory, 'profile.size', words)
+    store(memory, 'profile.sizes.a', words)
+    profile = memory.profile(Measured, user_id='ana')
+    assert set(profile.fields) == {'size', 'sizes'}
+    assert [v.field for v in profile.invalid] == ['finite']
+    assert not profile.missing
+    assert not profile.conflicts
+
+
+TYPES = [str, int, float, bool, Decimal, date, datetime, timedelta, UUID, Literal['a', 'b'], SecretStr, bytes]
+
+
+@given(
+    types=st.lists(st.sampled_from(TYPES), min_size=1, max_size=5),
+    words=st.lists(
+        st.sampled_from(['NaN', 'inf', '1e999', '0', '-1', 'yes', 'a', 'A', '2020-01-01', 'May 5, 1990', ' ', '\u0663'])
+        | st.text(max_size=5),
+        min_size=5,
+        max_size=5,
+    ),
+    required=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_field_is_in_exactly_one_place(types: list[Any], words: list[str], required: bool) -> None:
+    fields: dict[str, Any] = {
+        f'f{i}': (kind, ...) if required else (kind | None if isinstance(kind, type) else Any, None)
+        for i, kind in enumerate(types)
+    }
+    model: Any = create_model('Model', **fields)
+    with fast() as memory:
+        for i, text in enumerate(words):
+            if text.strip():
+                store(memory, f'profile.f{i}', text)
+        profile: Profile[Any] = memory.profile(model, user_id='ana')
+    places = [*profile.fields, *profile.missing, *profile.conflicts, *(v.field for v in profile.invalid)]
+    assert sorted(places) == sorted(fields)

@@ -107,6 +107,14 @@ class Reading:
     """What the model is given, as JSON has it."""
     value: Any
     """What the field makes of it."""
+    single: bool = True
+    """Whether a list has one item of it: a validator may make several, or none."""
+
+    def agrees(self, other: Reading) -> bool:
+        """Whether both say the same."""
+        if self is other or (type(self.given) is type(other.given) and self.given == other.given):
+            return True  # whatever their values think of it: one that is no number (`NaN`) differs from itself
+        return bool(self.value == other.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +150,16 @@ class Leaf:
                 result: Any = self.adapter.validate_json(json.dumps([each] if self.spec.many else each))
             except ValidationError as error:
                 complaints = error.errors(include_url=False, include_context=False, include_input=False)
-                if self.spec.many and all(c['loc'][:1] != (0,) for c in complaints):
+                if self.spec.many and not any(isinstance(c['loc'][0], int) for c in complaints if c['loc']):
                     return Reading(each, each)  # the list is refused, not the item: that is seen when it is whole
                 reason = reason or complaints[0]['msg']
                 continue
             if self.spec.many:
-                result = next(iter(cast('Collection[Any]', result)), each) if isinstance(result, Collection) else each
+                plain = not isinstance(result, Collection) or isinstance(result, str | bytes)
+                made = [each] if plain else list(cast('Collection[Any]', result))
+                if len(made) != 1:
+                    return Reading(each, made, single=False)
+                result = made[0]
             if isinstance(result, date | time | timedelta) and _BARE_NUMBER.fullmatch(text):
                 reason = 'a bare number does not tell which date or time is meant'
                 continue

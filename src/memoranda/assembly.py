@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from memoranda.errors import ConfigurationError
+from memoranda.errors import ConfigurationError, shown
 
 if TYPE_CHECKING:
     from memoranda.engine import Closing, Engine
@@ -20,6 +20,7 @@ __all__ = ['assemble']
 
 NEAREST_EXISTING = 40
 """Memories an extractor is shown."""
+MAX_NAME = 200
 
 
 def assemble(
@@ -61,12 +62,24 @@ def assemble(
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
         settings=settings,
     )
+    _check_name(extractor)
     closing = getattr(extractor, 'aclose', None)
     if callable(closing):
         engine.at_close.append(cast('Closing', closing))
     # Rules look for words; a model understands what means the same.
     semantic = not isinstance(extractor, PureExtractor)
     return engine, Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
+
+
+def _check_name(extractor: Extractor | PureExtractor) -> None:
+    """The name is written beside everything that an extractor leads to."""
+    from memoranda.checks import storable
+
+    name: object = getattr(extractor, 'name', None)
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or storable(name) != name:
+        raise ConfigurationError(
+            f'extractor.name={shown(name)} can not be recorded: give it a name of 1 to {MAX_NAME} characters'
+        )
 
 
 def _extractor(

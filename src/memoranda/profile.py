@@ -35,6 +35,8 @@ _PRECEDENCE: Final[Mapping[Level, int]] = {
 _AT_ONCE: Final = 50
 """Fields read by one call of the store: a filter has a bound."""
 _PAGE: Final = 1_000
+_ROUNDS: Final = 20
+"""How often the items that a model refuses are left out one by one; then the whole list is."""
 _OF_A_SPEAKER: Final = re.compile(r'@[^.@]+$')
 """The end of a slot that belongs to somebody else who spoke in the conversation."""
 _lock = threading.Lock()
@@ -274,7 +276,7 @@ class _Filling(Generic[ModelT]):
                 readings.append(reading)
             else:
                 self._refuse(leaf, [memory], reading)
-        if len(readings) == len(deciding) and all(r.value == readings[0].value for r in readings):
+        if len(readings) == len(deciding) and all(r.agrees(readings[0]) for r in readings):
             return _Item(readings[0], deciding[::-1], list(memories[len(deciding) :]))
         if len(deciding) > 1:
             self._conflicts[leaf.name] = (*self._conflicts.get(leaf.name, ()), *deciding)
@@ -287,12 +289,15 @@ class _Filling(Generic[ModelT]):
 
     def _build(self) -> ModelT | None:
         """The model from what fits it; what it refuses is left out, until it is built or can't be."""
+        rounds = 0
         while True:
             try:
                 return self._model.model_validate_json(json.dumps(self._input()), by_alias=False, by_name=True)
             except ValidationError as error:
                 complaints = error.errors(include_url=False, include_context=False, include_input=False)
-                if self._leave_out_values(complaints) or self._leave_out_models(complaints):
+                rounds += 1
+                # Each time something goes, so there is an end; where it goes item by item, that end may be far.
+                if self._leave_out_values(complaints, whole=rounds > _ROUNDS) or self._leave_out_models(complaints):
                     continue
                 self._errors += [self._reason(c) for c in complaints]
                 return None
@@ -311,15 +316,14 @@ class _Filling(Generic[ModelT]):
             inside[path[:-1]][path[-1]] = given if self._leaves[path].spec.many else given[0]
         return root
 
-    def _leave_out_values(self, complaints: Sequence[Any]) -> bool:
-        """Take out the values that are complained about."""
+    def _leave_out_values(self, complaints: Sequence[Any], *, whole: bool) -> bool:
+        """Take out the values that are complained about, or the lists they are in; whether there were any."""
         wrong: dict[tuple[str, ...], dict[int | None, str]] = {}
         for complaint in complaints:
             loc: tuple[str | int, ...] = complaint['loc']
             path = next((p for p in self._given if _begins(loc, p)), None)
             if path is not None:
-                rest = loc[len(path) :]
-                index = rest[0] if self._leaves[path].spec.many and rest and isinstance(rest[0], int) else None
+                index = None if whole else self._index(path, loc[len(path) :])
                 wrong.setdefault(path, {}).setdefault(index, complaint['msg'])
         for path, reasons in wrong.items():
             leaf, items = self._leaves[path], self._given[path]
@@ -332,6 +336,15 @@ class _Filling(Generic[ModelT]):
                 if left:
                     held[path] = left
         return bool(wrong)
+
+    def _index(self, path: tuple[str, ...], rest: Sequence[str | int]) -> int | None:
+        """Which item of a list a complaint is about; None when it is about all of it, or no item can be told."""
+        items = self._given[path]
+        index = rest[0] if rest and self._leaves[path].spec.many else None
+        if not isinstance(index, int) or not 0 <= index < len(items):
+            return None
+        # A validator that makes two values of one item, or none, has moved the others from their places.
+        return index if all(item.reading.single for item in items) else None
 
     def _leave_out_models(self, complaints: Sequence[Any]) -> bool:
         """Take out the models inside that can't be built, where the model outside does without."""
@@ -359,12 +372,14 @@ class _Filling(Generic[ModelT]):
         return f'{name}: required, and nothing is remembered'
 
     def _field(self, leaf: Leaf, items: Sequence[_Item], value: ModelT | None) -> ProfileField:
-        read = [item.reading.value for item in items]
+        many = leaf.spec.many
+        read: list[Any] = []
+        for item in items:
+            read += item.reading.value if many and not item.reading.single else [item.reading.value]
+        known = read if many else read[0]
         return ProfileField(
             slot=leaf.spec.slot,
-            value=_held(value, leaf.path, read if leaf.spec.many else read[0])
-            if leaf.path in self._given
-            else (read if leaf.spec.many else read[0]),
+            value=_held(value, leaf.path, known) if leaf.path in self._given else known,
             memories=tuple(m for item in items for m in item.memories),
             shadowed=tuple(m for item in items for m in item.shadowed),
         )
@@ -372,15 +387,13 @@ class _Filling(Generic[ModelT]):
 
 def _distinct(items: Iterable[_Item]) -> list[_Item]:
     """Items in the order in which they began to hold; one that is said twice is one with both memories."""
-    found: list[_Item] = []
+    found: dict[object, _Item] = {}
     for item in sorted(items, key=lambda i: (i.memories[-1].valid_from, i.memories[-1].said_at, i.memories[-1].id)):
-        same = next((i for i in found if i.reading.given == item.reading.given), None)
-        if same is None:
-            found.append(item)
-        else:
+        same = found.setdefault(item.reading.given, item)
+        if same is not item:
             same.memories += item.memories
             same.shadowed += item.shadowed
-    return found
+    return list(found.values())
 
 
 def _begins(path: Sequence[str | int], start: Sequence[str | int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 import time
@@ -248,6 +249,10 @@ class Usage:
     output_tokens: int = 0
     cost: float | None = None
     """US dollars by genai-prices; None where no price is known."""
+
+    def __post_init__(self) -> None:
+        if self.cost is not None and not math.isfinite(self.cost):
+            object.__setattr__(self, 'cost', None)  # no amount: with it no sum would be one either
 
     def __add__(self, other: Usage) -> Usage:
         known = [u.cost for u in (self, other) if u.cost is not None]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.usage import RequestUsage
 
+from _fakes import fast
 from _model import Script, about, asked, extract, fact, known, message, operations
 from memoranda import ConfigurationError
 from memoranda.scope import Scope
@@ -194,6 +196,37 @@ def test_shares_are_brought_between_0_and_1(said: Any, found: float) -> None:
     assert extract(Script([operation]), 'I like tea').proposals[0].confidence == found
 
 
+@pytest.mark.parametrize(
+    ('fields', 'tags'),
+    [
+        ({'workspace': True}, ('workspace',)),
+        ({'workspace': 'true'}, ('workspace',)),
+        ({'workspace': True, 'slot': 'team.stack'}, ('workspace',)),
+        ({'workspace': True, 'slot': 'editor.preferred'}, ()),  # its slot says so
+        ({'workspace': True, 'slot': 'home.city'}, ()),  # and this one says otherwise
+        ({'workspace': False}, ()),
+        ({'workspace': None}, ()),
+        ({'workspace': 'a good deal'}, ()),
+        ({}, ()),
+    ],
+)
+def test_facts_of_tools_and_set_up_are_tagged(fields: dict[str, Any], tags: tuple[str, ...]) -> None:
+    script = Script([fact('Uses PostgreSQL', 'use PostgreSQL', **fields)])
+    (proposal,) = extract(script, 'I use PostgreSQL', slots=[SlotSpec(slot='team.stack')]).proposals
+    assert proposal.tags == tags
+
+
+def test_a_new_set_up_ends_the_tools_that_a_model_reported() -> None:
+    script = Script(
+        [fact('Uses PostgreSQL', 'use PostgreSQL', workspace=True), fact('Has a cat', 'have a cat')],
+        [about('reset', 0, 'all new here')],
+    )
+    with fast(extractor=LLMExtractor(script.model)) as memory:
+        memory.add('I use PostgreSQL and have a cat', user_id='ana')
+        memory.add('New job, all new here, forget my old stack', user_id='ana')
+        assert [m.text for m in memory.get_all(user_id='ana')] == ['Has a cat']
+
+
 def test_nulls_count_as_left_out() -> None:
     nothing = dict.fromkeys(('slot', 'value', 'target', 'valid_from', 'valid_to', 'level', 'kind'))
     (proposal,) = extract(Script([fact('Likes tea', 'I like tea', **nothing)]), 'I like tea').proposals
@@ -293,12 +326,25 @@ def test_usage_is_summed_over_answers_that_had_to_be_mended() -> None:
 
 
 def test_cost_is_told_where_a_price_is_known() -> None:
-    from decimal import Decimal
-
     script = Script()
     tokens = RequestUsage(input_tokens=10, output_tokens=5, cost=Decimal('0.0025'))
     script = Script(lambda prompt: operations([], script.asked[-1].info, tokens))
     assert extract(script, 'I like tea').usage.cost == 0.0025
+
+
+@pytest.mark.parametrize('price', ['NaN', 'Infinity', '-1'])
+def test_a_price_that_is_no_amount_is_unknown_and_spoils_no_sum(price: str) -> None:
+    script = Script()
+    prices = iter([Decimal(price), Decimal('0.5')])
+
+    def answer(prompt: str) -> ModelResponse:
+        return operations([], script.asked[-1].info, RequestUsage(input_tokens=10, cost=next(prices)))
+
+    script = Script(answer)
+    with fast(extractor=LLMExtractor(script.model)) as memory:
+        memory.add('I like tea', user_id='ana')
+        memory.add('I like jazz', user_id='ana')
+        assert memory.stats().usage.cost == 0.5
 
 
 def test_a_list_of_models_is_tried_in_order() -> None:
@@ -365,7 +411,19 @@ def test_it_is_an_extractor_that_waits() -> None:
         ('test', {'kinds': {'Pet!': 'x'}}, "kind='Pet!'"),
         ('test', {'kinds': {'pet': ''}}, "kinds['pet']"),
         ('test', {'name': ' '}, "name=' '"),
+        ('test', {'name': 'a\ud800'}, 'half a surrogate pair'),
+        ('test', {'name': 'a\0b'}, 'NUL'),
+        ('test', {'name': 'n' * 201}, 'name has 201 characters'),
+        ('te\ud800st', {}, 'model='),
+        ('test' * 100, {}, 'model='),
         ('test', {'instructions': 7}, 'instructions=7'),
+        ('test', {'instructions': '\ud800x'}, 'half a surrogate pair'),
+        ('test', {'instructions': 'x' * 1_000_000}, 'instructions has 1,000,000 characters'),
+        ('test', {'kinds': {'pet': '\ud800'}}, "kinds['pet']"),
+        ('test', {'kinds': {'pet': 'x' * 1_000_000}}, "kinds['pet'] has 1,000,000 characters"),
+        ('test', {'kinds': {f'k{i}': 'x' for i in range(101)}}, 'kinds has 101 entries'),
+        ('test', {'trace_content': 'false'}, "trace_content='false'"),
+        ('test', {'trace_content': 0}, 'trace_content=0'),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused(model: Any, options: dict[str, Any], told: str) -> None:

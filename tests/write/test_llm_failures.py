@@ -4,6 +4,7 @@ touched, and no word of what was said gets into an error or a trace."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -330,7 +331,7 @@ def test_without_pydantic_ai_the_error_says_what_to_install(monkeypatch: pytest.
 
 
 class Recorder:
-    """A tracer provider that keeps the attributes and events of every span."""
+    """A tracer provider that keeps all it is told of every span, and describes errors whatever it is asked for."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
@@ -362,7 +363,7 @@ class Recorder:
                 self.told.append(repr(exception))
 
             def set_status(self, status: Any, description: Any = None) -> None:
-                self.told.append(f'{status} {description}')
+                self.told.append(f'{status.status_code} {status.description} {description}')
 
             def __str__(self) -> str:
                 return f'{self.told} {self.attributes}'
@@ -380,7 +381,7 @@ class Recorder:
 
                 @contextlib.contextmanager
                 def current():
-                    with use_span(span, record_exception=False, set_status_on_exception=False):
+                    with use_span(span):
                         yield span
 
                 return current()
@@ -395,26 +396,68 @@ def recorder(monkeypatch: pytest.MonkeyPatch):
     Agent.instrument_all(False)
 
 
-@pytest.mark.parametrize(
-    'answer', [[LIKES], ValueError(SAID), {'operations': SAID}], ids=['fact', 'error', 'malformed']
-)
-@pytest.mark.parametrize('how', ['all', 'model'])
+LEAKING = {
+    'fact': [LIKES],
+    'error': ValueError(SAID),
+    'quoted by the provider': ModelHTTPError(400, 'm', body={'error': f'your prompt {SAID!r} is too long'}),
+    'malformed': {'operations': SAID},
+    'text': ModelResponse(parts=[TextPart(SAID)]),
+    'invented tool': ModelResponse(parts=[ToolCallPart('save_oolong', {'text': SAID})]),
+}
+
+
+@pytest.mark.parametrize('answer', LEAKING.values(), ids=LEAKING)
+@pytest.mark.parametrize('how', ['all', 'model', 'list'])
 def test_traces_of_an_instrumented_program_hold_nothing_that_was_said(recorder: Any, answer: Any, how: str) -> None:
     settings = InstrumentationSettings(tracer_provider=recorder)
     model: Any = Script(answer).model
-    if how == 'all':
-        Agent.instrument_all(settings)
-    else:
+    if how == 'model':
         model = InstrumentedModel(model, settings)
-    request = ExtractionRequest(messages=[message(SAID)], scope=Scope(user_id='ana'))
-    try:
-        asyncio.run(LLMExtractor(model).extract(request))
-    except ModelFailed:
-        assert not isinstance(answer, list)
+    else:
+        Agent.instrument_all(settings)
+    traced(model if how != 'list' else [model, model], fails=not isinstance(answer, list))
     told = ' '.join(map(str, recorder.spans))
     assert 'memory_extraction' in told
     assert 'oolong' not in told
     assert settings.include_content
+
+
+def traced(model: Any, *, fails: bool, **options: Any) -> None:
+    request = ExtractionRequest(messages=[message(SAID)], scope=Scope(user_id='ana'), instructions='Mind the oolong.')
+    with pytest.raises(ModelFailed) if fails else contextlib.nullcontext():
+        asyncio.run(LLMExtractor(model, instructions='Mind the oolong.', **options).extract(request))
+
+
+@pytest.mark.parametrize('answer', LEAKING.values(), ids=LEAKING)
+def test_exported_spans_tell_the_model_the_tokens_and_the_outcome_and_no_more(answer: Any) -> None:
+    pytest.importorskip('opentelemetry.sdk')
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
+    fails = not isinstance(answer, list)
+    try:
+        traced(Script(answer).model, fails=fails)
+    finally:
+        Agent.instrument_all(False)
+    *chats, run = exporter.get_finished_spans()
+    assert 'oolong' not in ''.join(s.to_json() for s in (*chats, run))
+    assert run.name == 'invoke_agent memory_extraction'
+    assert {s.name for s in chats} == {'chat scripted'}
+    assert {s.parent and s.parent.span_id for s in chats} == {run.context.span_id}
+    assert all(s.attributes['gen_ai.request.model'] == 'scripted' for s in chats)
+    assert all(s.start_time < s.end_time for s in (*chats, run))
+    assert run.status.is_ok is not fails
+    assert run.status.description is None
+    if fails:
+        assert [e.name for e in run.events] == ['exception']
+        assert run.attributes['error.type'] == run.events[0].attributes['exception.type']
+    else:
+        assert run.attributes['gen_ai.aggregated_usage.input_tokens'] > 0
+        assert chats[0].attributes['gen_ai.usage.output_tokens'] > 0
 
 
 def test_traces_hold_what_was_said_only_when_asked_to(recorder: Any) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoranda.write.quotes import Quotable, folded
+from memoranda.write import quotes
+from memoranda.write.quotes import MAX_TOLERANT_CHARS, Quotable, folded
 
 WORDS = st.text(alphabet='abcABCéßﬁİıŐЖж里斯本\u0301\u200b\u00ad 1²½„“”’\'"«»\u2014\u2026-.\n\t\u3000👍🏽', max_size=40)
 
@@ -96,3 +97,49 @@ def test_a_long_text_full_of_near_misses_takes_no_time_to_speak_of() -> None:
     quotable = Quotable(text)
     assert [quotable.find('a' * n + 'b') for n in range(1, 50)] == [None] * 49
     assert quotable.find('aaa') == (0, 3)
+
+
+def test_a_quote_is_looked_for_in_each_of_several_texts() -> None:
+    quotable = Quotable('I like tea', 'I don\u2019t', 'I LIKE  tea, too')
+    assert quotable.find('I like tea') == (0, 10)
+    assert quotable.find('I like tea', 1) is None
+    assert quotable.anywhere('I like tea') == [(0, 0, 10), (2, 0, 11)]
+    assert quotable.anywhere('I like coffee') == []
+
+
+def test_a_quote_that_spans_two_texts_stands_in_none() -> None:
+    quotable = Quotable('I like', 'tea')
+    assert quotable.anywhere('I like\ntea') == []
+    assert [quotable.find('I like tea', i) for i in (0, 1)] == [None, None]
+
+
+@pytest.mark.parametrize(('length', 'tolerant'), [(MAX_TOLERANT_CHARS, True), (MAX_TOLERANT_CHARS + 1, False)])
+def test_a_very_long_quote_has_to_stand_there_exactly(length: int, tolerant: bool) -> None:
+    text = 'I like tea. ' * 1_000
+    assert found(text, text[:length].strip() + 'X') is None
+    assert found(text, text[:length]) is not None
+    assert (found(text, text[:length].upper()) is not None) is tolerant
+
+
+def test_the_words_of_a_quote_are_folded_once_for_all_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[str] = []
+    fold = quotes.folded
+
+    def counted(text: str) -> str:
+        times.append(text)
+        return fold(text)
+
+    monkeypatch.setattr(quotes, 'folded', counted)
+    quotable = Quotable(*(f'I did this and that, number {i}' for i in range(40)))
+    for i in range(40):
+        assert quotable.find('nowhere at all', i) is None
+    assert quotable.anywhere('nowhere at all') == []
+    assert times == ['nowhere at all']
+
+
+def test_the_work_for_all_quotes_of_an_answer_is_bounded() -> None:
+    quotable = Quotable(*['bab' * 400] * 100)
+    assert quotable.find('a') == (1, 2)
+    for length in range(1, 10):
+        quotable.anywhere('a' + 'bba' * length)
+    assert quotable.find('a') is None

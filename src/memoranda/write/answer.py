@@ -16,8 +16,9 @@ from memoranda.checks import as_moment, check_slot
 from memoranda.errors import InvalidInput
 from memoranda.records import KINDS, MemoryRecord
 from memoranda.scope import Level
+from memoranda.write.cleaning import WORKSPACE_TAG
 from memoranda.write.extract import ExtractionRequest, Proposal, ProposalOp, Quote
-from memoranda.write.prompt import Audience, Part, known_slot
+from memoranda.write.prompt import SLOTS, Audience, Part, Piece, known_slot
 from memoranda.write.quotes import Quotable
 
 __all__ = ['Answer', 'Evidence', 'Operation', 'Reader']
@@ -54,6 +55,12 @@ def _level(value: object) -> object:
     return value if value in ('user', 'run', 'agent') else 'user'
 
 
+def _flag(value: object) -> bool:
+    # Only a clear yes: whatever else it is, it is no reason to ask again.
+    return value is True or (isinstance(value, str) and value.strip().casefold() == 'true')
+
+
+_Flag = Annotated[bool, BeforeValidator(_flag)]
 _Text = Annotated[str, BeforeValidator(_text)]
 _Number = Annotated[int, BeforeValidator(_number)]
 _Share = Annotated[float, BeforeValidator(_share)]
@@ -84,6 +91,7 @@ class Operation(BaseModel):
     importance: _Share = 0.5
     valid_from: _Text = ''
     valid_to: _Text = ''
+    workspace: _Flag = False
     evidence: list[Evidence]
 
 
@@ -110,10 +118,12 @@ class Reader:
     skipped: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
-        self._texts: dict[tuple[int, int, int], Quotable] = {}
+        self._texts = Quotable()
 
     def read(self, answer: Answer, part: Part) -> list[Proposal]:
         """The proposals among an answer's operations, in their order."""
+        messages = self.request.messages
+        self._texts = Quotable(*(messages[p.message].text[p.start : p.end] for p in part.pieces))
         found: list[Proposal] = []
         for operation in answer.operations:
             try:
@@ -149,6 +159,7 @@ class Reader:
             valid_from=_since(said.valid_from),
             valid_to=_until(said.valid_to),
             evidence=evidence,
+            tags=(WORKSPACE_TAG,) if said.workspace and (slot is None or slot not in SLOTS) else (),
         )
 
     def _evidence(self, said: Operation, part: Part) -> tuple[Quote, ...]:
@@ -160,20 +171,13 @@ class Reader:
 
     def _quote(self, evidence: Evidence, part: Part) -> Quote | None:
         if 1 <= evidence.message <= len(part.pieces):
-            found = self._find(evidence.quote, part, evidence.message - 1)
-            if found is not None:
-                return found
+            span = self._texts.find(evidence.quote, evidence.message - 1)
+            if span is not None:
+                return _placed(part.pieces[evidence.message - 1], span)
         # A wrong number with the right words: taken when there is no doubt whose words they are.
-        elsewhere = [q for i in range(len(part.pieces)) if (q := self._find(evidence.quote, part, i)) is not None]
+        found = self._texts.anywhere(evidence.quote)
+        elsewhere = [_placed(part.pieces[index], span) for index, *span in found]
         return elsewhere[0] if len({q.message for q in elsewhere}) == 1 else None
-
-    def _find(self, quote: str, part: Part, number: int) -> Quote | None:
-        piece = part.pieces[number]
-        key = (piece.message, piece.start, piece.end)
-        if key not in self._texts:
-            self._texts[key] = Quotable(self.request.messages[piece.message].text[piece.start : piece.end])
-        span = self._texts[key].find(quote)
-        return None if span is None else Quote(piece.message, piece.start + span[0], piece.start + span[1])
 
     def _needs_speaker(self, evidence: Sequence[Quote]) -> None:
         """What the assistant says proves nothing about the user, unless the user's own words stand beside it."""
@@ -225,6 +229,10 @@ class Reader:
             return check_slot(slot)
         except InvalidInput:
             return None
+
+
+def _placed(piece: Piece, span: Sequence[int]) -> Quote:
+    return Quote(piece.message, piece.start + span[0], piece.start + span[1])
 
 
 def _since(text: str) -> datetime | None:

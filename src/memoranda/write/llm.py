@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
-from memoranda.checks import check_kind
+from memoranda.checks import check_kind, storable
 from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown
 from memoranda.records import Usage
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal
@@ -43,6 +44,10 @@ FailureReason: TypeAlias = Literal[
 
 _INSTALL: Final = 'run `pip install "memoranda[pydantic-ai]"`'
 _LEAST_INPUT: Final = 1_000
+_MOST_NAME: Final = 200
+_MOST_INSTRUCTIONS: Final = 20_000
+_MOST_KINDS: Final = 100
+_MOST_MEANING: Final = 1_000
 
 
 class ModelFailed(MemorandaError):
@@ -106,13 +111,13 @@ class LLMExtractor:
     Args:
         model: A model name, a Pydantic AI `Model`, or a list of these, each tried when the one before fails. Names are
             looked up at the first use. A model is used as it is, on the engine's own event loop.
-        instructions: Further rules of your own, sent with every call.
-        kinds: Further kinds, with what each is for.
+        instructions: Further rules of your own, sent with every call: at most 20,000 characters.
+        kinds: Further kinds, with what each is for: at most 100, in 1,000 characters each.
         timeout: Seconds for one answer of one model.
         max_input_tokens: Of what one call is shown beside the rules, in o200k; more is split over several calls.
         retries: How often a model may mend an answer that doesn't fit.
-        name: Recorded as the actor; by default `llm:` and the model's name.
-        trace_content: Whether spans of an instrumented program may hold prompts and answers.
+        name: Recorded as the actor, at most 200 characters; by default `llm:` and the model's name.
+        trace_content: Whether spans of an instrumented program may hold prompts, answers and the words of errors.
 
     Raises:
         ConfigurationError: An argument that can't be used, or Pydantic AI isn't installed.
@@ -131,18 +136,17 @@ class LLMExtractor:
         trace_content: bool = False,
     ) -> None:
         self._models = _checked(model)
-        label = ','.join(_model_name(m) for m in self._models)
-        if name is not None and (not isinstance(name, str) or not name.strip()):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f'name={shown(name)} names nobody: pass a word, or leave it out')
-        self.label = label
+        self.label = storable(','.join(_model_name(m) for m in self._models))
         """The name of the model, as errors give it."""
-        self.name = name if name is not None else f'llm:{label}'[:200]
-        if not isinstance(instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f'instructions={shown(instructions)} is no text: pass what the model shall regard')
-        self._instructions, self._kinds = instructions, _checked_kinds(kinds)
+        self.name = f'llm:{self.label}'[:_MOST_NAME] if name is None else _words('name', name, _MOST_NAME)
+        self._instructions = _words('instructions', instructions, _MOST_INSTRUCTIONS, blank=True)
+        self._kinds = _checked_kinds(kinds)
         self._timeout = _number('timeout', timeout, 0.001, 3600.0)
         self._max_input = int(_number('max_input_tokens', max_input_tokens, _LEAST_INPUT, 10_000_000))
         self._retries = int(_number('retries', retries, 0, 20))
+        if not isinstance(trace_content, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            # The word `false` would count as a yes.
+            raise ConfigurationError(f'trace_content={shown(trace_content)} is no yes or no: pass True or False')
         self._trace_content = trace_content
         self._built: WeakKeyDictionary[asyncio.AbstractEventLoop, _Built] = WeakKeyDictionary()
 
@@ -188,8 +192,10 @@ class LLMExtractor:
         """One call, with the answers that had to be mended."""
         from pydantic_ai.usage import RunUsage
 
+        from memoranda.write._traces import wanted
+
         run, spent = _Run(), RunUsage()
-        agent.instrument = self._instrumentation()
+        agent.instrument = wanted(content=self._trace_content)
         # The deadline of each model's answer is Pydantic AI's; this one is for whatever it doesn't watch.
         longest = self._timeout * len(self._models) * (self._retries + 1) + 1
         try:
@@ -240,12 +246,14 @@ class LLMExtractor:
         from pydantic_ai.models import infer_model
         from pydantic_ai.models.instrumented import InstrumentedModel
 
+        from memoranda.write._traces import quiet
+
         try:
             found = infer_model(model, provider_factory=factory)
         except (ImportError, UserError, ValueError) as e:
             raise ConfigurationError(f'model {model!r} can not be used: {e}') from e
         if isinstance(found, InstrumentedModel) and not self._trace_content:
-            return InstrumentedModel(found.wrapped, _quiet(found.instrumentation_settings))
+            return InstrumentedModel(found.wrapped, quiet(found.instrumentation_settings))
         return found
 
     def _agent(self, built: _Built, audience: Audience, *, lessons: bool) -> Agent[_Run, Answer]:
@@ -284,34 +292,23 @@ class LLMExtractor:
         built.agents[audience, lessons] = agent
         return agent
 
-    def _instrumentation(self) -> Any:
-        """What `Agent.instrument_all` asked for, without what was said: spans would carry it out of the memory."""
-        from pydantic_ai import Agent
-        from pydantic_ai.models.instrumented import InstrumentationSettings
-
-        # There is no public way to read it. Should it move, nothing is traced.
-        wanted = getattr(Agent, '_instrument_default', False)
-        if not wanted:
-            return False
-        settings = wanted if isinstance(wanted, InstrumentationSettings) else InstrumentationSettings()
-        return settings if self._trace_content else _quiet(settings)
-
-
-def _quiet(settings: Any) -> Any:
-    from copy import copy
-
-    quiet = copy(settings)
-    quiet.include_content = quiet.include_binary_content = False
-    return quiet
-
 
 def _usage(spent: RunUsage) -> Usage:
     return Usage(
         requests=spent.requests,
         input_tokens=spent.input_tokens,
         output_tokens=spent.output_tokens,
-        cost=None if spent.cost is None else float(spent.cost),
+        cost=_price(spent.cost),
     )
+
+
+def _price(cost: object) -> float | None:
+    """What was paid, when it is a number one can add up."""
+    try:
+        price = float(cast('float', cost))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return price if math.isfinite(price) and price >= 0 else None
 
 
 def _checked(model: object) -> list[Model | str]:
@@ -320,7 +317,7 @@ def _checked(model: object) -> list[Model | str]:
         raise ConfigurationError("model is an empty list: name at least one, such as 'openai:gpt-4o-mini'")
     for one in models:
         if isinstance(one, str):
-            if not one.strip() or one.strip() != one or '\n' in one:
+            if not one.strip() or one.strip() != one or not one.isprintable() or len(one) > _MOST_NAME:
                 raise ConfigurationError(f"model={shown(one)} is no name: write it like 'openai:gpt-4o-mini'")
         elif not _is_model(one):
             raise ConfigurationError(
@@ -355,10 +352,23 @@ def _checked_kinds(kinds: object) -> dict[str, str]:
             checked = check_kind(kind)
         except InvalidInput as e:
             raise ConfigurationError(str(e)) from e
-        if not isinstance(meaning, str) or not meaning.strip():
-            raise ConfigurationError(f'kinds[{checked!r}]={shown(meaning)} says nothing: describe the kind in words')
-        found[checked] = meaning
+        found[checked] = _words(f'kinds[{checked!r}]', meaning, _MOST_MEANING)
+    if len(found) > _MOST_KINDS:
+        raise ConfigurationError(f'kinds has {len(found):,} entries, and {_MOST_KINDS} is the most: merge some')
     return found
+
+
+def _words(name: str, value: object, most: int, *, blank: bool = False) -> str:
+    """Text that a request and a database can carry; it goes with every call, so there is an end to it."""
+    if not isinstance(value, str) or not (blank or value.strip()):
+        raise ConfigurationError(f'{name}={shown(value)} is empty or no text: say it in words, or leave it out')
+    if len(value) > most:
+        raise ConfigurationError(f'{name} has {len(value):,} characters, and {most:,} is the most: shorten it')
+    if storable(value) != value:
+        raise ConfigurationError(
+            f'{name}={shown(value)} has a NUL or half a surrogate pair, which is no text: decode it correctly'
+        )
+    return value
 
 
 def _number(name: str, value: object, least: float, most: float) -> float:

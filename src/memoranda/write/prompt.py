@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from memoranda.checks import storable
 from memoranda.recall.block import count_tokens
 from memoranda.records import RECALL_TAG, Episode, MemoryRecord
 from memoranda.write.extract import ExtractionRequest, SlotSpec
@@ -120,6 +121,7 @@ knowledge (any other fact they told).
     + ', '.join(SLOTS)
     + """, favourite.<thing>, a slot asked for outside the tags, or that of a known fact.
 - value: the bare value of the slot ("Porto").
+- workspace: true for the tools and the set-up they work with (language, framework, database, editor, machine).
 - level: user if it holds in every conversation; run if only in this one ("for now", "in this chat", today's mood or \
 hurry). Use only levels listed as possible; drop a fact whose level isn't.
 """
@@ -215,10 +217,10 @@ def system(audience: Audience, *, lessons: bool, kinds: Mapping[str, str], instr
     if lessons:
         text.append(_LESSONS.strip())
     if kinds:
-        listed = '\n'.join(f'- {kind}: {_line(meaning)}' for kind, meaning in kinds.items())
+        listed = '\n'.join(f'- {kind}: {_unframed(_line(meaning))}' for kind, meaning in kinds.items())
         text.append(f'# Further kinds\nTo be preferred where they fit:\n{listed}')
     if instructions.strip():
-        text.append(f'# From the application\n{instructions.strip()}')
+        text.append(f'# From the application\n{_unframed(instructions.strip())}')
     return '\n\n'.join(text)
 
 
@@ -325,14 +327,16 @@ def _head(request: ExtractionRequest, audience: Audience) -> str:
     if request.slots:
         lines += ['Slots that are asked for besides:', *(_asked(s) for s in request.slots)]
     if request.instructions.strip():
-        lines.append(f'For these messages the application asks: {request.instructions.strip()}')
+        # Marked and unable to open or close a frame: an application may pass on what somebody else wishes.
+        wishes = '\n'.join(f'> {_unframed(_line(wish))}' for wish in request.instructions.strip().splitlines())
+        lines.append(f'For these messages the application asks:\n{wishes}')
     return '\n'.join(lines)
 
 
 def _asked(spec: SlotSpec) -> str:
     many = f' One fact for each item, in the slot {spec.slot}.<item>.' if spec.many else ''
     described = f': {_line(spec.description)}' if spec.description else ''
-    return f'- {spec.slot} ({_line(spec.type)}){described}{many}'
+    return _unframed(f'- {spec.slot} ({_line(spec.type)}){described}{many}')
 
 
 def _known(existing: Sequence[MemoryRecord], budget: int) -> tuple[list[MemoryRecord], str]:
@@ -378,11 +382,19 @@ def _speaker(message: Episode) -> str:
 
 def _marked(text: str) -> str:
     # Marked as text of a message, whatever kind of line break it was written with.
-    return '\n'.join(f'| {line}' for line in text.splitlines())
+    return '\n'.join(f'| {line}' for line in storable(text).splitlines())
 
 
 def _line(text: str) -> str:
-    return ' '.join(_CONTROLS.sub(' ', text).split())
+    return ' '.join(_CONTROLS.sub(' ', storable(text)).split())
+
+
+def _unframed(text: str) -> str:
+    """A text that goes outside the frames, without a tag of any."""
+    from pydantic_ai.framing import neutralize_tags
+
+    _tags()
+    return neutralize_tags(storable(text))
 
 
 def _framed(tag: str, body: str) -> str:
