@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def episode(text: str, *, name: str | None = None, role: Any = 'user', run_id: s
     )
 
 
-def memory(text: str, slot: str | None = None) -> MemoryRecord:
+def memory(text: str, slot: str | None = None, kind: str = 'profile', value: str | None = None) -> MemoryRecord:
     return MemoryRecord(
         id=new_id(),
         version=1,
@@ -38,8 +39,9 @@ def memory(text: str, slot: str | None = None) -> MemoryRecord:
         scope=Scope(user_id='ana'),
         said_under=Scope(user_id='ana'),
         text=text,
-        kind='profile',
+        kind=kind,
         slot=slot,
+        value=value,
         valid_from=BASE,
         said_at=BASE,
         recorded_at=BASE,
@@ -52,3 +54,24 @@ def propose(text: str, **how: Any) -> list[Proposal]:
 
 def texts(text: str, **how: Any) -> list[str]:
     return [p.text for p in propose(text, **how)]
+
+
+def ask(text: str, known: Sequence[MemoryRecord] = (), *, asked: str = '', **how: Any) -> list[Proposal]:
+    """What is proposed of a message, where something is known and the assistant has just asked something."""
+    request = ExtractionRequest(
+        messages=[episode(text, **how)],
+        previous=[episode(asked, role='assistant')] if asked else [],
+        existing=known,
+    )
+    return list(RulesExtractor().propose(request).proposals)
+
+
+def changes(text: str, known: Sequence[MemoryRecord], *, asked: str = '', **how: Any) -> list[tuple[str, str, str]]:
+    """(op, text, text of the target) of every proposal."""
+    names = {record.id: record.text for record in known}
+    return [(p.op, p.text, names.get(p.target or '', '')) for p in ask(text, known, asked=asked, **how)]
+
+
+def ended(text: str, known: Sequence[MemoryRecord], **how: Any) -> list[str]:
+    """What is retracted, by its words."""
+    return [target for op, _, target in changes(text, known, **how) if op == 'retract']

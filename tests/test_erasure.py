@@ -17,10 +17,12 @@ import pytest
 
 from memoranda import Memory
 from memoranda._bridge import run, wait_for
+from memoranda.errors import ProcessingFailed
 from memoranda.scope import Scope
 from memoranda.stores.sqlite import SQLiteStore, erasing
 from memoranda.stores.sqlite.store import _files
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
+from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 
 USERS = [f'user{n}' for n in range(10)]
 VOCABULARY = [f'w{n}' for n in range(500)]
@@ -399,6 +401,162 @@ def test_an_erasure_while_messages_come_in_takes_all_that_was_there(path: Path) 
         assert [x.text for x in m.get_all(user_id='user5')] == ['USER5 says hello again']
         assert m.delete_all(user_id='user5').scrub == 'verified'
         assert left(path, 'user5') == 0
+
+
+# What stays of a user when one run goes
+
+
+def test_tags_and_instructions_of_messages_sent_twice_go_with_their_run(path: Path) -> None:
+    said = [{'role': 'user', 'content': f'Part {n} of a long story'} for n in range(3)]
+    with memory(path) as m:
+        m.add(said, user_id='ana', run_id='r1')
+        again = m.add(
+            said, user_id='ana', run_id='r1', idempotency_key='KEYWORD', tags=['TAGWORD'], instructions='INSTRUCTWORD'
+        )
+        m.add('Something else', user_id='ana', run_id='r2', tags=['OTHERTAG'], idempotency_key='k2')
+        assert (again.known, again.job_id) == (3, None)
+        assert m.delete_all(user_id='ana', run_id='r1').scrub == 'verified'
+        data = files(path)
+        assert [w for w in (b'KEYWORD', b'TAGWORD', b'INSTRUCTWORD') if w in data] == []
+        assert b'OTHERTAG' in data
+        assert m.add('Something else', user_id='ana', run_id='r2', tags=['OTHERTAG'], idempotency_key='k2').replayed
+
+
+def test_a_job_of_an_older_file_that_does_not_say_where_it_is_from_goes_too(path: Path) -> None:
+    said = [{'role': 'user', 'content': f'Part {n} of a long story'} for n in range(3)]
+    with memory(path) as m:
+        m.add(said, user_id='ana', run_id='r1')
+        m.add(said, user_id='ana', run_id='r1', idempotency_key='k', tags=['TAGWORD'])
+        m.add('Something else', user_id='ana', run_id='r2', tags=['OTHERTAG'])
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE job SET payload = json_remove(payload, '$.said_under')")
+    connection.close()
+    with memory(path) as m:
+        assert m.delete_all(user_id='ana', run_id='r1').scrub == 'verified'
+        assert b'TAGWORD' not in files(path)
+        assert b'OTHERTAG' in files(path)
+
+
+def test_what_a_failed_job_of_another_run_quotes_goes_too(path: Path) -> None:
+    def read(request: ExtractionRequest) -> Extraction:
+        if request.existing:
+            raise ValueError(f'could not parse {request.existing[0].text}')
+        text = f'{request.messages[0].text} QUOTEWORD'
+        return Extraction(proposals=[Proposal(text=text, evidence=(Quote(0, 0, 5),))])
+
+    with Memory(path, embedder=HashingEmbedder(), extractor=ScriptedExtractor(read)) as m:
+        m.add('I have a dog, you know', user_id='ana', run_id='r1')
+        with pytest.raises(ProcessingFailed):
+            m.add('I have a dog, you know', user_id='ana', run_id='r2')
+        assert m.delete_all(user_id='ana', run_id='r1').scrub == 'verified'
+        assert b'QUOTEWORD' not in files(path)
+        assert m.stats().jobs_queued == 1
+
+
+def told(m: Memory, user: str = 'ana') -> str:
+    """Everything the API tells of the memories of a user."""
+    kept = m.get_all(user_id=user, include_inactive=True, limit=1000).items
+    entries = [e for one in kept for e in m.history(one.id, user_id=user)]
+    return repr((kept, entries, m.changes(user_id=user, limit=1000).items))
+
+
+def test_a_value_that_only_the_erased_run_gave_goes_and_what_the_others_gave_stays(path: Path) -> None:
+    with memory(path) as m:
+        m.add('Lives by the sea', user_id='ana', run_id='r1', infer=False, slot='home', tags=['FIRST'])
+        m.add('Lives by the sea', user_id='ana', run_id='r2', infer=False, slot='home', value='VALUEWORD')
+        m.add('Lives by the sea', user_id='ana', run_id='r3', infer=False, slot='home')
+        assert m.get_slot('home', user_id='ana').value == 'VALUEWORD'  # pyright: ignore[reportOptionalMemberAccess]
+        assert m.delete_all(user_id='ana', run_id='r2').scrub == 'verified'
+        kept = m.get_slot('home', user_id='ana')
+        assert kept is not None
+        assert (kept.value, kept.tags, kept.confirmations, kept.said_under.run_id) == (None, ('FIRST',), 2, 'r1')
+        assert 'VALUEWORD' not in told(m)
+        assert b'VALUEWORD' not in files(path)
+    check_file(path)
+
+
+def test_a_value_that_is_in_the_words_stays_with_them(path: Path) -> None:
+    with memory(path) as m:
+        for run_id in ('r1', 'r2'):
+            m.add('Lives in Lisbon', user_id='ana', run_id=run_id, infer=False, slot='home.city', value='Lisbon')
+        m.delete_all(user_id='ana', run_id='r1')
+        kept = m.get_slot('home.city', user_id='ana')
+        assert kept is not None
+        assert (kept.value, kept.said_under.run_id, kept.confirmations) == ('Lisbon', None, 1)
+
+
+def test_dates_and_trust_are_again_those_of_the_others(path: Path) -> None:
+    days = {'r1': '2026-03-05', 'r2': '2026-03-01', 'r3': '2026-03-09'}
+    with memory(path) as m:
+        for run_id, day in days.items():
+            confidence = 0.9 if run_id == 'r2' else 0.4
+            m.add('Likes tea', user_id='ana', run_id=run_id, infer=False, occurred_at=day, confidence=confidence)
+        (fact,) = m.get_all(user_id='ana').items
+        assert (fact.valid_from.day, fact.said_at.day, fact.confidence) == (1, 9, 0.9)
+        m.delete_all(user_id='ana', run_id='r2')
+        (fact,) = m.get_all(user_id='ana').items
+        assert (fact.valid_from.day, fact.said_at.day, fact.confidence) == (5, 9, 0.4)
+        m.delete_all(user_id='ana', run_id='r1')
+        (fact,) = m.get_all(user_id='ana').items
+        assert (fact.valid_from.day, fact.said_at.day) == (9, 9)
+
+
+def test_what_a_person_gave_by_hand_stays_and_nothing_brings_back_what_was_erased(path: Path) -> None:
+    with memory(path) as m:
+        one = {'role': 'user', 'content': 'Likes tea', 'metadata': {'source': 'METAWORD', 'lang': 'en'}}
+        (fact,) = m.add([one], user_id='ana', run_id='r1', infer=False, slot='drink', value='VALUEWORD',
+                        tags=['TAGWORD']).memories  # fmt: skip
+        m.add('Likes tea', user_id='ana', run_id='r2', infer=False, slot='drink')
+        m.update(fact.id, tags=['TAGWORD', 'mine'], metadata={'source': 'METAWORD', 'lang': 'de'}, user_id='ana')
+        m.update(fact.id, value='hot', user_id='ana')
+        m.revert(m.changes(user_id='ana').items[0].id, user_id='ana')
+        assert m.delete_all(user_id='ana', run_id='r1').scrub == 'verified'
+        (fact,) = m.get_all(user_id='ana').items
+        assert (fact.tags, fact.metadata, fact.value) == (('mine',), {'lang': 'de'}, None)
+        for word in ('TAGWORD', 'METAWORD', 'VALUEWORD'):
+            assert word not in told(m)
+            assert word.encode() not in files(path)
+    check_file(path)
+
+
+@pytest.mark.parametrize('more', [0, 60])
+def test_tags_that_a_merge_took_from_the_erased_run_go(path: Path, more: int) -> None:
+    """Also when so much was said that the merged memory no longer names the erased messages."""
+    with memory(path) as m:
+        (kept,) = m.add('Really enjoys hiking', user_id='ana', run_id='r1', infer=False, tags=['mine']).memories
+        m.add('Really enjoys hiking', user_id='ana', run_id='r1', infer=False)
+        for number in range(more):
+            m.add('Really enjoys hiking', user_id='ana', run_id=f'm{number}', infer=False)
+        (other,) = m.add('Loves sailing', user_id='ana', run_id='r2', infer=False, tags=['TAGWORD'],
+                         occurred_at='2020-01-01').memories  # fmt: skip
+        m.update(other.id, text='Likes hiking', locked=False, user_id='ana')
+        assert m.clean(user_id='ana', merge_duplicates=True).counts == {'merged': 1}
+        assert m.get_all(user_id='ana').items[0].tags == ('mine', 'TAGWORD')
+        assert m.delete_all(user_id='ana', run_id='r2').scrub == 'verified'
+        (fact,) = m.get_all(user_id='ana').items
+        assert (fact.id, fact.tags, fact.valid_from.year > 2020) == (kept.id, ('mine',), True)
+        assert 'TAGWORD' not in told(m)
+        assert b'TAGWORD' not in files(path)
+    check_file(path)
+
+
+def test_a_fact_whose_confirmation_was_reverted_goes_with_its_own_run(path: Path) -> None:
+    with memory(path) as m:
+        for run_id in ('r1', 'r2'):
+            m.add('Likes tea', user_id='ana', run_id=run_id, infer=False)
+        m.revert(m.changes(user_id='ana').items[0].id, user_id='ana')
+        assert m.delete_all(user_id='ana', run_id='r1').memories == 1
+        assert m.get_all(user_id='ana', include_inactive=True).items == ()
+    check_file(path)
+
+
+@pytest.mark.parametrize('run_id', [None, 'r1'])
+def test_the_kinds_that_were_reset_are_not_named_afterwards(path: Path, run_id: str | None) -> None:
+    with memory(path) as m:
+        m.add('Something', user_id='ana', run_id='r1', infer=False, kind='kindword')
+        m.reset(user_id='ana', kinds=['kindword'])
+        assert m.delete_all(user_id='ana', run_id=run_id).scrub == 'verified'
+        assert b'kindword' not in files(path)
 
 
 def child(code: str, path: Path) -> subprocess.Popen[str]:

@@ -51,6 +51,16 @@ IDLE = [
     'Can you explain recursion?',
     '¿Qué hora es?',
     'Was ist ein Monad?',
+    'ok got it, next one please',
+    'Thanks a million, that did the trick!',
+    'Hello! How can I help you today?',
+    "You're welcome! Anything else?",
+    'Hartelijk bedankt!',
+    'Gern geschehen!',
+    'dziękuję',
+    'teşekkürler',
+    '谢谢你',
+    'Python 的列表推导式怎么写？',
 ]
 KEPT = [
     'I live in Rome',
@@ -69,6 +79,11 @@ KEPT = [
     '我住在里斯本',
     'Rust?',
     'Thanks, Lisbon it is',
+    'ok got it, I moved to Rome',
+    'Thanks a million, Ana',
+    'Not now, I have a meeting',
+    '我喜欢什么？',
+    'You too? I live in Rome',
     'x' * 3000 + '?',
 ]
 

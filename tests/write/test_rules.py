@@ -16,9 +16,9 @@ My name is Sam Carter.
 Hi, I'm Maria!
     Name is Maria | profile | name | I'm Maria
 I'm 34 years old
-    Is 34 years old | profile
+    Is 34 years old | profile | age
 I'm 34
-    Is 34 years old | profile
+    Is 34 years old | profile | age
 My birthday is May 5
     Birthday is May 5 | profile | birthday
 I was born on 5 May 1990
@@ -266,11 +266,11 @@ My son Tom is allergic to nuts
 my sister lives in Rome
     Sister lives in Rome | relationship
 I'm a data scientist living in Berlin
-    Works as a data scientist | profile | work.title
-    Lives in Berlin | profile | home.city
+    Works as a data scientist | profile | work.title | I'm a data scientist
+    Lives in Berlin | profile | home.city | living in Berlin
 I'm a nurse from Porto
-    Works as a nurse | profile | work.title
-    Is from Porto | profile
+    Works as a nurse | profile | work.title | I'm a nurse
+    Is from Porto | profile |  | from Porto
 I play tennis on Sundays
     Plays tennis on Sundays | profile
 I live with my parents
@@ -547,13 +547,8 @@ SILENT = [
     'I moved the file to the folder',
     "I'm from the future",
     'I am the captain of this ship in the game',
-    'Vivo en Lisboa y me gusta Python',
-    'Ich wohne in Berlin und arbeite als Arzt',
-    "J'habite à Paris et j'aime le café",
-    'Eu moro no Porto e trabalho como médico',
-    'Me llamo Ana. I love es una canción.',
     'Mi canción favorita es I love rock and roll',
-    'Sono di Roma, lavoro in Google',
+    'Sono di Roma',
     'Mein Lieblingslied ist I live in America',
     '> I live in Rome',
     'https://x.com/I-live-in-Rome',

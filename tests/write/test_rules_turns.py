@@ -86,8 +86,6 @@ def test_what_ended_under_a_condition_retracts_nothing() -> None:
         ("I'm not allergic to peanuts, that was a mistake", 'Is allergic to peanuts'),
         ("Actually, I'm not allergic to peanuts", 'Is allergic to peanuts'),
         ("I'm no longer allergic to peanuts", 'Is allergic to peanuts'),
-        ("I don't like tea", 'Likes tea'),
-        ("I don't eat meat", 'Eats meat'),
     ],
 )
 def test_a_denial_retracts_the_memory_that_says_just_that(text: str, target: str) -> None:

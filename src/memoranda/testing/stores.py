@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Any
 
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Edit
@@ -64,6 +65,12 @@ class ErasureTests(StoreTests):
         self.run(store.erase(ANA.erasure('default')))
         assert self.run(store.finish_scrub())
         assert not self.run(store.stats()).scrub_pending
+
+    def test_an_erasure_leaves_no_reason_behind(self, store: Store) -> None:
+        bench = self.bench(store)
+        memory = bench.learn('one')
+        self.run(store.erase(ANA.erasure('default')))
+        assert [e.reason for e in self.run(store.history(memory.id, project='default'))] == ['']
 
     def test_an_erased_owner_may_begin_anew(self, store: Store) -> None:
         bench = self.bench(store)
@@ -130,6 +137,43 @@ class ErasureTests(StoreTests):
         assert (left.id, left.version, left.evidence) == (memory.id, 2, extra)
         self.run(store.erase(Scope(user_id='ana', run_id='r2').erasure('default')))
         assert bench.texts(inactive=True) == []
+
+    def test_a_memory_loses_what_only_the_erased_messages_gave_it(self, store: Store) -> None:
+        bench = self.bench(store)
+        run = Scope(user_id='ana', run_id='r2')
+        memory = bench.learn('Lives by the sea', slot='home', tags=('first',))
+        work = bench.work(bench.say('Lives by the sea', scope=run))
+        extra = bench.fact('Lives by the sea', work.episodes).evidence
+        given: dict[str, Any] = {
+            'value': 'the sea house',
+            'tags': ('first', 'second'),
+            'metadata': {'a': 'b'},
+            'confidence': 1.0,
+        }
+        bench.finish(work, bench.revise(memory, op='confirm', evidence=(*memory.evidence, *extra), **given))
+        (latest,) = bench.page()[0]
+        bench.commit(bench.revise(latest, tags=('first', 'second', 'third')))
+        self.run(store.erase(run.erasure('default')))
+        (left,) = bench.page()[0]
+        assert (left.version, left.evidence, left.value, left.tags) == (3, memory.evidence, None, ('first', 'third'))
+        assert left.metadata == {}
+        told = repr(self.run(store.versions(memory.id, project='default')))
+        told += repr(self.run(store.history(memory.id, project='default')))
+        assert 'sea house' not in told
+        assert 'second' not in told
+        assert all(holds(e) for e in self.run(store.history(memory.id, project='default')))
+
+    def test_a_key_is_forgotten_with_the_run_it_was_used_in(self, store: Store) -> None:
+        bench = self.bench(store)
+        for name in ('r1', 'r2'):
+            scope = Scope(user_id='ana', run_id=name)
+            bench.say('a', 'b', scope=scope)
+            assert bench.say('a', 'b', scope=scope, key=f'key of {name}').known == 2  # a job without messages
+        self.run(store.erase(Scope(user_id='ana', run_id='r1').erasure('default')))
+        for name, replayed in (('r1', False), ('r2', True)):
+            assert (
+                bench.say('a', 'b', scope=Scope(user_id='ana', run_id=name), key=f'key of {name}').replayed is replayed
+            )
 
     def test_an_erased_value_does_not_revive_the_one_it_superseded(self, store: Store) -> None:
         bench = self.bench(store)

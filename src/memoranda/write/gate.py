@@ -9,24 +9,36 @@ from memoranda.records import Episode
 __all__ = ['worth_reading']
 
 _WORDS = (
-    'ok okay kk k sure yes yeah yep yup no nope nah hi hello hey hiya yo bye goodbye cheers thanks thx ty please cool '
-    'nice great awesome perfect lovely wow lol haha hahaha hehe hmm hm uh um oh ah right exactly correct done go '
-    'continue next again more stop wait sorry np welcome good fine understood agreed absolutely definitely indeed '
-    'really amazing there so very much a lot many too guys everyone lgtm '
-    'hola gracias vale sí si claro adiós bueno genial perfecto muchas olá oi obrigado obrigada sim não tchau ótimo '
-    'perfeito muito bonjour salut merci oui non super parfait beaucoup bonsoir hallo danke ja nein gut klar tschüss '
-    'genau dank dankjewel bedankt nee prima hoi ciao grazie prego sì mille buongiorno buonasera buonanotte arrivederci '
-    '谢谢 谢谢你 好 好的 你好 嗯 是的 再见 ありがとう ありがとうございます はい いいえ こんにちは おはよう 了解 '
-    '감사합니다 네 안녕하세요 спасибо да нет привет хорошо пока понятно большое'
+    'ok okay kk k sure yes yeah yep yup no nope nah hi hello hey hiya yo bye goodbye cheers thanks thx ty please '
+    'cool nice great awesome perfect lovely wow lol haha hahaha hehe hmm hm uh um oh ah right exactly correct '
+    'done go continue next again more stop wait sorry np welcome good fine understood agreed absolutely '
+    'definitely indeed really amazing there so very much a lot many too guys everyone lgtm bravo yay oops whoops '
+    'ouch sweet excellent brilliant fantastic wonderful super roger congrats congratulations hola gracias vale '
+    'sí si claro adiós bueno genial perfecto muchas olá oi obrigado obrigada sim não tchau ótimo perfeito muito '
+    'bonjour salut merci oui non parfait beaucoup bonsoir hallo danke ja nein gut klar tschüss genau dank '
+    'dankjewel bedankt nee prima hoi ciao grazie prego sì mille buongiorno buonasera buonanotte arrivederci '
+    'hartelijk heel erg graag gedaan doei leuk figurati perfekt toll prost bitte gern gerne moin servus tschau '
+    'dziękuję dzięki tak nie dobrze cześć teşekkürler evet hayır tamam merhaba sağol tack hej takk kiitos شكرا '
+    'نعم مرحبا 谢谢 谢谢你 谢谢您 多谢 不客气 没问题 明白了 好 好的 你好 嗯 是的 再见 ありがとう '
+    'ありがとうございます ありがとうございました はい いいえ こんにちは こんばんは おはよう おはようございます '
+    'わかりました 了解 了解です なるほど お疲れ様です 감사합니다 고마워 고맙습니다 알겠습니다 네 아니요 '
+    '안녕하세요 спасибо да нет привет хорошо пока понятно большое огромное понял поняла отлично ладно ок'
 )
 _PHRASES = (
     'thank you|thank you so much|thank you very much|got it|i see|sounds good|looks good|all good|good morning'
     '|good afternoon|good evening|good night|see you|see you later|talk to you later|no problem|no worries'
-    "|you're welcome|go on|go ahead|keep going|of course|makes sense|that makes sense|that works|that's great|well done"
-    '|good job|good point|never mind|how are you|how are you doing|what do you mean|are you there|that helps'
-    '|i understand|will do|buenos días|buenas tardes|buenas noches|de nada|de acuerdo|hasta luego|bom dia|boa tarde'
-    "|boa noite|d'accord|bonne nuit|au revoir|de rien|ça va|vielen dank|danke schön|guten morgen|guten tag|guten abend"
-    '|gute nacht|alles klar|auf wiedersehen|va bene|dank je|dank je wel|goedemorgen|tot ziens|доброе утро|добрый день'
+    "|you're welcome|go on|go ahead|keep going|of course|makes sense|that makes sense|that works|that's great"
+    '|well done|good job|good point|never mind|how are you|how are you doing|what do you mean|are you there'
+    '|that helps|i understand|will do|thanks a million|that did the trick|anything else|how can i help you'
+    '|how can i help you today|how can i help|how may i help you|what can i do for you|my pleasure|next one'
+    '|next one please|love it|loved it|take care|have a nice day|have a great day|you too|same to you|no thanks'
+    '|no thank you|not now|not yet|one moment|just a moment|hang on|hold on|no hay de qué|muchísimas gracias'
+    "|está bien|por supuesto|qué bien|il n'y a pas de quoi|je vous en prie|c'est bon|c'est parfait"
+    '|pas de problème|gern geschehen|keine ursache|kein problem|passt so|di niente|nessun problema|tudo bem'
+    '|está bom|de nada|geen probleem|het is goed|tot straks|tot morgen|buenos días|buenas tardes|buenas noches'
+    "|de acuerdo|hasta luego|bom dia|boa tarde|boa noite|d'accord|bonne nuit|au revoir|de rien|ça va|vielen dank"
+    '|danke schön|guten morgen|guten tag|guten abend|gute nacht|alles klar|auf wiedersehen|va bene|dank je'
+    '|dank je wel|goedemorgen|tot ziens|доброе утро|добрый день'
 )
 _IDLE = frozenset((*_WORDS.split(), *_PHRASES.split('|')))
 _LONGEST_IDLE = 60
@@ -68,7 +80,24 @@ def worth_reading(episode: Episode) -> bool:
 
 def _is_idle(text: str) -> bool:
     parts = [' '.join(_WORD.findall(part.casefold())).replace('’', "'") for part in _SPLIT.split(text)]
-    return all(part in _IDLE or all(word in _IDLE for word in part.split()) for part in parts)
+    return all(_says_nothing(part) for part in parts)
+
+
+def _says_nothing(part: str) -> bool:
+    # `ok got it`: idle words before a phrase.
+    words = part.split()
+    while words:
+        if ' '.join(words) in _IDLE:
+            return True
+        if words[0] not in _IDLE:
+            return False
+        words = words[1:]
+    return True
+
+
+_ASKS_ANYWHERE = re.compile(
+    r'怎么|什么|吗|为什么|哪|如何|谁|多少|几|どう|何|なぜ|いつ|どこ|ですか|ますか|어떻게|무엇|뭐|왜|언제|어디'
+)
 
 
 def _is_bare_question(text: str) -> bool:
@@ -76,4 +105,5 @@ def _is_bare_question(text: str) -> bool:
         return False
     # One sentence, or it states something beside asking.
     body = text.rstrip('?？! ')
-    return _ASKS.match(text) is not None and not re.search(r'[.!?;:\n。]\s', body + ' ')
+    asks = _ASKS.match(text) or _ASKS_ANYWHERE.search(text)
+    return asks is not None and not re.search(r'[.!?;:\n。]\s', body + ' ')

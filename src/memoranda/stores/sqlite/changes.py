@@ -10,11 +10,13 @@ from memoranda.records import Change, Edit
 from memoranda.scope import Owner, Reach
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import MEMORY_COLUMNS, find_owner, from_us, owner_by_id, read_memories, row_range
+from memoranda.stores.sqlite.schema import SEQ_BITS
 
 __all__ = ['change', 'changes', 'edits_of']
 
 _CHANGE = 'SELECT row, id, actor, reason, job_id, at FROM change_set '
 _MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
+_RUN_KEY = MEMORY_COLUMNS.split(', ').index('run_key')
 _LAST = '~'
 """After every id."""
 
@@ -30,12 +32,17 @@ def edits_of(connection: Connection, job_id: str) -> list[Edit]:
 
 def change(connection: Connection, change_id: str, project: str) -> tuple[Owner, Change] | None:
     """One change and whose it is."""
-    for (number,) in connection.execute('SELECT id FROM owner WHERE project = ?', (project,)):
-        for row in connection.execute(_CHANGE + 'WHERE row >> 24 = ? AND id = ?', (number, change_id)):
-            edits = _edits(connection, number, change_id, None)
-            said = 'SELECT count(*) FROM history WHERE row BETWEEN ? AND ? AND change_id = ?'
-            written = connection.execute(said, (*row_range(number), change_id)).fetchone()[0]
-            return owner_by_id(connection, number), replace(_record(row, edits), erased=written - len(edits))
+    # One statement for all owners: the index begins with the owner.
+    for row in connection.execute(
+        'SELECT c.row, c.id, c.actor, c.reason, c.job_id, c.at FROM owner o CROSS JOIN change_set c '
+        'ON c.row >> 24 = o.id AND c.id = ? WHERE o.project = ? LIMIT 1',
+        (change_id, project),
+    ).fetchall():
+        number = row[0] >> SEQ_BITS
+        edits = _edits(connection, number, change_id, None)
+        said = 'SELECT count(*) FROM history WHERE row BETWEEN ? AND ? AND change_id = ?'
+        written = connection.execute(said, (*row_range(number), change_id)).fetchone()[0]
+        return owner_by_id(connection, number), replace(_record(row, edits), erased=written - len(edits))
     return None
 
 
@@ -67,18 +74,28 @@ def _record(row: Sequence[Any], edits: Sequence[Edit]) -> Change:
 
 
 def _edits(connection: Connection, owner: int, change_id: str, reach: Reach | None) -> list[Edit]:
-    edits: list[tuple[int, Edit]] = []
-    for memory_id, version, run_key in connection.execute(
-        'SELECT id, version, run_key FROM memory WHERE owner = ? AND change_id = ?', (owner, change_id)
-    ).fetchall():
-        if reach is not None and not reach.sees(run_key):
-            continue
-        rows = connection.execute(
-            _MEMORY + 'WHERE id = ? AND version IN (?, ?) ORDER BY version DESC', (memory_id, version, version - 1)
-        ).fetchall()
-        records = read_memories(connection, rows)
-        place, op = connection.execute(
-            'SELECT row, op FROM history WHERE memory_id = ? AND change_id = ?', (memory_id, change_id)
-        ).fetchone()
-        edits.append((place, Edit(op=op, before=records[1] if len(records) > 1 else None, after=records[0])))
-    return [edit for _, edit in sorted(edits, key=lambda pair: pair[0])]
+    written = _MEMORY + 'WHERE owner = ? AND change_id = ?'
+    rows = [
+        row
+        for row in connection.execute(written, (owner, change_id)).fetchall()
+        if reach is None or reach.sees(row[_RUN_KEY])
+    ]
+    if not rows:
+        return []
+    before = connection.execute(
+        _MEMORY + 'WHERE row IN (SELECT b.row FROM memory m JOIN memory b ON b.id = m.id AND b.version = m.version - 1 '
+        'WHERE m.owner = ? AND m.change_id = ?)',
+        (owner, change_id),
+    ).fetchall()
+    records = read_memories(connection, [*rows, *before])
+    earlier = {m.id: m for m in records[len(rows) :]}
+    entries = {
+        memory_id: (place, op)
+        for memory_id, place, op in connection.execute(
+            'SELECT h.memory_id, h.row, h.op FROM memory m JOIN history h '
+            'ON h.memory_id = m.id AND h.change_id = m.change_id WHERE m.owner = ? AND m.change_id = ?',
+            (owner, change_id),
+        )
+    }
+    edits = [(entries[m.id], m) for m in records[: len(rows)]]
+    return [Edit(op=op, before=earlier.get(m.id), after=m) for (_, op), m in sorted(edits, key=lambda pair: pair[0])]

@@ -26,6 +26,7 @@ from memoranda.stores.history import digest_of, dump_state, erase_hash
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
+from memoranda.stores.sqlite.withdrawing import Saying, withdraw
 from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, tick
 
 __all__ = ['INLINE_BYTES', 'TICK_BYTES', 'Progress', 'SweepFiles', 'erase', 'scrub']
@@ -71,6 +72,7 @@ def _whole(connection: Connection, owner: OwnerRow) -> ErasureResult:
     for table in [*tables, *(t for pair in _vector_tables(connection) for t in pair)]:
         connection.execute(f'DELETE FROM {table} WHERE row BETWEEN ? AND ?', span)
     connection.execute('DELETE FROM evidence WHERE episode BETWEEN ? AND ?', span)
+    connection.execute("UPDATE history SET reason = '' WHERE row BETWEEN ? AND ?", span)
     for table in ('posting', 'speaker', 'rejected', 'usage'):
         connection.execute(f'DELETE FROM {table} WHERE owner = ?', (owner.id,))
     _note(connection, owner, 'everything')
@@ -91,6 +93,7 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
     episodes = {
         r for (r,) in connection.execute(f'SELECT row FROM episode WHERE row BETWEEN ? AND ? AND {said}', values)
     }
+    saying = Saying(episodes, wanted)
     touched = {i for (i,) in connection.execute(f'SELECT id FROM memory WHERE row BETWEEN ? AND ? AND {said}', values)}
     for row in episodes:
         touched.update(
@@ -99,19 +102,13 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
                 'SELECT m.id FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode = ?', (row,)
             )
         )
-    memories: list[int] = []
-    gone = 0
-    for id_ in touched:
-        rows, whole = _without(connection, id_, episodes)
-        memories += rows
-        gone += whole
+    memories, gone = withdraw(connection, touched, saying)
     segments = [
         r
         for r, episode in connection.execute('SELECT row, episode FROM segment WHERE row BETWEEN ? AND ?', (low, high))
         if episode in episodes
     ]
     _delete_rows(connection, 'memory', memories)
-    _forget_saying(connection, said, values, tuple(wanted))
     _delete_rows(connection, 'segment', segments)
     _delete_rows(connection, 'episode', episodes)
     for memory_table, segment_table in _vector_tables(connection):
@@ -124,7 +121,7 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
     )
     _forget_speakers(connection, owner, (low, high))
     _unpost(connection, owner, {MEMORIES: memories, SEGMENTS: segments})
-    _drop_jobs(connection, owner, episodes)
+    _drop_jobs(connection, owner, saying)
     connection.execute(
         'DELETE FROM conversation WHERE row BETWEEN ? AND ? AND NOT EXISTS'
         '(SELECT 1 FROM episode WHERE episode.conversation = conversation.row)',
@@ -134,52 +131,6 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
     clock = tick(connection)
     connection.execute('UPDATE owner SET version = ?, epoch = ? WHERE id = ?', (clock, clock, owner.id))
     return ErasureResult(memories=gone, versions=len(memories), episodes=len(episodes), scrub='pending')
-
-
-def _forget_saying(connection: Connection, said: str, values: Sequence[Any], ids: Sequence[str]) -> None:
-    """Facts that others said too stay, without what came with the erased messages: metadata, tags, provenance."""
-    for (id_,) in connection.execute(
-        f'SELECT DISTINCT id FROM memory WHERE row BETWEEN ? AND ? AND {said}', values
-    ).fetchall():
-        _blank(connection, id_, None)
-    cleared = ', '.join(f'{name} = NULL' for name in ids)
-    connection.execute(
-        f"UPDATE memory SET metadata = NULL, tags = '[]', {cleared} WHERE row BETWEEN ? AND ? AND {said}", values
-    )
-
-
-def _without(connection: Connection, memory_id: str, episodes: set[int]) -> tuple[list[int], bool]:
-    """Take erased messages out of a memory's evidence.
-
-    Returns:
-        The version rows that must go because nothing else supports them, and whether that is the whole memory.
-    """
-    rows = connection.execute(
-        'SELECT row, evidence, change_id FROM memory WHERE id = ? ORDER BY version', (memory_id,)
-    ).fetchall()
-    kept: list[tuple[str, int]] = []
-    bare: list[tuple[int, str]] = []
-    for row, evidence, change_id in rows:
-        rest = [span for span in json.loads(evidence) if span[0] not in episodes]
-        if rest:
-            kept.append((json.dumps(rest), row))
-        else:
-            bare.append((row, change_id))
-    if not kept or kept[-1][1] != rows[-1][0]:
-        _blank(connection, memory_id, None)
-        return [row for row, _, _ in rows], True
-    connection.executemany('UPDATE memory SET evidence = ? WHERE row = ?', kept)
-    for _, change_id in bare:
-        _blank(connection, memory_id, change_id)
-    return [row for row, _ in bare], False
-
-
-def _blank(connection: Connection, memory_id: str, change_id: str | None) -> None:
-    connection.execute(
-        'DELETE FROM history_text WHERE row IN '
-        '(SELECT row FROM history WHERE memory_id = ?1 AND (?2 IS NULL OR change_id = ?2))',
-        (memory_id, change_id),
-    )
 
 
 def _delete_rows(connection: Connection, table: str, rows: Iterable[int]) -> None:
@@ -218,22 +169,25 @@ def _unpost(connection: Connection, owner: OwnerRow, lanes: dict[int, list[int]]
                 )
 
 
-def _drop_jobs(connection: Connection, owner: OwnerRow, episodes: set[int]) -> None:
-    """Jobs lose the erased messages; one that is running loses its lease, so that its commit fails."""
-    jobs = connection.execute('SELECT row, payload FROM job WHERE row BETWEEN ? AND ?', row_range(owner.id)).fetchall()
-    for row, payload in jobs:
+def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> None:
+    """Jobs go with their messages, and those without messages by the ids they were given under.
+
+    One that is running loses its lease so, and its commit fails. A job holds tags and instructions of the caller, and
+    the error of one that stays may quote what others said.
+    """
+    span = row_range(owner.id)
+    for row, payload in connection.execute('SELECT row, payload FROM job WHERE row BETWEEN ? AND ?', span).fetchall():
         options = json.loads(payload)
-        rest = [e for e in options['episodes'] if e not in episodes]
-        if len(rest) == len(options['episodes']):
-            continue
-        if not rest:
+        # Older files don't tell under which ids: a job without messages is of use for its idempotency key alone.
+        under = options.get('said_under')
+        given = saying.covers(under) if under is not None else not options['episodes']
+        if given or any(e in saying.episodes for e in options['episodes']):
             connection.execute('DELETE FROM job WHERE row = ?', (row,))
-            continue
-        connection.execute(
-            "UPDATE job SET payload = ?, state = CASE state WHEN 'running' THEN 'queued' ELSE state END, "
-            'worker = NULL, lease_until = NULL WHERE row = ?',
-            (json.dumps({**options, 'episodes': rest}), row),
-        )
+    connection.execute(
+        "UPDATE job SET last_error = substr(last_error, 1, instr(last_error || ':', ':') - 1) "
+        'WHERE row BETWEEN ? AND ? AND last_error IS NOT NULL',
+        span,
+    )
 
 
 def _note(connection: Connection, owner: OwnerRow, what: str) -> None:

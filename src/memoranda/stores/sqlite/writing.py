@@ -14,7 +14,7 @@ import apsw
 
 from memoranda.errors import Conflict, StoreError
 from memoranda.records import Change, Job, MemoryRecord, Usage, content_hash, new_id, now
-from memoranda.scope import Owner
+from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Appended, Batch, Clash, Commit, Draft, Generation, LeaseLost, VersionWrite
 from memoranda.stores.history import link
 from memoranda.stores.sqlite.database import Connection
@@ -139,7 +139,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
             take_rows(connection, owner.id, 1)[0],
             job_id,
             'extract',
-            json.dumps({**batch.job, 'episodes': rows}),
+            json.dumps({**batch.job, 'episodes': rows, 'said_under': _said_under(scope)}),
             state,
             int(leased),
             moment,
@@ -153,6 +153,12 @@ def append(connection: Connection, batch: Batch) -> Appended:
     )
     touch(connection, owner.id)
     return Appended(job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased)
+
+
+def _said_under(scope: Scope) -> dict[str, str]:
+    """The ids beside the owner's, for an erasure to find the job by."""
+    ids = {'agent_id': scope.agent_id, 'run_id': scope.run_id, 'app_id': scope.app_id}
+    return {name: id_ for name, id_ in ids.items() if id_ is not None}
 
 
 def _check_ground(connection: Connection, owner: Owner, version: int) -> None:

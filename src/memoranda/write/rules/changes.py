@@ -1,4 +1,4 @@
-"""Corrections, things that ended, switches, and what is to be forgotten."""
+"""What ended, and what was switched to."""
 
 from __future__ import annotations
 
@@ -7,56 +7,13 @@ import re
 from memoranda.records import MemoryRecord
 from memoranda.timewords import say_time
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
-from memoranda.write.rules.grammar import bare, cut, is_name, is_vague, third, turned
-from memoranda.write.rules.known import content_words, find_about, find_word, newest
+from memoranda.write.rules.grammar import cut, is_name, is_vague, third, turned
+from memoranda.write.rules.known import content_words, find_about, newest
 from memoranda.write.rules.tastes import preferred_slot
 from memoranda.write.rules.tools import is_tool
+from memoranda.write.rules.words import TOOLS, WORKSPACE
 
-__all__ = ['RULES', 'SENTENCE_RULES']
-
-# `Actually it's Porto, not Lisbon`
-
-_SORRY = (
-    r'(?:(?:no|nope|actually|sorry|correction|oops|wait|hmm|well|oh|my (?:bad|mistake)'
-    r'|to be (?:exact|precise)|i (?:misspoke|mistyped|was wrong))[,.:;!]?\s(?:-\s)?){0,3}'
-)
-_X = r'(?P<new>[^,;:!?]{1,60}?)'
-_Y = r'(?P<old>[^,;:!?]{1,60}?)'
-
-
-_CORRECTS = re.compile(
-    r'(?:\w+,?\s)?(?:no|nope|actually|sorry|correction|oops|wait|my (?:bad|mistake)|i (?:mean'
-    r'|meant|misspoke|mistyped|was wrong|use|'
-    r"prefer|like|speak)|my|i'm|i am)\b",
-    re.IGNORECASE,
-)
-
-
-def _corrected(m: re.Match[str], ctx: Context) -> Drafts:
-    new, old = bare(m['new']), bare(m['old'])
-    new = re.sub(r'^(?:in|at|on|to|from|as|called|named)\s', '', new)
-    old = re.sub(r'^(?:in|at|on|to|from|as|called|named)\s', '', old)
-    if not new or not old or len(new.split()) > 6 or new.lower() == old.lower() or is_vague(new):
-        return None
-    record = find_word(ctx.existing, old)
-    if record is None or (is_name(old) and not is_name(new)):
-        return None
-    # `It's Python, not JavaScript` may speak of a file; where somebody lives is seldom spoken of like that by chance.
-    used = record.slot is None or record.slot.startswith(('language.', 'editor.'))
-    if used and not _CORRECTS.match(ctx.sentence) and old.lower() not in ctx.previous.lower():
-        return None
-    text = re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, record.text, count=1, flags=re.IGNORECASE)
-    return Draft(
-        '',
-        record.kind,
-        text=text,
-        slot=record.slot,
-        value=new if record.slot else None,
-        op='correct',
-        target=record.id,
-        importance=record.importance,
-    )
-
+__all__ = ['RULES', 'is_used', 'replaces', 'switched']
 
 # `I no longer eat meat`
 
@@ -91,6 +48,7 @@ _USEFUL = frozenset(
         'watch',
         'practice',
         'vape',
+        'need',
         'gamble',
     )
 )
@@ -103,7 +61,12 @@ def _no_longer(m: re.Match[str], ctx: Context) -> Drafts:
     verb = m['verb'].lower()
     value = cut(m['v'], limit=8)
     value = re.sub(r'\s?\bany ?(?:more|longer)$', '', value)
-    if verb not in _USEFUL or (value and is_vague(value)) or (not value and verb not in ('smoke', 'drink', 'work')):
+    wanted = verb in ('want', 'need') and find_about(ctx.existing, value) is not None
+    if (
+        verb not in _USEFUL
+        or (value and is_vague(value) and not wanted)
+        or (not value and verb not in ('smoke', 'drink', 'work'))
+    ):
         return None
     return _ended(f'no longer {third(verb)} {turned(value)}'.rstrip(), verb, value or verb, ctx)
 
@@ -149,7 +112,7 @@ def _stopped(m: re.Match[str], ctx: Context) -> Drafts:
     drafts = [
         Draft(
             f'{how} {doing} {turned(value)}'.rstrip(),
-            'preference' if doing in ('smoking', 'drinking', 'eating') else 'knowledge',
+            'preference' if doing in ('drinking', 'eating') else 'profile' if doing == 'smoking' else 'knowledge',
             importance=0.65,
             valid_from=ctx.since(m['v']),
         )
@@ -223,6 +186,10 @@ _IS = re.compile(r'is\s(?!no\b|not\b)(?P<rest>.+)', re.IGNORECASE)
 # `I switched from Python to TypeScript`
 
 
+_MOVES = ('moved', 'went', 'changed', 'gone', 'come', 'converted')
+"""Said of much else than tools."""
+
+
 def _switched(m: re.Match[str], ctx: Context) -> Drafts:
     old = cut(m['old'] or '', limit=4)
     new = ctx.timeless(cut(re.sub(r'\s(?:for|on|at|in|as|about)\s.*$', '', m['new']), limit=4))
@@ -230,32 +197,51 @@ def _switched(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     if m['old'] and not old:
         return None
-    if m['how'].lower().startswith(('moved', 'went', 'changed')) and not (
-        (is_tool(old) or preferred_slot(old)) and (is_tool(new) or preferred_slot(new))
-    ):
+    how = m['how'].lower()
+    if how in _MOVES and not (replaces(old, new, ctx) if old else 'back' in m[0].lower() and _is_known(new)):
         return None
-    if not old and not (is_tool(new) or preferred_slot(new)):
+    if not old and not is_used(new):
         return None
+    return switched(old, new, ctx, m.string)
+
+
+def replaces(old: str, new: str, ctx: Context) -> bool:
+    """Whether both are tools, or the old one is known to be used and the new one has a name."""
+    if is_used(old) and is_used(new):
+        return True
+    record = find_about(ctx.existing, old, 'use')
+    return record is not None and is_name(new) and re.search(r'\buses\b', record.text, re.IGNORECASE) is not None
+
+
+def _is_known(name: str) -> bool:
+    return name.lower() in TOOLS or preferred_slot(name) is not None
+
+
+def is_used(name: str) -> bool:
+    """Whether it is something one works with."""
+    return is_tool(name) or preferred_slot(name) is not None
+
+
+def switched(old: str, new: str, ctx: Context, said: str) -> Draft:
+    """The new thing in the place of the old one. What holds now, and only that, is said of it.
+
+    The old value would be found, and believed, through this memory.
+    """
     slot = preferred_slot(new)
     if old and preferred_slot(old) != slot:
         slot = None
-    since = ctx.since(m.string)
-    # What holds now, and only that: the old value would be found, and believed, through this memory.
-    said = f'switched to {new}'
-    kind = 'preference'
     record = _replaced(old, slot, ctx)
-    if record is not None:
-        return Draft(
-            said,
-            kind,
-            op='supersede',
-            target=record.id,
-            slot=slot,
-            value=new if slot else None,
-            importance=0.65,
-            valid_from=since,
-        )
-    return Draft(said, kind, slot=slot, value=new if slot else None, importance=0.65, valid_from=since)
+    return Draft(
+        f'switched to {new}',
+        'preference',
+        op='add' if record is None else 'supersede',
+        target=None if record is None else record.id,
+        slot=slot,
+        value=new if slot else None,
+        importance=0.65,
+        valid_from=ctx.since(said),
+        tags=(WORKSPACE,) if slot is None and is_tool(new) else (),
+    )
 
 
 def _replaced(old: str, slot: str | None, ctx: Context) -> MemoryRecord | None:
@@ -287,69 +273,6 @@ def _instead_of(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(said, 'preference', slot=slot, value=new if slot else None, importance=0.65)
 
 
-# `Forget that I like tea`
-
-
-def _forget(m: re.Match[str], ctx: Context) -> Drafts:
-    about = re.sub(
-        r'^(?:that|about|what i (?:said|told you) about|the fact that|everything about)\s',
-        '',
-        m['v'].strip(),
-        flags=re.IGNORECASE,
-    )
-    about = re.sub(r"^(?:i'm|i am|i've|i have|i|we|my|our)\s", '', about, flags=re.IGNORECASE)
-    about = cut(about, limit=12)
-    record = (
-        find_about(ctx.existing, about)
-        if about and not re.match(r'(?:it|that|this|to)$', about, re.IGNORECASE)
-        else None
-    )
-    return Draft('', record.kind, op='retract', target=record.id) if record else None
-
-
-def _not_true(m: re.Match[str], ctx: Context) -> Drafts:
-    """`That's not true any more`, of the one memory the last message spoke of."""
-    said = set(content_words(ctx.previous))
-    found = [r for r in ctx.existing if (wanted := content_words(r.text)) and all(w in said for w in wanted)]
-    return Draft('', found[0].kind, op='retract', target=found[0].id) if len(found) == 1 else None
-
-
-def _untrue(m: re.Match[str], ctx: Context) -> Drafts:
-    return _forget(m, ctx)
-
-
-SENTENCE_RULES = (
-    rule(
-        rf"{_SORRY}(?:it's|it is|it was|that's|that is|that was|make that|it should be|should be"
-        rf'|i mean|i meant|i said)\s{_X},?\s(?:and )?(?:not|instead of|rather than)\s{_Y}$',
-        _corrected,
-    ),
-    rule(
-        rf"{_SORRY}(?:it's|it is|that's|it was)\snot\s{_Y}(?:,|;|\s[-–—]|,?\sbut|,?\sit's"
-        rf"|,?\sit is)\s(?:it's |it is |actually |but |rather )?{_X}$",
-        _corrected,
-    ),
-    rule(rf"{_SORRY}not\s{_Y},\s(?:but\s)?(?:it's\s)?{_X}$", _corrected),
-    rule(rf"{_SORRY}(?:i'm|i am|i live|i work|i was born|my \w+(?: \w+)? is)\s{_X},?\snot\s{_Y}$", _corrected),
-    rule(
-        r'(?:(?:please|pls|and|so|ok|okay|you can|can you)[,\s]+){0,3}(?:forget|disregard|delete'
-        r'|remove)\s(?P<v>(?:that|about|what i (?:said|told you) about|the fact that'
-        r'|everything about)\s.{2,200})$',
-        _forget,
-    ),
-    rule(
-        r"(?:it's|it is|it's|that's)\s(?:not true|no longer true|not the case"
-        r'|no longer the case)(?: any ?more| any longer)? that\s<V>',
-        _untrue,
-    ),
-    rule(
-        rf"{_SORRY}(?:that's|that is|that isn't|this is|it's)\s(?:not true|no longer true|not right"
-        rf'|wrong|true|outdated|out of date|not the case|no longer the case|incorrect)(?: any ?more'
-        rf'| any longer| now)?$',
-        _not_true,
-    ),
-)
-
 RULES = (
     rule(rf'(?:i|we)\sno longer\s{_DONE}\b\s?(?P<v>.{{0,300}})$', _no_longer),
     rule(
@@ -379,7 +302,7 @@ RULES = (
     rule(
         r"(?:i|we|i've|i have|we've)\s(?:just |recently |finally |completely "
         r'|since )?(?P<how>switched|moved|migrated|changed'
-        r'|went)(?: over| back)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$',
+        r'|went|gone|come|converted)(?: over| back)?(?: from (?P<old>.{1,60}?))? to (?:using )?(?P<new>.{1,80})$',
         _switched,
     ),
     rule(

@@ -1,4 +1,7 @@
-"""Under which condition something was said: `I don't drink coffee after 3pm` doesn't say `I don't drink coffee`."""
+"""Under which condition something was said: `I don't drink coffee after 3pm` doesn't say `I don't drink coffee`.
+
+And for how long: what holds today is no lasting fact.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memoranda.write.rules.drafts import Draft
+from memoranda.timewords import say_time
+from memoranda.write.rules.drafts import Context, Draft
 from memoranda.write.rules.grammar import turned
 
-__all__ = ['conditioned', 'limits', 'sets_condition']
+__all__ = ['conditioned', 'limits', 'passes', 'sets_condition']
 
 _CONDITION = re.compile(
     r',?\s(?P<head>except|apart from|other than|besides|unless|until|till|when|whenever|while|whilst|before|after|if'
@@ -20,7 +24,8 @@ _CONDITION = re.compile(
     re.IGNORECASE,
 )
 _UNKEPT = re.compile(
-    r"\b(?:you|your|you're|this|that|these|those|there|here|he|she|him|his|her|they|them|their|because|so|but)\b|[:(\[]",
+    r"\b(?:you|your|you're|this|that|these|those|there|here|he|she|him|his|her|they|them|their|because|so|but)\b"
+    r'|[:(\[]',
     re.IGNORECASE,
 )
 _LONGEST = 8
@@ -77,8 +82,9 @@ def conditioned(drafts: Sequence[Draft], clause: str, *, bound: bool) -> Iterato
     for draft in drafts:
         if told or not habit or draft.kind == 'event':
             yield draft
-        elif not bound and draft.op == 'add' and not _ENDED.match(draft.words):
-            kept = _with_tail(draft, clause, heads)
+        elif not bound and draft.op in ('add', 'supersede') and not _ENDED.match(draft.words):
+            # Under a condition it replaces nothing that holds without one.
+            kept = _with_tail(replace(draft, op='add', target=None), clause, heads)
             if kept is not None:
                 yield kept
 
@@ -105,3 +111,32 @@ def _is_limited(draft: Draft) -> bool:
         or draft.kind in ('preference', 'constraint')
         or draft.words.startswith(('no longer ', 'is no longer '))
     )
+
+
+_BRIEF = re.compile(
+    r'\b(?:today|tonight|this (?:morning|afternoon|evening|week|weekend|once)|for (?:today|tonight|now|the moment'
+    r'|the time being|the day|the (?:rest of the )?(?:day|week|weekend)|a (?:day|week|few (?:days|hours|weeks))'
+    r'|the next (?:few |two |three |couple of )?(?:hours?|days?|weeks?))|until (?:tomorrow|tonight|later|the weekend'
+    r'|(?:mon|tues|wednes|thurs|fri|satur|sun)day|next week)|just (?:now|today)|temporarily|on (?:this|my) trip'
+    r'|while (?:i\'m|we\'re|i am|we are) (?:here|there|away|travell?ing|on \w+|visiting|in [A-Z]\w+))\b',
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(
+    r'\b(?:moved|relocated|quit|left|lost|started|switched|migrated|got|became|become|joined|stopped|gave up|given up'
+    r'|turned|promoted|made|bought|adopted|married|divorced|been|was|were|retired|sold|went|gone|no longer|any ?more'
+    r'|changed|ditched|replaced|swapped|found out|learned|learnt|discovered|diagnosed|hired|graduated|as of)\b',
+    re.IGNORECASE,
+)
+_LASTING_KINDS = ('preference', 'constraint', 'profile', 'knowledge', 'instruction', 'relationship')
+
+
+def passes(draft: Draft, clause: str, ctx: Context) -> bool:
+    """Whether a draft holds for hours or days only: `I can't have dairy today`, not `I quit my job today`."""
+    if draft.op not in ('add', 'supersede') or draft.kind not in _LASTING_KINDS or draft.valid_to is not None:
+        return False
+    text = f'{ctx.when.text} {clause}' if ctx.when is not None else clause
+    if not _BRIEF.search(text) or _CHANGED.search(clause):
+        return False
+    # A day that the words name is part of the fact: `deadline is on 12 May`.
+    said = (say_time(span) for span in (*ctx.times(clause), *ctx.times(clause, prefer='future')))
+    return not any(words and words in draft.words for words in said)

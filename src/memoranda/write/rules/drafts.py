@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -36,13 +36,21 @@ class Draft:
     confidence: float = 0.9
     importance: float = 0.5
     valid_from: datetime | None = None
-    op: Literal['add', 'supersede', 'correct', 'retract'] = 'add'
+    valid_to: datetime | None = None
+    op: Literal['add', 'supersede', 'correct', 'confirm', 'retract', 'reset'] = 'add'
     target: str | None = None
     text: str | None = None
     """The finished text, where it is an existing memory's with a word replaced."""
+    tags: tuple[str, ...] = ()
+    through: bool = False
+    """Whether the next sentence is evidence, too."""
 
 
 Drafts = Draft | Iterable[Draft] | None
+
+
+def _nothing(_: str) -> list[Draft]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,14 @@ class Context:
     """The last message before, by anybody else."""
     when: TimeSpan | None = None
     """A time named before the clause (`Yesterday I ...`)."""
+    before: str = ''
+    """The end of what stands before the sentence in its message."""
+    following: str = ''
+    """The next sentence, or nothing."""
+    asked: str = ''
+    """What the assistant said just before the message."""
+    read: Callable[[str], list[Draft]] = field(default=_nothing, repr=False)
+    """What the rules make of another statement of the speaker, in their words."""
 
     def times(self, text: str, *, prefer: Prefer = 'past') -> list[TimeSpan]:
         """Time expressions in it, resolved against the message."""

@@ -84,7 +84,7 @@ _TAIL = re.compile(
     r'|obviously|of course|still|together'
     r'|for sure|originally|in general|generally|usually|most days|all the time|in particular'
     r'|definitely|in (?:this|my) (?:chat|session)'
-    r'|please|thanks|thank you|ever|to be honest|for a while(?: now)?|for years(?: now)?'
+    r'|please|thanks|thank you|sorry|ever|to be honest|for a while(?: now)?|for years(?: now)?'
     r'|for ages|first|instead|myself|ourselves|and all|in fact|today)$',
     re.IGNORECASE,
 )

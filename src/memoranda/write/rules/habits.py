@@ -34,6 +34,68 @@ def _plays(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'plays {turned(value)}', 'profile', importance=0.55)
 
 
+def _played(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I've played the cello since I was six`."""
+    if not re.search(r'\b(?:since|for)\b', ctx.sentence, re.IGNORECASE):
+        return None  # `I've played chess` may have been once
+    return Draft(f'plays {m["what"].lower()}', 'profile', importance=0.55, valid_from=ctx.since(m.string))
+
+
+_NO_HOBBY = frozenset(
+    'want need have like love hate try think know feel get was were can could will would should must might am hope '
+    'wish go '
+    'see say tell find use just also really never always mostly usually sometimes often mainly'.split(' ')
+)
+
+
+def _hobby(m: re.Match[str], ctx: Context) -> Drafts:
+    """`As a hobby I restore typewriters`."""
+    verb, value = m['verb'].lower(), cut(m['v'], limit=8)
+    if verb in _NO_HOBBY or verb.endswith(('ed', 'ing')) or not value or is_vague(value) or ctx.times(value):
+        return None
+    return Draft(f'{third(verb)} {turned(value)}', 'preference', importance=0.6)
+
+
+_DOES_SO = frozenset('sing dance knit crochet sew surf ski snowboard juggle skateboard fence kayak'.split(' '))
+
+
+def _does(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I collect stamps`, `I sing in a choir`."""
+    verb, value = m['verb'].lower(), cut(m['v'] or '', limit=6)
+    if (m['v'] and not value) or (value and is_vague(value)) or ctx.times(m['v'] or '') or _NOT_COLLECTED.search(value):
+        return None
+    if verb == 'collect' and not re.match(r'[a-z]+ ?[a-z]*s$|(?:old|vintage|rare|antique) [a-z]+', value):
+        return None
+    if verb in _DOES_SO and value and not re.match(r'in an?\s|salsa|tango|ballet|swing|jazz', value):
+        return None
+    return Draft(f'{third(verb)} {turned(value)}'.rstrip(), 'preference', importance=0.55)
+
+
+_NOT_COLLECTED = re.compile(
+    r'\b(?:logs|metrics|events|rows|data|stats|statistics|files|results|errors|answers|ideas|requirements|points'
+    r'|items|values|messages)$',
+    re.IGNORECASE,
+)
+
+
+def _hobby_is(m: re.Match[str], ctx: Context) -> Drafts:
+    value = cut(m['v'], limit=10, commas=True)
+    if (
+        not value
+        or is_vague(value)
+        or ctx.times(value)
+        or re.match(r'(?:not|to|that|when|how|what|very|a bit)\b', value)
+    ):
+        return None
+    what = m['what'].lower()
+    return Draft(
+        f'{what} {"are" if m["be"].lower() == "are" else "is"} {turned(value)}',
+        'preference',
+        form='owns',
+        importance=0.6,
+    )
+
+
 def _once(value: str, ctx: Context) -> bool:
     """A single time (`on Sunday`), where a habit says `on Sundays`."""
     return bool(ctx.times(value)) and not _LASTING.search(value)
@@ -61,6 +123,17 @@ def _lives_with(m: re.Match[str], ctx: Context) -> Drafts:
 
 RULES = (
     rule(r'<I>play\s<V>', _plays),
+    rule(rf'<I>(?P<verb>collect|{"|".join(sorted(_DOES_SO))})(?:\s<V>|$)'.replace('<V>', r'(?P<v>.{1,80})'), _does),
+    rule(rf'<HAVE>(?:played|been playing)\s(?P<what>{_PLAYED})(?=$|[,;]|\s(?:since|for|ever since|and)\b)', _played),
+    rule(
+        r'(?:[^:.?!]{0,40}\bmy (?:\w+ )?(?:hobby|hobbies|passion|pastime)\b[^:.?!]{0,20}:\s|as a hobby,?\s|for fun,?\s'
+        r'|in my (?:spare|free) time,?\s)i\s(?P<verb>[a-z]{3,12})\s<V>',
+        _hobby,
+    ),
+    rule(r'i\s(?P<verb>[a-z]{3,12})\s(?P<v>[^,;]{3,60}?)\s(?:as a hobby|in my (?:spare|free) time)$', _hobby),
+    rule(
+        r"my (?P<what>(?:(?:main|favou?rite|biggest)\s)?(?:hobby|hobbies|pastime))\s(?P<be>is|are|'s)\s<V>", _hobby_is
+    ),
     rule(
         r'(?:i|we)\s(?P<how>(?:usually|always|normally|typically|often)\s)?(?P<verb>go|run|swim'
         r'|wake|get|work|train|exercise|walk'

@@ -14,7 +14,7 @@ _HIGH = 0.9
 _VERBS = (
     r'(?:answer|reply|respond|write|use|call|address|speak|talk|explain|include|add|give|show'
     r'|provide|format|cite|ask|suggest|recommend|mention|check|assume|refer|start|begin|end'
-    r'|translate|convert|return|generate|produce|type|run|put|send|summari[sz]e'
+    r'|translate|convert|review|highlight|flag|spell|return|generate|produce|type|run|put|send|summari[sz]e'
     r'|double[- ]check|round|quote|print|list|output|test|commit|push|prefer|default|treat'
     r'|tell|remind|confirm|wait|skip|omit|leave out|avoid|keep|make|be|apologi[sz]e|repeat|say'
     r'|lecture|sugarcoat|flatter|number|indent|document|comment|name|choose|pick|compare|break'
@@ -25,7 +25,8 @@ _IDLE = re.compile(
     r"(?:(?:always|never|don't|do not)\s)?(?:give up|be (?:afraid|ashamed|sorry|grateful|kind"
     r'|there|sad|yourself|too hard|scared|shy|happy|so|your|a (?:good|great|part|blast'
     r'|pleasure|joy|stranger))|stop (?:dreaming|believing|learning|being|growing|trying'
-    r'|fighting|loving|exploring|chasing)|start|keep (?:up|going|me posted|pushing|in touch'
+    r'|fighting|loving|exploring|chasing)|start(?! (?:with|by|every|each|all|your)\b)|keep (?:up|going|me posted'
+    r'|pushing|in touch'
     r'|it up|trying|smiling|fighting|on|doing|that|moving|your (?:head|chin|spirits))'
     r'|make (?:me|my|us|it|the most|time|sure to (?:take|have|rest|enjoy)|a difference|for)'
     r'|show (?:me|up|love)|tell me about|ask (?:yourself)|say never|say die|let|leave|run out'
@@ -37,7 +38,7 @@ _MANNER = (
     r'|tables|jargon|headings?|exclamation (?:marks|points)|em[- ]dashes|disclaimers?|apologies|apologi[sz]ing|filler'
     r'|metric(?: units)?|imperial(?: units)?|celsius|fahrenheit|british (?:english|spelling)'
     r'|american (?:english|spelling)|formal|informal|concise|brief|short|terse|verbose|blunt|direct|polite'
-    r'|honest with me|step by step)'
+    r'|honest with me|step by step|follow-?up questions|clarifying questions|(?:the )?(?:words?|phrases?|term) \S.*)'
 )
 """How the assistant speaks: asking for it once asks for it always."""
 _ONCE_VERBS = re.compile(r'(?:always\s)?(?:make|include|add|format|write|give me|limit|keep)\b', re.IGNORECASE)
@@ -144,6 +145,7 @@ def _from_now_on(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _name_to_use(text: str, ctx: Context) -> Draft | None:
+    text = re.split(r',\s(?=[a-z])', text, maxsplit=1)[0]  # `Sasha, nobody says Alexandra`
     name = cut(re.sub(r'\s(?:from now on|in (?:the )?future|going forward|please)$', '', text.strip()), limit=3)
     if not name or (not is_name(name) and not re.fullmatch(r'[a-z][a-z-]{1,15}', name)):
         return None
@@ -179,10 +181,57 @@ def _style(m: re.Match[str], ctx: Context) -> Drafts:
 
 
 def _in_language(m: re.Match[str], ctx: Context) -> Drafts:
-    words = m['v'].strip()
+    words = re.sub(r'\s(?:again|now)$', '', m['v'].strip())
     if re.search(r'\b(?:this|that|it|the following)\b', words, re.IGNORECASE) or _language(words) is None:
         return None
     return _draft(_you_to(words, ctx), 0.85)
+
+
+def _like(m: re.Match[str], ctx: Context) -> Drafts:
+    """`Explain things like I'm five`."""
+    if re.search(r'\b(?:this|that|these|it|above|the following)\b', m['v'], re.IGNORECASE):
+        return None
+    return _draft(_you_to(m['v'], ctx), 0.85)
+
+
+_QUALITIES = (
+    r'(?:short|shorter|brief|concise|detailed|long|longer|direct|honest|simple|formal|informal|technical|thorough'
+    r'|step-by-step|blunt|polite'
+    r'|friendly|precise|quick)'
+)
+_SAYINGS = r'(?:answers|replies|responses|explanations|messages|emails|summaries)'
+
+
+def _wants_answers(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I want short answers`, `I like my answers in German`."""
+    verb, words = m['verb'].lower(), re.sub(r'\b(?:my|your)\s', '', m['v'].strip())
+    language = _language(words)
+    return Draft(
+        f'{third(verb)} {words}',
+        'instruction',
+        slot='language.answer' if language else None,
+        value=language,
+        importance=_HIGH,
+        confidence=0.85,
+    )
+
+
+_ALL = re.compile(
+    r'\b(?:all|any|every|each|your|all your|all my)\s(?:\w+\s)?(?:code|examples?|snippets|answers?|repl(?:y|ies)'
+    r'|responses?|messages?'
+    r'|recipes|explanations|emails|dates|prices|distances|amounts)\b',
+    re.IGNORECASE,
+)
+
+
+def _all_of(m: re.Match[str], ctx: Context) -> Drafts:
+    """`Write all code in TypeScript`."""
+    words = m['v'].strip()
+    if not _ALL.search(words) or re.search(
+        r'\b(?:this|that|these|those|below|above|following|my)\b', words, re.IGNORECASE
+    ):
+        return None
+    return None if len(words.split()) > 14 else _draft(_you_to(words, ctx), 0.85)
 
 
 def _whenever(m: re.Match[str], ctx: Context) -> Drafts:
@@ -192,9 +241,9 @@ def _whenever(m: re.Match[str], ctx: Context) -> Drafts:
 _PLEASE = r'(?:(?:please|pls|kindly|and|also|so|but|ok|okay|oh)[,\s]+){0,3}'
 _WANT = r"(?:(?:i want|i need|i'd like|i would like|i expect) you to |you (?:should|must|need to|have to) )?"
 
-RULES = (
+_FORMS = (
     rule(
-        rf'{_PLEASE}{_WANT}(?P<v>(?:ask|check with|warn|tell|consult) me (?:first\s'
+        rf'{_PLEASE}{_WANT}(?P<v>(?:(?:ask|check with|warn|tell|consult) me|ask) (?:first\s'
         rf'|always\s)?(?:before|whenever|every time)\s.{{3,200}})$',
         _whenever,
     ),
@@ -208,9 +257,14 @@ RULES = (
         rf'now on|going forward|in (?:the )?future|from here on)$',
         _from_now_on,
     ),
-    rule(rf'{_PLEASE}(?:you can |you may |everyone |people |my friends )?(?:just )?call(?:s)? me\s<V>', _call_me),
+    rule(
+        rf'{_PLEASE}(?:you can |you may |everyone |everybody |people |(?:my )?friends )?(?:just )?(?:calls? me'
+        rf'|(?:address|refer to) me as)\s<V>',
+        _call_me,
+    ),
     rule(
         rf'{_PLEASE}{_WANT}(?P<v>(?:keep|make|use|avoid|skip|omit|leave out|include|add|format'
+        r'|(?:give|show|state) (?:temperatures|distances|weights|prices|dates|times|amounts|measurements)'
         rf"|write|give me|limit|stick to|be|don't|do not|no more|no|stop|only|prefer)\s.{{2,200}})$",
         _style,
     ),
@@ -218,6 +272,26 @@ RULES = (
         rf'{_PLEASE}{_WANT}(?P<v>(?:always )?(?:answer|reply|respond|speak|talk)(?: to me'
         rf'| me)?(?: only)? in\s[A-Za-z ]{{3,30}}?)(?:,? please)?$',
         _in_language,
+    ),
+)
+
+_TREAT = (
+    r'(?:explain (?:things|everything|concepts|stuff)(?: to me)?|talk to me|speak to me|treat me|write to me|answer me)'
+)
+RULES = (
+    *_FORMS,
+    rule(rf'{_PLEASE}{_WANT}(?P<v>(?:always )?{_TREAT} (?:like|as if|as though|as) .{{3,60}})$', _like),
+    rule(
+        rf'(?:i|we)\s(?P<verb>want|need|like|expect|appreciate)\s(?P<v>(?:my |your |all )?(?:{_QUALITIES}(?: and '
+        rf'{_QUALITIES})? {_SAYINGS}'
+        rf'|{_SAYINGS} (?:to be )?(?:{_QUALITIES}|in (?:{"|".join(sorted(LANGUAGES))})|with (?:examples|sources)'
+        rf'|without emojis)))$',
+        _wants_answers,
+    ),
+    rule(
+        rf'{_PLEASE}{_WANT}(?P<v>(?:use|write|answer|format|keep|make|put|give|end|start|begin|sign|show|round) '
+        rf'.{{3,100}})$',
+        _all_of,
     ),
 )
 
@@ -233,6 +307,18 @@ SENTENCE_RULES = (
         rf'{_VERBS}\b.{{2,120}})$',
         _whenever,
     ),
+    rule(
+        r'(?P<v>when(?:ever)? (?:i (?:ask|say|write|mention|send|request|paste|share)|you (?:write|answer|reply'
+        r'|respond|explain|suggest'
+        r'|recommend|summari[sz]e|translate|generate|review|cite|book|plan))\b(?:(?!\b(?:the|this|that|these'
+        r'|it)\b)[^,]){2,80}, '
+        rf"(?:please |always |never |just |don't )?{_VERBS}\b.{{2,120}})$",
+        _whenever,
+    ),
+    rule(
+        rf'(?P<v>when(?:ever)? (?:i|you|we)\b[^,]{{3,100}}, (?:please )?(?:always|never) {_VERBS}\b.{{2,120}})$',
+        _whenever,
+    ),
 )
 """Instructions that begin like a subordinate clause."""
 
@@ -242,11 +328,25 @@ _PASSING = (
     r'|for the rest of (?:this|the) \w+|just (?:this|for) (?:once|now|today)|just once'
     r'|only (?:this|for) (?:once|time|now|today)|this time|for (?:now|today)|today|tonight'
 )
-_PASSING_FIRST = re.compile(rf'(?:{_PASSING})(?: only)?,?\s+', re.IGNORECASE)
+_PASSING_FIRST = re.compile(rf'(?:just |only )?(?:{_PASSING})(?: only)?,?\s+', re.IGNORECASE)
 _PASSING_LAST = re.compile(rf',?\s+(?:{_PASSING})(?: only)?$', re.IGNORECASE)
 _COMMAND = re.compile(
     rf"{_PLEASE}{_WANT}(?P<v>(?:don't |do not |only |just |always |never "
     rf'|no ){{0,2}}(?:{_VERBS}\b.{{2,200}}|(?<=no )\w.{{2,60}}))$',
+    re.IGNORECASE,
+)
+
+
+_TOGETHER = re.compile(
+    rf"{_PLEASE}(?:let's|let us|we(?:'ll| will|'re going to| should)?|i(?:'ll| will))\s(?:now )?"
+    rf'(?P<v>(?:only|just|stick|stay|focus|keep)\s[a-z].{{3,120}})$',
+    re.IGNORECASE,
+)
+_SPEAK = re.compile(
+    rf"{_PLEASE}(?:(?:let's|let us|can we|we(?:'ll| will)?)\s)?(?:do|speak|use|switch to|go with|continue in|talk "
+    rf'in|go on in|change to|try)\s'
+    r'(?P<l>(?:(?:brazilian|swiss|british|american)\s)?[A-Za-z]+)(?:,?\s(?:instead(?: of [A-Za-z]+)?|not [A-Za-z]+'
+    r'|rather than [A-Za-z]+|please))*$',
     re.IGNORECASE,
 )
 
@@ -257,7 +357,11 @@ def passing(text: str, ctx: Context) -> Draft | None:
     bare = text[first.end() :] if first else text
     last = _PASSING_LAST.search(bare)
     bare = bare[: last.start()] if last else bare
-    m = _COMMAND.match(bare)
+    spoken = _SPEAK.match(bare)
+    if spoken and spoken['l'].lower() in LANGUAGES:
+        return _draft(f'answer in {spoken["l"]}', 0.85)
+    bare = re.split(r',\s(?=(?:leave|and|but|because|so|since|as)\b)', bare, maxsplit=1)[0]
+    m = _COMMAND.match(bare) or _TOGETHER.match(bare)
     if not m or re.search(r'\b(?:it|that|me again)$', m['v']):
         return None
     return _draft(_you_to(m['v'], ctx), 0.85)
@@ -281,6 +385,11 @@ _WISDOM = re.compile(
     r'|are) (?:very |so |really )?(?:important|key|everything|essential))\b',
     re.IGNORECASE,
 )
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|can|can't|cannot|will|must|should|does|doesn't|do|don't|[a-z]{2,}(?:s"
+    r"|ed))\b|'s\b",
+    re.IGNORECASE,
+)
 _TO_READER = re.compile(r"\b(?:you|your|you're|yours|yourself|when we|how we|the time)\b", re.IGNORECASE)
 
 
@@ -300,6 +409,8 @@ def remembered(text: str, ctx: Context) -> Draft | None:
     if m:
         return Draft(f"doesn't {m['rest']}", 'knowledge', confidence=0.9, importance=0.75)
     own = re.match(r'their\s(?P<rest>.+)$', words, re.IGNORECASE)
+    if own and not _FINITE.search(own['rest']):
+        return None  # `don't forget my birthday` says nothing of it
     if own:
         return Draft(own['rest'], 'knowledge', form='owns', confidence=0.9, importance=0.75)
     return Draft(words, 'knowledge', form='whole', confidence=0.9, importance=0.75)

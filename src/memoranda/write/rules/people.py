@@ -51,17 +51,24 @@ def _kin_called(m: re.Match[str], ctx: Context) -> Drafts:
     return _called(m['who'], m['name'])
 
 
+_COUNTS = {2: 'two', 3: 'three', 4: 'four', 5: 'five'}
+
+
 def _has(m: re.Match[str], ctx: Context) -> Drafts:
     """`I have two kids`, `I have a dog called Rex`."""
     what = m['what'].lower()
     name = m['name']
     if name and (name.split()[0].lower() in _NOT_NAMES or not is_name(name.split(' and ')[0].split(',')[0])):
         return None
+    if not name and (listed := _LISTED.match(m.string, m.end())):
+        count = len(re.split(r',\s|\sand\s|\s&\s', listed['names']))
+        name = listed['names'] if what.split()[0] in (_COUNTS.get(count), str(count)) else None
     called = f' called {name}' if name else ''
     drafts = [Draft(f'has {what}{called}', 'relationship', importance=0.65, valid_from=ctx.since(m.string))]
     more = _AND_PET.match(m.string, m.end())
     if more:
-        drafts.append(Draft(f'has {more["what"]} called {more["name"]}', 'relationship', importance=0.65))
+        named_ = f' called {more["name"]}' if more['name'] else ''
+        drafts.append(Draft(f'has {more["what"].lower()}{named_}', 'relationship', importance=0.65))
     return drafts
 
 
@@ -169,6 +176,8 @@ def _kin_lives(m: re.Match[str], ctx: Context) -> Drafts:
         rest,
     ):
         return None
+    if verb == 'moved' and not re.match(r'(?:back )?to [A-ZÀ-Þ]', rest):
+        return None
     verb = 'is' if verb == "'s" else verb
     if re.fullmatch(NUMBER, rest):
         rest += ' years old'
@@ -181,17 +190,56 @@ def _kin_lives(m: re.Match[str], ctx: Context) -> Drafts:
     )
 
 
+def _kins_live(m: re.Match[str], ctx: Context) -> Drafts:
+    rest = cut(m['v'], limit=6)
+    if not rest or is_vague(rest) or not re.search(r'(?:^|\s)[A-ZÀ-Þ]', rest):
+        return None
+    verb = m['verb'].lower().replace('named', 'called')
+    return Draft(
+        f'{m["who"].lower()} {verb} {turned(rest)}', 'relationship', form='owns', importance=0.5, confidence=0.85
+    )
+
+
+def _got_engaged(m: re.Match[str], ctx: Context) -> Drafts:
+    draft = Draft(
+        'is engaged',
+        'relationship',
+        slot='relationship.status',
+        value='engaged',
+        importance=0.7,
+        valid_from=ctx.since(m.string),
+    )
+    name = m['to'] or ''
+    if not is_name(name) or name.lower() in _NOT_NAMES:
+        return draft
+    partner = Draft(
+        f'partner is called {name}',
+        'relationship',
+        form='owns',
+        slot='relationship.partner',
+        value=name,
+        importance=0.7,
+    )
+    return [draft, partner]
+
+
 def _died(m: re.Match[str], ctx: Context) -> Drafts:
     who = m['who'].lower()
     spans = ctx.times(m.string) or ([ctx.when] if ctx.when else [])
     when = say_time(spans[0]) if spans else ''
-    return Draft(
+    gone = [
+        Draft('', r.kind, op='retract', target=r.id)
+        for r in (ctx.existing if who in PETS else ())
+        if re.search(rf'\bhas an? {who}\b', r.text, re.IGNORECASE) and (not m['name'] or m['name'] in r.text)
+    ]
+    said = Draft(
         f'{who} {m["verb"].lower()} {when}'.rstrip(),
         'relationship',
         form='owns',
         importance=0.6,
         valid_from=spans[0].begin if spans and not spans[0].is_open else None,
     )
+    return [*(gone if len(gone) == 1 else ()), said]
 
 
 _SOME_PETS = (
@@ -213,7 +261,19 @@ _CALLED = (
 )
 _END = r'(?=$|[,;]|\s(?:and|who|that|in|with|at|now|too|together|he|she|they|whom|so|but|aged|ages?)\b)'
 
-_AND_PET = re.compile(rf"\sand\s(?P<what>{_SOME_PETS})\s(?:called|named)\s(?P<name>[A-ZÀ-Þ][\w'-]{{1,20}})")
+_AND_PET = re.compile(
+    rf"\sand\s(?P<what>{_SOME_PETS})(?:\s(?:called|named)\s(?P<name>[A-ZÀ-Þ][\w'-]{{1,20}})|(?=$|[,;.]))"
+)
+
+
+_LISTED = re.compile(
+    r',\s(?P<names>[A-ZÀ-Þ][\w\'-]{1,20}(?:,\s[A-ZÀ-Þ][\w\'-]{1,20}){0,3}(?:,)?\s(?:and|&)\s[A-ZÀ-Þ][\w\'-]{1,20})$'
+)
+
+
+def _is_kin(m: re.Match[str], ctx: Context) -> Drafts:
+    """`Tom is my brother`."""
+    return None if m['name'].lower() in NATIONALITIES else _called(m['who'], m['name'])
 
 
 def _kin_is(m: re.Match[str], ctx: Context) -> Drafts:
@@ -222,6 +282,7 @@ def _kin_is(m: re.Match[str], ctx: Context) -> Drafts:
 
 RULES = (
     rule(rf"my {_WHO}(?:'s| is)\s(?-i:{_NAMED})$", _kin_is),
+    rule(rf"(?-i:{_NAMED})(?:'s| is)\s(?:now )?my\s{_WHO}(?: now)?$", _is_kin),
     rule(rf"my {_WHO}(?:'s name is| is called| is named|'s called|'s named|\sname is)\s(?-i:{_NAMED})", _kin_called),
     rule(rf'<I>(?:have|have got|own|adopted|rescued)\s(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),
     rule(rf'<HAVE>(?:got|adopted|rescued)?\s?(?P<what>{_SOME_PETS})(?-i:{_CALLED}){_END}', _has),
@@ -242,16 +303,28 @@ RULES = (
         _wed,
     ),
     rule(
+        r"(?:i|we)(?:'ve)?\s(?:just\s|recently\s|finally\s)?got engaged(?:\sto\s(?-i:(?P<to>[A-ZÀ-Þ][\w'-]{1,20})))?"
+        r'(?=$|[,.;]|\s(?:to my|in|on|at|last|this|yesterday|today|a|two|three|and)\b)',
+        _got_engaged,
+    ),
+    rule(
+        r'my (?P<who>parents|grandparents|kids|children|brothers|sisters|siblings|in-laws|sons|daughters|cats|dogs'
+        r'|twins)\s'
+        r'(?P<verb>live|work|study|are called|are named)\s<V>',
+        _kins_live,
+    ),
+    rule(
         r'<AM>(?P<p>an? (?:(?:single|proud|new|foster|adoptive|stay-at-home|working|full-time'
         r'|busy)\s){0,2}(?:parent|mom|mum|mother|dad|father|grandmother|grandfather|grandma'
         r'|grandpa)(?: (?:of|to) (?:' + NUMBER + r')(?: (?:kids|children|boys|girls|sons|daughters|cats|dogs))?)?)$',
         _parent,
     ),
     rule(
-        rf"my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?(?P<verb>\s(?:lives|works|studies|teaches|is|loves|hates|likes)|'s)\s<V>",
+        rf'my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?(?P<verb>\s(?:lives|works|studies|teaches|is|loves|hates|likes|moved)'
+        rf"|'s)\s<V>",
         _kin_lives,
     ),
-    rule(rf'my {_WHO}(?:,?\s(?-i:{_NAMED}),?)?\s(?P<verb>died|passed away)\b', _died),
+    rule(rf'(?:my|our) {_WHO}(?:,?\s(?-i:{_NAMED}),?)?\s(?P<verb>died|passed away)\b', _died),
 )
 
 _ANYWHERE = re.compile(rf"\b[Mm]y {_WHO},?\s{_NAMED}(?=$|[,;]|\s[a-z(&-]|'s\b)")

@@ -8,7 +8,7 @@ from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name, is_vague, turned
 from memoranda.write.rules.words import COMPANIES, COUNTRIES, DEPARTMENTS, EDITORS, PROGRAMMING, TOOLS
 
-__all__ = ['RULES', 'comes_from', 'lives', 'place']
+__all__ = ['RULES', 'comes_from', 'is_workplace', 'lives', 'place']
 
 _HIGH = 0.85
 
@@ -19,7 +19,7 @@ _PLACE_KINDS = r'(?:city|town|village|country|state|capital|area|suburbs?|outski
 _UNIT = re.compile(r'(?<=\S)\s(?:team|teams|department|dept\.?|division|group|org|squad)$')
 
 
-def _is_workplace(text: str) -> bool:
+def is_workplace(text: str) -> bool:
     """A department or company, which one moves to as well."""
     plain = re.sub(r'^the\s', '', text.strip().lower())
     return _UNIT.search(plain) is not None or plain in DEPARTMENTS or plain in COMPANIES
@@ -32,7 +32,7 @@ def place(text: str) -> str | None:
     text = re.sub(r'^(?:downtown|central|sunny|beautiful|rainy|lovely|good old)\s', '', text, flags=re.IGNORECASE)
     if text.lower() in COUNTRIES or text.lower() in ('los angeles', 'new york', 'san francisco'):
         return text
-    if _is_workplace(text) or text.lower() in TOOLS or text.lower() in PROGRAMMING or text.lower() in EDITORS:
+    if is_workplace(text) or text.lower() in TOOLS or text.lower() in PROGRAMMING or text.lower() in EDITORS:
         return None
     if not text or len(text.split()) > 6 or not re.match(r'(?:the\s)?[A-ZÀ-Þ]', text):
         return None
@@ -71,7 +71,7 @@ def _home(where: str, ctx: Context, time: str) -> Draft | None:
         if (
             not plain
             or is_vague(where)
-            or _is_workplace(where)
+            or is_workplace(where)
             or re.match(r'(?:an?|the|my|our|fear|peace|hope|different|another|old|new)\b', where)
         ):
             return None

@@ -12,8 +12,9 @@ __all__ = ['RULES']
 _GOAL = 0.6
 _AIMS = (
     r'(?:learn|become|visit|travel|move|start|run|lose|gain|improve|buy|build|study|write|open'
-    r'|adopt|save|quit|stop|retire|climb|get (?:into|better|fit|married|certified|my|a'
-    r'|in shape)|pass|finish|complete|publish|launch|master|practi[cs]e|apply|read more'
+    r'|adopt|save|quit|stop|retire|climb|get (?:into|better|fit|fitter|healthier|stronger|leaner|back in|married'
+    r'|certified|my|a'
+    r'|in (?:better )?shape)|pass|finish|complete|publish|launch|master|practi[cs]e|apply|read more'
     r'|spend more|eat (?:more|less|healthier)|drink (?:more|less)'
     r'|cut|exercise|volunteer|create my|create a|found|grow|paint|record|compete|qualify|join'
     r'|switch|reduce|earn|pay off|invest|train|work (?:in|as|for|with)|go (?:to|back)'
@@ -37,14 +38,19 @@ _SMALL_TALK = re.compile(
 
 def _wants(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=12)
-    if not value or not re.match(_AIMS + r'\b', value, re.IGNORECASE) or _SMALL_TALK.match(value) or is_vague(value):
+    if (
+        not value
+        or not re.match(_AIMS + r'\b', value, re.IGNORECASE)
+        or _SMALL_TALK.match(value)
+        or is_vague(ctx.timeless(value))
+    ):
         return None
     return _goal('wants to', value, ctx, 0.75)
 
 
 def _plans(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=18)
-    if not value or is_vague(value) or _SMALL_TALK.match(value):
+    if not value or is_vague(ctx.timeless(value)) or _SMALL_TALK.match(value):
         return None
     how = m['how'].lower()
     said = {
@@ -91,15 +97,25 @@ _CHORE = re.compile(
 
 def _goal_is(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(re.sub(r'^(?:now|still|always|just)\s', '', m['v']), limit=18)
-    if not value or is_vague(value) or not re.match(r'(?:to\s|\w+ing\b|\d)', value) or _CHORE.match(value):
+    if (
+        not value
+        or is_vague(ctx.timeless(value))
+        or not re.match(r'(?:to\s|\w+ing\b|\d)', value)
+        or _CHORE.match(value)
+    ):
         return None
     what = m['what'].lower()
     return Draft(f'{what} is {turned(ctx.dated(value, prefer="future"))}', 'goal', form='owns', importance=0.7)
 
 
+_TRIAL = re.compile(
+    r'the (?:[\w-]+ ){1,3}(?:exam|exams|marathon|race|certification|competition|championship|olympics|test)$', re.I
+)
+
+
 def _doing_for(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=10)
-    if not value or is_vague(value):
+    if not value or (is_vague(value) and not _TRIAL.match(value)):
         return None
     if re.match(r'(?:the\s)?(?:best|worst|trouble|rest)\b', value):
         return None
@@ -226,8 +242,13 @@ def _deadline(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=7)
     if not value or not (ctx.times(value, prefer='future') or re.search(r'\d', value)):
         return None
+    what = m['what'].lower()
+    limit = re.search(r'(?:deadline|due date|rent)$', what) is not None
     return Draft(
-        f'{m["what"].lower()} is {ctx.dated(value, prefer="future")}', 'constraint', form='owns', importance=0.8
+        f'{what} is {ctx.dated(value, prefer="future")}',
+        'constraint' if limit else 'event',
+        form='owns',
+        importance=0.8 if limit else 0.6,
     )
 
 
@@ -246,13 +267,28 @@ def _can_only(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'can only {turned(ctx.dated(value, prefer="future"))}', 'constraint', importance=0.75)
 
 
+def _spends(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I can't spend more than 900 euros on the new laptop`."""
+    value = cut(m['v'], limit=10)
+    if not value or not re.match(_MONEY, value, re.IGNORECASE) or re.search(r'\b(?:this|that|it|you|your)\b', value):
+        return None
+    return Draft(f"can't spend more than {turned(value)}", 'constraint', importance=0.75)
+
+
+_MONEY = (
+    r'(?:about |around )?(?:[$€£¥]\s?\d[\d.,]*k?|\d[\d.,]*\s?(?:k\b|dollars?|euros?|pounds?|bucks|usd|eur|gbp|chf'
+    r'|francs?|yen'
+    r'|kronor|kroner|rupees|[$€£¥]))'
+)
+
+
 def _lacks(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=7)
     if (
         not value
         or is_vague(value)
         or not re.match(
-            r'(?:access to|an?\s(?:car|oven|license|licence|driver|credit|dishwasher|garden|passport'
+            r'(?:access to|an?\s(?:car|oven|(?:driving |driver\'s )?licen[cs]e|driver|credit|dishwasher|garden|passport'
             r'|microwave|gym|computer|laptop|gpu|degree|phone|budget|printer|dog|cat|pet|sister'
             r'|brother|partner|washing)|any (?:siblings|kids|children|pets|allergies)|kids|children'
             r'|siblings|pets|a lot of (?:money|time))\b',
@@ -261,7 +297,8 @@ def _lacks(m: re.Match[str], ctx: Context) -> Drafts:
     ):
         return None
     kin = re.search(r'\b(?:dog|cat|pets?|sister|brother|partner|siblings|kids|children)$', value)
-    return Draft(f"doesn't have {turned(value)}", 'relationship' if kin else 'constraint', importance=0.65)
+    verb = m['verb'].lower()
+    return Draft(f"doesn't {verb} {turned(value)}", 'relationship' if kin else 'constraint', importance=0.65)
 
 
 def _needs_by(m: re.Match[str], ctx: Context) -> Drafts:
@@ -344,5 +381,10 @@ RULES = (
         _available,
     ),
     rule(r'(?:i|we)\scan only\s<V>', _can_only),
-    rule(r"<I>(?:don't|dont|do not) have\s<V>", _lacks),
+    rule(r"<I>(?:don't|dont|do not) (?P<verb>have|own)\s<V>", _lacks),
+    rule(
+        r"<I>(?:can't|cant|cannot|can not|don't want to|do not want to|won't) (?:spend|pay|go over|afford) more "
+        r'than\s<V>',
+        _spends,
+    ),
 )

@@ -9,24 +9,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ['Clause', 'Sentence', 'read_sentences']
+from memoranda.write.rules.clauses import HOLE, Clause, clauses, strip
+
+__all__ = ['HOLE', 'MAX_TEXT', 'Clause', 'Sentence', 'masked', 'read_sentences', 'split_sentences']
 
 MAX_TEXT = 100_000
 """Code points of a message that are read."""
 MAX_SENTENCE = 600
 """A longer sentence is pasted matter, not speech."""
-HOLE = '\0'
-"""Stands for each code point that is not the speaker's own statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A part of a sentence with a subject of its own (or `implied`: the one before it)."""
-
-    start: int
-    """Code points from the start of the message."""
-    text: str
-    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +38,10 @@ def read_sentences(text: str) -> Iterator[Sentence]:
     text = text[:MAX_TEXT]
     if not _is_english(text, 1.0):
         return
-    mask = _mask(text)
+    mask = masked(text[:MAX_TEXT])
     muted_until = 0
-    for start, end, mark in _split(mask):
-        start, end = _strip(mask, start, end)
+    for start, end, mark in split_sentences(mask):
+        start, end = strip(mask, start, end)
         if start < muted_until or end - start < 3 or end - start > MAX_SENTENCE:
             continue
         sentence = mask[start:end]
@@ -65,20 +55,21 @@ def read_sentences(text: str) -> Iterator[Sentence]:
         question = '?' in mark
         if question:
             end = _question_start(sentence) + start
-            start, end = _strip(mask, start, end)
+            start, end = strip(mask, start, end)
             if end - start < 3:
                 continue
             sentence = mask[start:end]
         example = _EXAMPLE.search(sentence)
         if example:
-            start, end = _strip(mask, start, start + example.start())
+            start, end = strip(mask, start, start + example.start())
             sentence = mask[start:end]
             if end - start < 3:
                 continue
         wished = _WISHED.match(mask, end, end + 40)
-        stated = not (wished or _UNSTATED.match(sentence) or _REPORT.search(sentence) or _IRONY.search(sentence))
+        told = _REPEATED.sub('', sentence, count=1)  # `as I said, ...` reports nobody else
+        stated = not (wished or _UNSTATED.match(sentence) or _REPORT.search(told) or _IRONY.search(sentence))
         yield Sentence(
-            start, sentence, question, _PASSING.search(sentence) is not None, tuple(_clauses(sentence, start)), stated
+            start, sentence, question, _PASSING.search(sentence) is not None, tuple(clauses(sentence, start)), stated
         )
 
 
@@ -88,7 +79,12 @@ _FENCE = re.compile(r'^[ \t]{0,8}(?:```|~~~)')
 _LABEL = re.compile(r"[ \t]{0,8}(?:[-*•]\s)?(?P<label>[A-Z][\w.'-]{0,24}(?: [A-Z]?[\w.'-]{1,24}){0,2}):(?:\s|$)")
 _OWN_LABELS = re.compile(
     r'(?:note|notes|ps|p\.s|update|edit|correction|fyi|context|background|about me|me|reminder|remember'
-    r'|preference|preferences|goal|goals|rule|rules|important|btw|also|ok|okay|so|hi|hello|first|second|third)$',
+    r'|preference|preferences|goal|goals|rule|rules|important|btw|also|ok|okay|so|hi|hello|first|second|third'
+    r'|(?:small|one|one more|another|quick|little|last|other) (?:thing|correction|update|note|change|detail|request)'
+    r'|(?:good|great|bad|sad|big|happy|exciting|some) news|change of plans?|heads up|plot twist|actually|sorry|oops'
+    r'|wait|for the record|to clarify|my mistake|new job|new stack|guess what|(?:life|status) update|news'
+    r'|lesson(?: learn(?:ed|t))?|note to self|takeaway|pitfall|gotcha|caveat|what worked|rule of thumb|tip'
+    r'|workaround|root cause)$',
     re.IGNORECASE,
 )
 _WEB = re.compile(r'(?:https?://|www\.)[^\s<>"]{1,2000}|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}')
@@ -108,7 +104,7 @@ _SYMBOLS = re.compile('[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u200d\uf
 _SAME_LENGTH = str.maketrans({'’': "'", '‘': "'", '\u00a0': ' ', '\t': ' ', '\r': ' ', '\u2009': ' ', '\u202f': ' '})
 
 
-def _mask(text: str) -> str:
+def masked(text: str) -> str:
     """The text with holes where something is pasted or quoted; a quoted name stays."""
     masked = ''.join(_mask_lines(text))
     masked = _WEB.sub(_hole, masked)
@@ -160,7 +156,7 @@ _ENGLISH = frozenset(
     "i i'm i've i'd i'll im the a an and or but is are was were be been to of in on at for with my me we our us it "
     "it's that this you your not don't dont doesn't can't have has had do does did so because as from by about who "
     'which what when where how why if would will can just really also am always never please no live like love use '
-    'work'.split(' ')
+    'work per only after before into than their they he she then there'.split(' ')
 )
 _FOREIGN = frozenset(
     'es llamo el los las un una unos que porque pero muy mi mis tu vivo soy estoy tengo '
@@ -195,10 +191,10 @@ _TITLE = re.compile(
     r'(?:\b(?:mr|mrs|ms|dr|st|prof|mt|vs|e\.g|i\.e|approx|no)|\b[A-Z]|\b(?:[A-Za-z]\.){1,3}[A-Za-z])$', re.I
 )
 _MAYBE_TITLE = re.compile(r'\b(?:etc|inc|ltd|co|corp|jr|sr|p\.m|a\.m|u\.s|u\.k)$', re.I)
-_EDGE = ' \t\n\r\f\v,;.:!?…-–—*•()[]"~'
 
 
-def _split(mask: str) -> Iterator[tuple[int, int, str]]:
+def split_sentences(mask: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and end mark of each sentence."""
     start = 0
     for m in _END.finditer(mask):
         if m['mark'] == '.':
@@ -212,15 +208,6 @@ def _split(mask: str) -> Iterator[tuple[int, int, str]]:
         yield start, m.start(), m['mark'] or ''
         start = m.end()
     yield start, len(mask), ''
-
-
-def _strip(mask: str, start: int, end: int) -> tuple[int, int]:
-    """Bounds without the white space, bullets and punctuation around."""
-    while start < end and mask[start] in _EDGE:
-        start += 1
-    while end > start and mask[end - 1] in _EDGE:
-        end -= 1
-    return start, end
 
 
 def _paragraph_end(mask: str, start: int) -> int:
@@ -271,20 +258,24 @@ _UNSTATED = re.compile(
     r'(?:if|unless|whether|would|could|should|does|did|am|is|are|was|were|can|will|has|had|may|might|who|whom|whose'
     r'|what|which|why|how|where|when(?:ever)?|till|until|do (?!not\b)|have (?:i|you|we)\b|wish'
     r"|not that|it's not (?:like|that|true)"
-    r'|as if|as though|like i\b|never have i|i wish|if only|thanks for|thank you for)\b',
+    r'|as if|as though|like i\b(?! (?:said|told|mentioned|wrote))|never have i|i wish|if only|thanks for|thank you '
+    r'for)\b',
     re.IGNORECASE,
 )
 _REPORT = re.compile(
-    r"\b(?:(?!(?:which|that|it|this|what|also|and|just)\b)[\w'.-]{1,30}\s(?:(?:just|always"
+    r"\b(?:(?!(?:which|that|it|this|what|also|and|just|nobody|noone|one)\b)[\w'.-]{1,30}\s(?:(?:just|always"
     r'|often|once|also|then|even|recently|never|jokingly|\w{2,12}ly)\s)?'
     r'(?:said|says|told|tells|claims|claimed|wrote|writes|replied|answered|insists|insisted|believes|thinks'
     r'|asked|asks|argues|argued|joked|texted|whispered|shouted|yelled|sang|sings|quoted'
     r'|exclaimed|announced|complained|complains|keeps? saying|kept saying'
     r'|was like|were like|is like:|goes:|lied|lies|pretended|assumes|assumed|suggested|suggests))\b'
-    r'|\baccording to\b|\b(?:says|said|sings|wrote|asked|replied) (?:he|she|my|the|[A-Z]\w+)\b'
+    r'|\baccording to\b|(?<!nobody )(?<!no one )\b(?:says|said|sings|wrote|asked|replied) (?:he|she|my|the|[A-Z]\w+)\b'
     r'|\bquote\b|\blyrics?\b|\bsaying:?\s'
     r'|\b(?:titled|called|named|entitled) \0|\b(?:movie|film|song|novel|book|story|play|poem'
     r'|game|dream|character) where (?:i|we)\b',
+)
+_REPEATED = re.compile(
+    r"\b(?:as|like) (?:i|we)(?:'ve| have)? (?:already |just |once )?(?:said|told you|wrote)\b", re.IGNORECASE
 )
 _IRONY = re.compile(
     r'\byeah,? right\b|(?:^|\s)/s$|\boh,? (?:great|joy|yay)\b|\bsure,? because\b|\bas if\b'
@@ -332,52 +323,3 @@ def _question_start(sentence: str) -> int:
         return 0
     m = _QUESTION_PART.search(sentence)
     return m.start() if m else 0
-
-
-# Clauses
-
-_PLAIN_VERBS = (
-    'live|work|love|like|hate|prefer|enjoy|use|study|speak|own|drive|have|am|adore|dislike|teach|run|play|'
-    "don't|do not|can't|cannot|never eat|avoid|plan to|want to|code in|hope to|'m"
-)
-_BOUNDARY = re.compile(
-    r';|\s[-–]{1,2}\s|\s?—\s?'
-    r'|,?\s(?:(?:and|but|so|plus|yet|because|since|though|although|even though|while|whereas'
-    r"|however|cause|'cause|which is why|and now|but now)\s)"
-    r"(?=(?:also\s|now\s)?(?:i|i'm|i've|im|we|we're|my|our)\b)"
-    r"|,\s(?=(?:i|i'm|i've|im|we|we're|my|our|but|always|never|please)\b)"
-    rf'|,?\s(?:and|but)\s(?=(?:also\s|really\s|currently\s|now\s)?(?P<implied>{_PLAIN_VERBS})\b)'
-    r"|,?\s(?:and|but)\s(?=(?:please|always|never|don't|call me)\s)",
-    re.IGNORECASE,
-)
-_OTHER_SUBJECT = re.compile(
-    r'\bto\s[a-z]|\b(?:how|what|because|you|your|would|could|should|might|may|will|can|let'
-    r"|used|who|that|which|whose|where|if|when|he|she|they|people|someone|friends?|going|'ll"
-    r"|'d)\b",
-)
-_FIRST_PERSON = re.compile(
-    rf"(?:[\w']+,?\s){{0,3}}(?:(?:i'm|im|i am|we're)\s(?!\w+ing\b)|(?:i've|we've)\s|(?:i"
-    rf"|we)\s(?:\w+ly\s|also\s|just\s|both\s)?(?:{_PLAIN_VERBS}|moved|got|don't|was born)\b)",
-    re.IGNORECASE,
-)
-
-
-def _clauses(sentence: str, offset: int) -> Iterator[Clause]:
-    start, implied = 0, False
-    for m in _BOUNDARY.finditer(sentence):
-        head = sentence[start : m.start()]
-        shares = m['implied'] is not None and not head.endswith(('and', 'but'))
-        if shares and not (implied or _FIRST_PERSON.match(head)):
-            continue
-        # `the self-acceptance and love theme`: the verb again, as a noun.
-        if shares and (_OTHER_SUBJECT.search(head) or m['implied'].lower() in head.lower().split()):
-            continue
-        yield from _clause(sentence, start, m.start(), offset, implied=implied)
-        start, implied = m.end(), shares
-    yield from _clause(sentence, start, len(sentence), offset, implied=implied)
-
-
-def _clause(sentence: str, start: int, end: int, offset: int, *, implied: bool) -> Iterator[Clause]:
-    start, end = _strip(sentence, start, end)
-    if end - start >= 3 and HOLE not in sentence[start:end]:
-        yield Clause(start + offset, sentence[start:end], implied)

@@ -1,15 +1,15 @@
-"""What the speaker likes, hates and prefers, eats, avoids and can't stand."""
+"""What the speaker likes, hates, prefers and fears."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 
+from memoranda.write.rules.claims import ended_by
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_vague, third, turned
-from memoranda.write.rules.words import CONDITIONS, DIETS, EDITORS, PROGRAMMING
+from memoranda.write.rules.words import EDITORS, PROGRAMMING
 
-__all__ = ['RULES', 'preferred_slot']
+__all__ = ['RULES', 'favourite_slot', 'preferred_slot']
 
 _TASTE = 0.6
 
@@ -41,14 +41,15 @@ def _likes(m: re.Match[str], ctx: Context) -> Drafts:
     if _momentary(value) or ctx.times(value):
         return None
     predicate = f'{third(verb)} {turned(value)}' if verb != 'have always loved' else f'has always loved {turned(value)}'
-    return Draft(predicate, 'preference', importance=_TASTE)
+    return ended_by(Draft(predicate, 'preference', importance=_TASTE), turned(value), ctx, likes=True)
 
 
 def _always_loved(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=10)
     if not value or is_vague(value) or _AT_TALK.match(value):
         return None
-    return Draft(f'has always loved {turned(value)}', 'preference', importance=_TASTE)
+    said = Draft(f'has always loved {turned(value)}', 'preference', importance=_TASTE)
+    return ended_by(said, turned(value), ctx, likes=True)
 
 
 def _momentary(value: str) -> bool:
@@ -75,7 +76,8 @@ def _dislikes(m: re.Match[str], ctx: Context) -> Drafts:
         "can't stand": "can't stand",
         'cannot stand': "can't stand",
     }.get(verb) or (third(verb) if verb in ('hate', 'dislike', 'detest', 'loathe', 'despise') else None)
-    return Draft(f'{said or "dislikes"} {turned(value)}', 'preference', importance=_TASTE)
+    draft = Draft(f'{said or "dislikes"} {turned(value)}', 'preference', importance=_TASTE)
+    return ended_by(draft, turned(value), ctx, likes=False)
 
 
 def _not_like(m: re.Match[str], ctx: Context) -> Drafts:
@@ -84,16 +86,7 @@ def _not_like(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     verb = m['verb'].lower()
     said = Draft(f"doesn't {verb} {turned(value)}", 'preference', importance=_TASTE)
-    return [*_denied(('like', 'love', 'enjoy', verb), value, ctx), said]
-
-
-def _denied(verbs: Iterable[str], value: str, ctx: Context) -> Iterator[Draft]:
-    """The end of each memory that says just what is now denied."""
-    lead = f'{ctx.name} ' if ctx.name else ''
-    texts = {f'{lead}{third(verb)} {turned(value)}'.lower() for verb in verbs}
-    for record in ctx.existing:
-        if record.text.lower() in texts:
-            yield Draft('', record.kind, op='retract', target=record.id)
+    return ended_by(said, turned(value), ctx, likes=False)
 
 
 def _anymore(text: str) -> bool:
@@ -102,9 +95,10 @@ def _anymore(text: str) -> bool:
 
 def _not_fan(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=8)
-    return (
-        Draft(f'dislikes {turned(value)}', 'preference', importance=_TASTE) if value and not is_vague(value) else None
-    )
+    if not value or is_vague(value):
+        return None
+    said = Draft(f'dislikes {turned(value)}', 'preference', importance=_TASTE)
+    return ended_by(said, turned(value), ctx, likes=False)
 
 
 def _fan(m: re.Match[str], ctx: Context) -> Drafts:
@@ -112,7 +106,8 @@ def _fan(m: re.Match[str], ctx: Context) -> Drafts:
     if not value or is_vague(value) or re.match(r'(?:the )?(?:idea|way)\b', value):
         return None
     what = {'into': 'is into'}.get(m['how'].lower().split()[-1]) or f'is {m["how"].lower()}'
-    return Draft(f'{what} {turned(value)}', 'preference', importance=_TASTE)
+    said = Draft(f'{what} {turned(value)}', 'preference', importance=_TASTE)
+    return ended_by(said, turned(value), ctx, likes=True)
 
 
 _SEAT = re.compile(
@@ -132,10 +127,22 @@ def _prefers(m: re.Match[str], ctx: Context) -> Drafts:
     first, *others = _OVER.split(value, maxsplit=1)
     first_slot = preferred_slot(first)
     slot = first_slot if first_slot and (not others or preferred_slot(others[0]) == first_slot) else None
-    return Draft(f'prefers {turned(value)}', 'preference', slot=slot, value=first if slot else None, importance=_TASTE)
+    said = Draft(f'prefers {turned(value)}', 'preference', slot=slot, value=first if slot else None, importance=_TASTE)
+    return ended_by(said, turned(first), ctx, likes=True)
 
 
 _THINGS = r'(?P<what>[a-z][a-z-]{1,18}(?:\s[a-z][a-z-]{1,18}){0,3})'
+_BRITISH = (('color', 'colour'), ('flavor', 'flavour'))
+
+
+def favourite_slot(what: str) -> str:
+    """One slot for both spellings: `favourite.colour`."""
+    what = '-'.join(what.lower().split())
+    for american, british in _BRITISH:
+        what = what.replace(american, british)
+    return f'favourite.{what}'
+
+
 _NOT_A_FAVOURITE = re.compile(
     r'\b(?:part|thing|things|one|ones|memory|memories|moment|moments|so far|aspect|line|scene'
     r'|photo|picture|bit|piece|pieces|here|there|of)\b',
@@ -154,7 +161,7 @@ def _favourite(m: re.Match[str], ctx: Context) -> Drafts:
         return None
     spelt = m['fav'].lower().replace('fave', 'favourite')
     plural = m['be'].strip().lower() == 'are'
-    slot = None if plural else 'favourite.' + what.replace(' ', '-')
+    slot = None if plural else favourite_slot(what)
     if what in ('programming language', 'coding language', 'language to code in'):
         slot = 'language.programming.preferred'
     elif what in ('editor', 'text editor', 'code editor', 'ide'):
@@ -184,110 +191,37 @@ def _is_favourite(m: re.Match[str], ctx: Context) -> Drafts:
         f'favourite {what} is {value}',
         'preference',
         form='owns',
-        slot='favourite.' + what.replace(' ', '-'),
+        slot=favourite_slot(what),
         value=value,
         importance=_TASTE,
     )
 
 
-# Food and health
+_ALWAYS_NOT = re.compile(
+    r'(?:to|too|more|less|so|it|that|this|what|when|whatever|how|you|people|the (?:wrong|best|worst|same|first|last)'
+    r'|violence|chaos|some|something|attention)\b',
+    re.IGNORECASE,
+)
 
 
-def _diet(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(ctx.timeless(m['v']), limit=5)
-    soft = re.match(r'(?:mostly|mainly|usually|strictly|fully|now)\s', value)
-    plain = re.sub(
-        r'^(?:(?:an?|mostly|mainly|usually|strictly|fully|now|strict|lifelong|committed)\s){0,3}', '', value.lower()
-    )
-    plain = re.sub(r'\s(?:diet|food|person|meals)$', '', plain)
-    if plain not in DIETS:
-        return None
-    since = ctx.since(m['v'])
-    if re.search(r'\b(?:eat|follow|on|keep|following)\b', m['how'].lower()):
-        return Draft(
-            f'follows a {plain} diet', 'preference', slot='diet', value=plain, importance=0.8, valid_from=since
-        )
-    lead = f'{soft[0].strip()} ' if soft and soft[0].strip() in ('mostly', 'mainly') else ''
-    return Draft(f'is {lead}{plain}', 'preference', slot='diet', value=plain, importance=0.8, valid_from=since)
-
-
-_FOOD_VERB = r'(?P<verb>eat|drink|smoke|cook with|touch|consume|do)'
-
-
-def _eats_not(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['v'] or '', limit=6)
-    if (value and is_vague(value)) or _anymore(m['v'] or ''):
-        return None
-    verb = m['verb'].lower()
-    if verb in ('do', 'touch') and not re.match(
-        r'(?:dairy|gluten|sugar|drugs|alcohol|meat|caffeine|spicy|carbs|pork|coffee|seafood)\b', value
-    ):
-        return None
-    if not value and verb == 'eat':
-        return None
-    if re.match(r'(?:when|at|before|after|enough|well|out|that|for)\b', value):
-        return None
-    value = value or ('alcohol' if verb == 'drink' else '')
-    said = Draft(f"doesn't {verb} {turned(value)}".rstrip(), 'preference', importance=0.75)
-    return [*_denied((verb,), value, ctx), said]
-
-
-def _never_eats(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['v'], limit=6)
-    if not value or is_vague(value) or ctx.times(value):
-        return None
-    return Draft(f'never {third(m["verb"])} {turned(value)}', 'preference', importance=0.7)
-
-
-def _eats_only(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['v'], limit=6)
-    if not value or is_vague(value):
-        return None
-    return Draft(f'only {third(m["verb"])} {turned(value)}', 'preference', importance=0.7)
-
-
-def _avoids(m: re.Match[str], ctx: Context) -> Drafts:
+def _always(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I always want an aisle seat`."""
     value = cut(m['v'], limit=7)
-    if not value or is_vague(value) or ctx.times(value):
+    if not value or _ALWAYS_NOT.match(value) or is_vague(_SEAT.sub('', value)) or ctx.times(value):
         return None
-    return Draft(f'avoids {turned(value)}', 'preference', importance=0.65)
+    return Draft(f'always {third(m["verb"])} {turned(value)}', 'preference', importance=_TASTE)
 
 
-def _allergic(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['v'], limit=8)
-    if (
-        not value
-        or is_vague(value)
-        or re.match(
-            r'(?:\w+days?|work|people|bullshit|nonsense|drama|exercise|commitment|mornings)$', value, re.IGNORECASE
-        )
-    ):
-        return None
-    how = ' '.join(m['how'].lower().split())
-    return Draft(f'is {how} {turned(value)}', 'constraint', importance=0.9)
+_FEARS = (
+    r'(?:heights|spiders|dogs|snakes|flying|needles|clowns|the dark|deep water|water|insects|birds|crowds|(?:small'
+    r'|enclosed|tight) spaces'
+    r'|public speaking|thunder(?:storms)?|driving|dentists|horses|bees|wasps|elevators|lifts|blood|sharks|mice|rats'
+    r'|moths|bugs)'
+)
 
 
-def _has_allergy(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['what'], limit=5)
-    if not value or is_vague(value):
-        return None
-    return Draft(f'has {m["a"].lower()} {value} {m["kind"].lower()}', 'constraint', importance=0.9)
-
-
-def _intolerant(m: re.Match[str], ctx: Context) -> Drafts:
-    return Draft(f'is {m["what"].lower()} intolerant', 'constraint', importance=0.9)
-
-
-def _condition(m: re.Match[str], ctx: Context) -> Drafts:
-    value = cut(m['v'], limit=5)
-    plain = re.sub(r'^(?:severe|mild|chronic|bad|really bad)\s', '', value.lower())
-    if (
-        plain not in CONDITIONS
-        or (value.lower() == 'add' and value != 'ADD')
-        or (value.lower() == 'ms' and value != 'MS')
-    ):
-        return None
-    return Draft(f'has {value}', 'constraint', importance=0.85, valid_from=None)
+def _fears(m: re.Match[str], ctx: Context) -> Drafts:
+    return Draft(f'is {m["how"].lower()} of {m["v"].lower()}', 'constraint', importance=_TASTE)
 
 
 _LIKES = r'(?P<verb>like|love|enjoy|adore|have always loved)'
@@ -325,35 +259,6 @@ RULES = (
         _favourite,
     ),
     rule(r'(?P<v0>[^,;]{2,40}) is my (?:all[- ]time |absolute )?(?:favou?rite|fave)\s' + _THINGS + r'$', _is_favourite),
-    rule(
-        r"(?P<how>(?:i'?m|i am|we're)(?:(?: also| still| currently| now| both)?(?: on(?: an?)?| following an?)?))\s<V>",
-        _diet,
-    ),
-    rule(
-        r'(?P<how>(?:i|we)\s(?:strictly |mostly |only |also )?(?:eat|follow|keep|became|went|turned)(?: an?)?)\s<V>',
-        _diet,
-    ),
-    rule(r"(?P<how>(?:i've|i have|we've)\s(?:been|gone|become|turned)(?: an?)?)\s<V>", _diet),
-    rule(
-        rf"(?:i|we)\s(?:really |just |generally |strictly )?(?:don't|dont|do not)\s{_FOOD_VERB}(?:\s<V>|$)".replace(
-            '<V>', r'(?P<v>.{1,400})'
-        ),
-        _eats_not,
-    ),
-    rule(r'(?:i|we)\snever\s(?P<verb>eat|drink|smoke)\s<V>', _never_eats),
-    rule(r'(?:i|we)\sonly\s(?P<verb>eat|drink)\s<V>', _eats_only),
-    rule(r'<I>avoid\s<V>', _avoids),
-    rule(
-        r'(?:i (?:just |recently )?(?:found out|learned|learnt'
-        r'|discovered)(?: recently)?(?: that)?\s)?<AM>(?:severely |highly |very |deathly |mildly '
-        r'|slightly )?(?P<how>allergic to|intolerant to|sensitive to)\s<V>',
-        _allergic,
-    ),
-    rule(
-        r'<I>have\s(?P<a>an?)\s(?P<what>(?:[a-z-]{2,16}\s){1,3}?)(?P<kind>allergy|intolerance|sensitivity)\b',
-        _has_allergy,
-    ),
-    rule(r'<AM>(?P<what>lactose|gluten|dairy|fructose|histamine)[- ]intolerant', _intolerant),
-    rule(r'<I>(?:have|suffer from|live with)\s<V>', _condition),
-    rule(r"(?:i was|i've been|i have been|i got)\s(?:recently |just )?diagnosed with\s<V>", _condition),
+    rule(rf'<AM>(?:really |very )?(?P<how>afraid|scared|terrified) of\s(?P<v>{_FEARS})(?=$|[,;])', _fears),
+    rule(r'<I>always (?P<verb>want|order|choose|pick|book|request|buy|drink|eat|wear|fly)\s<V>', _always),
 )

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import bare, cut, is_vague, turned
-from memoranda.write.rules.words import LANGUAGES, PROGRAMMING, TOOLS
+from memoranda.write.rules.words import LANGUAGES, PROGRAMMING, TOOLS, WORKSPACE
 
 __all__ = ['RULES', 'is_tool', 'listed', 'tool_names']
 
 _USE = 0.5
+_TAGS = (WORKSPACE,)
 _VERSION = re.compile(r'\s(?:v?\d[\w.]*)$')
 
 
@@ -39,7 +40,7 @@ def tool_names(text: str) -> list[str]:
 
 def _use(names: list[str]) -> Iterator[Draft]:
     for name in names:
-        yield Draft(f'uses {name}', 'knowledge', importance=_USE)
+        yield Draft(f'uses {name}', 'knowledge', importance=_USE, tags=_TAGS)
 
 
 def _uses(m: re.Match[str], ctx: Context) -> Drafts:
@@ -66,7 +67,7 @@ def _uses(m: re.Match[str], ctx: Context) -> Drafts:
             f'uses {names[0]} as their editor', 'preference', slot='editor.preferred', value=names[0], importance=0.6
         )
     if len(names) == 1 and prep and rest and not is_vague(rest) and not is_vague(turned(rest).replace('their', '')):
-        return Draft(f'uses {names[0]} {prep} {turned(rest)}', 'knowledge', importance=_USE)
+        return Draft(f'uses {names[0]} {prep} {turned(rest)}', 'knowledge', importance=_USE, tags=_TAGS)
     return list(_use(names))
 
 
@@ -85,7 +86,7 @@ def _codes_in(m: re.Match[str], ctx: Context) -> Drafts:
     names = [name for name in listed(head) if name.lower() in PROGRAMMING]
     if not names or len(names) != len(listed(head)):
         return None
-    return Draft(f'{_CODES[m["verb"].lower().split()[0]]} in {head}', 'knowledge', importance=0.55)
+    return Draft(f'{_CODES[m["verb"].lower().split()[0]]} in {head}', 'knowledge', importance=0.55, tags=_TAGS)
 
 
 _CODES = {
@@ -98,6 +99,13 @@ _CODES = {
     'work': 'works',
     'working': 'works',
 }
+
+
+def _writes(m: re.Match[str], ctx: Context) -> Drafts:
+    names = listed(_parted(cut(m['v'], limit=8))[0])
+    if not names or any(name.lower() not in PROGRAMMING for name in names):
+        return None
+    return Draft(f'writes {" and ".join(names)}', 'knowledge', importance=0.55, tags=_TAGS)
 
 
 def _main_is(m: re.Match[str], ctx: Context) -> Drafts:
@@ -119,7 +127,13 @@ def _main_is(m: re.Match[str], ctx: Context) -> Drafts:
         if not names or not all(is_tool(name) for name in names):
             return None
     return Draft(
-        f'{what} is {value}', 'preference', form='owns', slot=slot, value=value if slot else None, importance=0.6
+        f'{what} is {value}',
+        'preference',
+        form='owns',
+        slot=slot,
+        value=value if slot else None,
+        importance=0.6,
+        tags=_TAGS,
     )
 
 
@@ -133,7 +147,9 @@ def _written_in(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=6)
     names = tool_names(value)
     return (
-        Draft(f'{m["what"].lower()} is {m["how"].lower()} {value}', 'knowledge', form='owns', importance=_USE)
+        Draft(
+            f'{m["what"].lower()} is {m["how"].lower()} {value}', 'knowledge', form='owns', importance=_USE, tags=_TAGS
+        )
         if names
         else None
     )
@@ -197,13 +213,43 @@ def _drives(m: re.Match[str], ctx: Context) -> Drafts:
     return Draft(f'drives {value}', 'knowledge', importance=0.45)
 
 
+def _deploys(m: re.Match[str], ctx: Context) -> Drafts:
+    """`We deploy everything with Terraform on AWS`."""
+    names = [
+        name
+        for part in re.split(r'\s(?:on|with|to|in|via|using|through)\s', cut(m['v'], limit=8))
+        for name in listed(part)
+    ]
+    return list(_use(names)) if names and all(is_tool(name) for name in names) else None
+
+
+def _uses_one(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I'm using the Singapore region`: a thing with a name of its own."""
+    return Draft(f'uses the {m["v"]}', 'knowledge', importance=_USE, tags=_TAGS)
+
+
 def _team_uses(m: re.Match[str], ctx: Context) -> Drafts:
     names = tool_names(cut(m['v'], limit=8))
-    return Draft(f'{m["who"].lower()} uses {cut(m["v"])}', 'knowledge', form='owns', importance=_USE) if names else None
+    if not names:
+        return None
+    return Draft(f'{m["who"].lower()} uses {cut(m["v"])}', 'knowledge', form='owns', importance=_USE, tags=_TAGS)
 
 
 RULES = (
     rule(r'(?:my|our)\s(?P<who>team|company|startup|employer|school|lab|office|project)\suses\s<V>', _team_uses),
+    rule(
+        r"(?:at (?:work|my job|my company),?\s)?(?:we|i|we're|i'm)\s(?:deploy(?:ing)?|host(?:ing)?|ship(?:ping)?"
+        r'|build(?:ing)?|run(?:ning)?)\s(?:everything|all of it'
+        r'|(?:all )?our (?:\w+ )?(?:apps?|services?|infrastructure|infra|code|sites?|servers?|backend|stack))\s'
+        r'(?:with|on|in|using|via|through|to)\s<V>',
+        _deploys,
+    ),
+    rule(
+        r"(?:we|i|we're|i'm|i am|we are)\s(?:use|using|on)\sthe\s(?P<v>(?-i:[A-Z])[\w.-]{1,20}(?:\s[\w.-]{1,15})?"
+        r'\s(?:region|plan|tier|edition|layout|keyboard|distribution|theme))(?=$|[,;]|\s(?:of|for|and|on|in)\b)',
+        _uses_one,
+    ),
+    rule(r'<I>write\s(?:mostly |mainly )?<V>', _writes),
     rule(r'<I>use\s<V>', _uses),
     rule(r'<AM>using\s<V>', _uses),
     rule(r'<HAVE>been using\s<V>', _uses),

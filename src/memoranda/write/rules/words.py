@@ -16,7 +16,12 @@ __all__ = [
     'PETS',
     'PROGRAMMING',
     'TOOLS',
+    'WORKSPACE',
 ]
+
+
+WORKSPACE = 'workspace'
+"""The tag of what the speaker works with (`write.cleaning.WORKSPACE_TAG`)."""
 
 
 def _set(text: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from memoranda.write.rules.grammar import bare, cut, is_name, is_vague, turned
 from memoranda.write.rules.places import comes_from, lives
 from memoranda.write.rules.words import OCCUPATIONS
 
-__all__ = ['RULES', 'title']
+__all__ = ['RULES', 'employed', 'title']
 
 
 _FICTION = re.compile(
@@ -27,6 +27,7 @@ def title(text: str) -> str | None:
     last = text.lower().split()[-1]
     head = re.split(r'\s(?:of|for|in)\s', text.lower(), maxsplit=1)[0].split()[-1]
     known = last in OCCUPATIONS or head in OCCUPATIONS or ' '.join(text.lower().split()[-2:]) in OCCUPATIONS
+    known = known or re.match(r'head of [a-z]', text) is not None
     if not known and not re.search(r'(?:ologist|ician|grapher|therapist)$', last):
         return None
     if re.match(
@@ -62,7 +63,8 @@ _BEING = frozenset(
 )
 
 
-def _work(job: str | None, employer: str | None, ctx: Context, time: str) -> Iterator[Draft]:
+def employed(job: str | None, employer: str | None, ctx: Context, time: str) -> Iterator[Draft]:
+    """Title and employer as facts, each where it is known, since when `time` says."""
     since = ctx.since(time)
     if job:
         verb = 'is' if job.lower().split()[-1] in _BEING else 'works as'
@@ -98,7 +100,7 @@ def _names_time(value: str) -> bool:
 def _works_as(m: re.Match[str], ctx: Context) -> Drafts:
     text = ctx.timeless(cut(m['v'], limit=14))
     job, _, where = _part(text)
-    return list(_work(title(job), _employer(where) if where and title(job) else None, ctx, m['v']))
+    return list(employed(title(job), _employer(where) if where and title(job) else None, ctx, m['v']))
 
 
 def _part(text: str) -> tuple[str, str, str]:
@@ -117,10 +119,10 @@ def _is_a(m: re.Match[str], ctx: Context) -> Drafts:
         '',
         job,
     )
-    found = title(job)
+    found = title(job) or title(re.split(r',\s', job, maxsplit=1)[0])
     if found is None:
         return None
-    drafts = list(_work(found, _employer(where) if where else None, ctx, m['v']))
+    drafts = list(employed(found, _employer(where) if where else None, ctx, m['v']))
     home = re.search(r'\s(?:living|based|residing) in\s(?P<v>.+)$', m['v'])
     origin = re.search(r'\sfrom\s(?P<v>[A-Z].+)$', m['v'])
     return [*drafts, *(lives(home, ctx) if home else []), *(comes_from(origin) if origin else [])]
@@ -135,7 +137,7 @@ def _works_at(m: re.Match[str], ctx: Context) -> Drafts:
         if not re.match(r'an?\s', where) or is_vague(where):
             return None
         return Draft(f'works {m["prep"].lower()} {where}', 'profile', importance=0.7, valid_from=ctx.since(m['v']))
-    return list(_work(title(job) if job else None, employer, ctx, m['v']))
+    return list(employed(title(job) if job else None, employer, ctx, m['v']))
 
 
 def _works_in(m: re.Match[str], ctx: Context) -> Drafts:
@@ -155,7 +157,7 @@ def _works_how(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _job_is(m: re.Match[str], ctx: Context) -> Drafts:
     found = title(cut(m['v'], limit=8))
-    return list(_work(found, None, ctx, '')) if found else None
+    return list(employed(found, None, ctx, '')) if found else None
 
 
 def _works_on_own(m: re.Match[str], ctx: Context) -> Drafts:
@@ -235,10 +237,10 @@ def _new_job(m: re.Match[str], ctx: Context) -> Drafts:
     as_job = re.match(r'as\s(.+)', text)
     if as_job:
         job, _, where = _part(as_job[1])
-        return list(_work(title(job), _employer(where) if where else None, ctx, m['v']))
+        return list(employed(title(job), _employer(where) if where else None, ctx, m['v']))
     where, _, job = re.sub(r'^(?:at|with|for)\s', '', text).partition(' as ')
     return (
-        list(_work(title(job) if job else None, _employer(where), ctx, m['v']))
+        list(employed(title(job) if job else None, _employer(where), ctx, m['v']))
         if re.match(r'(?:at|with|for)\s', text)
         else None
     )
@@ -246,7 +248,15 @@ def _new_job(m: re.Match[str], ctx: Context) -> Drafts:
 
 def _promoted(m: re.Match[str], ctx: Context) -> Drafts:
     found = title(ctx.timeless(cut(m['v'], limit=8)))
-    return list(_work(found, None, ctx, m['v'])) if found else None
+    return list(employed(found, None, ctx, m['v'])) if found else None
+
+
+def _about(m: re.Match[str], ctx: Context) -> Drafts:
+    """`My thesis is about octopus camouflage`."""
+    value = cut(m['v'], limit=10)
+    if not value or is_vague(value):
+        return None
+    return Draft(f'{m["what"].lower()} is {m["how"].lower()} {turned(value)}', 'knowledge', form='owns', importance=0.6)
 
 
 def _leads(m: re.Match[str], ctx: Context) -> Drafts:
@@ -257,6 +267,12 @@ def _leads(m: re.Match[str], ctx: Context) -> Drafts:
 RULES = (
     rule(r"(?:i|i was|i've been|i got|i have been)\s(?:just |recently )?(?:got )?promoted to\s<V>", _promoted),
     rule(r'<I>(?:lead|manage)\s(?=an?\s(?:\w+\s)?(?:team|group|lab|department)\b)<V>', _leads),
+    rule(
+        r"my (?P<what>(?:(?:phd|master'?s|bachelor'?s|doctoral|current)\s)?(?:thesis|dissertation|research|phd"
+        r'|startup|start-up'
+        r"|podcast|blog|newsletter|book|novel))(?:'s| is)\s(?P<how>about|on)\s<V>",
+        _about,
+    ),
     rule(r'<I>work as\s<V>', _works_as),
     rule(r'<AM>(?:working|employed) as\s<V>', _works_as),
     rule(r'<HAVE>(?:worked|been working) as\s<V>', _works_as),
@@ -269,6 +285,7 @@ RULES = (
         r'|month)|years|over|about|almost|many)<V>',
         _works_at,
     ),
+    rule(r"my (?:new |current |present )?job(?:'s| is) (?:now )?(?P<prep>at|with)\s(?-i:(?=[A-ZÀ-Þ]))<V>", _works_at),
     rule(r'<I>work in\s<V>', _works_in),
     rule(
         r'<I>work (?P<how>from home|remotely|part[- ]time|full[- ]time|night shifts|nights|freelance|shifts)\b',
