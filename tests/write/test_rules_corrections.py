@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from _sayings import ask, changes, memory, propose, texts
+from _sayings import ask, changes, episode, memory, propose, texts
+from memoranda.records import Evidence
+from memoranda.write.extract import ExtractionRequest
+from memoranda.write.rules import RulesExtractor
 
 KNOWN = [
     memory('Lives in Lisbon', 'home.city', value='Lisbon'),
@@ -140,3 +145,16 @@ def test_a_correction_keeps_the_slot_and_its_value() -> None:
     (p,) = ask('I said Lisbon but I meant Porto', KNOWN)
 
     assert (p.slot, p.value) == ('home.city', 'Porto')
+
+
+def test_what_was_meant_is_found_in_the_message_before() -> None:
+    said = episode('I live in Porto')
+    known = replace(
+        memory('Lives in Porto', 'home.city', value='Porto'), evidence=(Evidence(said.id, 0, 15, said.text),)
+    )
+    other = memory('Works at Porto', 'work.employer', value='Porto')
+    request = ExtractionRequest(messages=[episode('Sorry, I meant Lisbon')], previous=[said], existing=[other, known])
+
+    (p,) = RulesExtractor().propose(request).proposals
+
+    assert (p.op, p.text, p.value, p.target) == ('correct', 'Lives in Lisbon', 'Lisbon', known.id)

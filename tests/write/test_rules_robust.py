@@ -37,6 +37,13 @@ HOSTILE = {
         'not': "it's not not not not not not not not. ",
         'switches': 'I switched from a to a to a to a to a to a. ',
         'brackets': '(',
+        'slips': ', no, sorry, wait, ',
+        'repairs': 'I live in Rome, sorry, I mean Paris. ',
+        'keys and values': 'diet: vegan\n',
+        'combining marks': '\u0301',
+        'decomposed': 'e\u0301 ',
+        'other languages': 'ich wohne in Berlin und ich bin vegan. ',
+        'shared copulas': "I'm a and b, c and d. ",
         'right to left': '\u202eI love tea\u202c. ',
     }.items()
 }
@@ -67,7 +74,7 @@ def test_every_proposal_quotes_the_message_and_says_something(text: str, name: s
         words = text[quote.start : quote.end]
         assert words
         assert words == words.strip()
-        assert p.text or p.op == 'retract'
+        assert p.text or p.op in ('retract', 'confirm', 'reset')
         assert '\0' not in p.text
 
 
