@@ -103,8 +103,8 @@ class Settings(BaseSettings):
 
     - `off`: nothing
     - `review`: lessons wait as `pending` until a person approves them
-    - `auto`: lessons are recalled at once, for every user of the agent. Code looks for names and quotations and can't see
-      what is told in other words: only for agents whose users tell nothing private
+    - `auto`: lessons are recalled at once, for every user of the agent. Code looks for names and quotations and can't
+      see what is told in other words: only for agents whose users tell nothing private
     """
     count_uses: bool = True
     """Whether to count how often a memory is recalled; `clean` and ranking look at it."""

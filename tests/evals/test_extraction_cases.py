@@ -32,8 +32,8 @@ def test_names_are_unique_and_in_kebab_case(cases):
     assert [name for name in names if name != '-'.join(name.lower().split()).replace('_', '-')] == []
 
 
-def test_no_message_is_in_two_cases(cases):
-    said = Counter(message.content for case in cases for message in case.inputs.messages)
+def test_no_message_of_some_length_is_in_two_cases(cases):
+    said = Counter(message.content for case in cases for message in case.inputs.messages if len(message.content) > 25)
     assert [text for text, count in said.items() if count > 1] == []
 
 
@@ -61,8 +61,10 @@ def test_secrets_are_gone_before_extraction_and_quotes_survive_that(cases):
         stored = [redact(message.content)[0] for message in case.inputs.messages]
         for operation in case.expected_output.operations:
             assert any(operation.quote in text for text in stored), (case.name, operation.quote)
-        if case.metadata.category == 'secret':
-            assert any('[' in text for text in stored), case.name
+        for text in stored:  # what no fact may hold is gone
+            for operation in case.expected_output.operations:
+                digits = [word for word in operation.never if word.isdigit() and len(word) > 3]
+                assert case.metadata.category != 'secret' or not any(word in text for word in digits), case.name
 
 
 def test_messages_come_in_their_order_and_several_languages_and_scopes_are_there(cases):

@@ -112,3 +112,19 @@ def test_redacting_twice_changes_nothing_more(before: str, secret: str, after: s
 )
 def test_long_input_takes_no_time_to_speak_of(text: str) -> None:
     redact(text)  # a detector that backtracks would run into the timeout of the suite
+
+
+@pytest.mark.parametrize(
+    ('text', 'redacted'),
+    [
+        (
+            'the wifi password at our cottage is heron-Lake-4471, can you',
+            'the wifi password at our cottage is [password], can you',
+        ),
+        ('My password for the old router is Tr0ub4dor&3.', 'My password for the old router is [password].'),
+        ('the password of the account is wrong', 'the password of the account is wrong'),
+        ('a password in this form is too short', 'a password in this form is too short'),
+    ],
+)
+def test_a_password_named_at_some_distance_is_redacted_when_it_looks_like_one(text: str, redacted: str) -> None:
+    assert redact(text)[0] == redacted

@@ -54,6 +54,15 @@ _DETECTORS: Final[Sequence[_Detector]] = (
         ),
         None,
     ),
+    (
+        'password',
+        # `the wifi password at our cottage is heron-4471`: further away, it must look like one.
+        re.compile(
+            r'(?i)\b(?:password|passcode|passphrase)(?:\s+[\w\'-]+){1,6}?\s+is:?\s+'
+            r'(?P<secret>(?=\S*[\d_!@#$%^&*+=-])(?=\S*[a-z\d])[^\s,;]{4,200}?(?=[.,;!?]*(?:\s|$)))'
+        ),
+        None,
+    ),
     ('card number', re.compile(r'(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-])'), _luhn),
 )
 
@@ -68,7 +77,10 @@ def redact(text: str) -> tuple[str, int]:
             if check is not None and not check(match[0]):
                 return match[0]
             count += 1
-            return f'[{kind}]'
+            if 'secret' not in match.re.groupindex:
+                return f'[{kind}]'
+            begin, end = (place - match.start() for place in match.span('secret'))
+            return f'{match[0][:begin]}[{kind}]{match[0][end:]}'
 
         text = pattern.sub(replacement, text)
     return text, count
