@@ -11,7 +11,7 @@ from pydantic_ai import exceptions as api
 
 from memoranda.errors import ConfigurationError, MemorandaError
 from memoranda.records import Usage
-from memoranda.write.llm import FailureReason, ModelFailed, ModelTimedOut
+from memoranda.write.failed import FailureReason, ModelFailed, ModelTimedOut
 
 __all__ = ['failure']
 

@@ -7,13 +7,14 @@ import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from memoranda.checks import check_kind, storable
 from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown
 from memoranda.records import Usage
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal
+from memoranda.write.failed import FailureReason, ModelFailed, ModelTimedOut
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -26,58 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ['FailureReason', 'LLMExtractor', 'ModelFailed', 'ModelTimedOut']
 
-FailureReason: TypeAlias = Literal[
-    'rate limit', 'quota', 'timeout', 'unavailable', 'refused', 'too long', 'output', 'rejected', 'unknown'
-]
-"""Why a model gave nothing that could be used.
-
-- `rate limit`: asked too often; `ModelFailed.retry_after` says for how long, if the provider did
-- `quota`: the account is used up
-- `timeout`: no answer in time
-- `unavailable`: the provider can't be reached, is overloaded or failed
-- `refused`: the model or the provider's content filter declined
-- `too long`: the messages or the answer exceed what the model takes
-- `output`: it never fitted the schema
-- `rejected`: the provider rejects the request
-- `unknown`: anything else
-"""
-
 _INSTALL: Final = 'run `pip install "memoranda[pydantic-ai]"`'
 _LEAST_INPUT: Final = 1_000
 _MOST_NAME: Final = 200
 _MOST_INSTRUCTIONS: Final = 20_000
 _MOST_KINDS: Final = 100
 _MOST_MEANING: Final = 1_000
-
-
-class ModelFailed(MemorandaError):
-    """A model gave nothing that could be used. The job stays queued.
-
-    The message holds nothing of what was sent or answered; the error it comes from is its `__cause__`.
-
-    Attributes:
-        reason: See `FailureReason`.
-        status_code: Of the provider's HTTP answer, where there was one.
-        retry_after: Seconds the provider asked to wait, where it did.
-        usage: What the failed call cost.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        reason: FailureReason = 'unknown',
-        status_code: int | None = None,
-        retry_after: float | None = None,
-        usage: Usage = Usage(),  # noqa: B008  # frozen
-    ) -> None:
-        super().__init__(message)
-        self.reason: FailureReason = reason
-        self.status_code, self.retry_after, self.usage = status_code, retry_after, usage
-
-
-class ModelTimedOut(ModelFailed, TimeoutError):
-    """A model didn't answer in time."""
 
 
 @dataclass
