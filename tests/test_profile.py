@@ -159,7 +159,7 @@ def test_a_model_without_fields_is_itself(memory: Memory) -> None:
 
 
 def test_a_profile_shows_field_names_and_never_what_is_remembered(memory: Memory) -> None:
-    memory.add(['home.city = Lisbon', 'profile.age = ancient'], user_id='ana')
+    memory.add(['home.city = Lisbon', 'age = ancient'], user_id='ana')
     profile = memory.profile(Person, user_id='ana')
 
     assert str(profile) == 'Person: 1 of 4 fields known; missing: name, pets; invalid: age'
@@ -297,13 +297,13 @@ def test_two_memories_of_the_same_value_are_no_conflict(memory: Memory) -> None:
 
 
 def test_a_value_that_does_not_fit_is_left_out_with_the_reason_and_the_memory(memory: Memory) -> None:
-    memory.add(['name = Ana', 'home.city = Lisbon', 'profile.age = 200'], user_id='ana')
+    memory.add(['name = Ana', 'home.city = Lisbon', 'age = 200'], user_id='ana')
 
     profile = memory.profile(Person, user_id='ana')
 
     assert profile.value == Person(name='Ana', city='Lisbon')
     [invalid] = profile.invalid
-    assert (invalid.field, invalid.slot, invalid.memory.value) == ('age', 'profile.age', '200')
+    assert (invalid.field, invalid.slot, invalid.memory.value) == ('age', 'age', '200')
     assert 'less than or equal to 130' in invalid.reason
     assert 'age' not in profile.missing
 
@@ -312,7 +312,7 @@ def test_a_required_value_that_does_not_fit_says_so(memory: Memory) -> None:
     class Aged(BaseModel):
         age: int
 
-    memory.add('profile.age = ancient', user_id='ana')
+    memory.add('age = ancient', user_id='ana')
     profile = memory.profile(Aged, user_id='ana')
 
     assert profile.value is None
@@ -860,7 +860,7 @@ def test_registering_again_or_another_model_with_the_same_slot_adds_nothing() ->
 
     slots = registered(City, City, described)
 
-    assert [(s.slot, s.description) for s in slots] == [('home.city', 'Where they live'), ('profile.age', '')]
+    assert [(s.slot, s.description) for s in slots] == [('home.city', 'Where they live'), ('age', '')]
 
 
 def test_the_narrower_of_two_declarations_of_a_slot_is_told() -> None:

@@ -43,6 +43,7 @@ from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 if TYPE_CHECKING:
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
     from memoranda.write.cleaning import CleanResult
+    from memoranda.write.failed import ModelFailed
     from memoranda.write.llm import LLMExtractor
     from memoranda.write.preview import Preview
 
@@ -72,6 +73,7 @@ __all__ = [
     'Memory',
     'MemoryNotFound',
     'MemoryRecord',
+    'ModelFailed',
     'Page',
     'Preview',
     'ProcessingFailed',
@@ -96,11 +98,16 @@ _LATER = {
     'CleanResult': 'memoranda.write.cleaning',
     'InvalidValue': 'memoranda.profile',
     'LLMExtractor': 'memoranda.write.llm',
+    'ModelFailed': 'memoranda.write.failed',
     'Preview': 'memoranda.write.preview',
     'Profile': 'memoranda.profile',
     'ProfileField': 'memoranda.profile',
     'Slot': 'memoranda.profile',
 }
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

@@ -54,6 +54,7 @@ _ALIASES: Final[Mapping[str, str]] = {
         'name': 'name full_name',
         'name.preferred': 'preferred_name nickname call_me',
         'pronouns': 'pronouns',
+        'age': 'age',
         'birthday': 'birthday birth_date birthdate date_of_birth dob',
         'birth.year': 'birth_year year_of_birth',
         'birthplace': 'birthplace birth_place place_of_birth',

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.usage import RequestUsage
 
-from _fakes import fast
+from _fakes import fast, subprocess_environment
 from _model import Script, about, asked, extract, fact, known, message, operations
 from memoranda import ConfigurationError
 from memoranda.scope import Scope
@@ -433,3 +436,36 @@ def test_arguments_that_cannot_be_used_are_refused(model: Any, options: dict[str
 
 def test_the_schema_carries_no_prose() -> None:
     assert 'description' not in json.dumps(Answer.model_json_schema())
+
+
+def test_without_pydantic_ai_a_named_model_stops_no_read_and_loses_no_message(tmp_path: Path) -> None:
+    code = """
+import sys
+sys.modules['pydantic_ai'] = None  # as if it were not installed
+from memoranda import Memory, ProcessingFailed
+from memoranda.testing import HashingEmbedder
+with Memory(sys.argv[1], model='openai:gpt-4o-mini', embedder=HashingEmbedder()) as memory:
+    memory.add('Likes tea', user_id='ana', infer=False)
+    try:
+        memory.add('I live in Lisbon', user_id='ana')
+    except ProcessingFailed as failed:
+        print('memoranda[pydantic-ai]' in str(failed))
+    print([h.text for h in memory.search('tea', user_id='ana')])
+    print([e.text for e in memory.episodes(user_id='ana').items])
+with Memory(sys.argv[1], embedder=HashingEmbedder()) as memory:
+    memory.add('I hate olives', user_id='ana')
+    print(sorted(m.text for m in memory.get_all(user_id='ana')))
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path / 'm.db')],
+        env=subprocess_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.stdout.splitlines() == [
+        'True',
+        "['Likes tea']",
+        "['Likes tea', 'I live in Lisbon']",
+        "['Hates olives', 'Likes tea', 'Lives in Lisbon']",
+    ], done.stderr

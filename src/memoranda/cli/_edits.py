@@ -27,8 +27,13 @@ _VERBS = {
 }
 
 
-def edits_table(edits: Iterable[Edit]) -> Table:
-    """One row for each edit: what happens, to what, and of which kind it is."""
+def edits_table(edits: Iterable[Edit], *, ids: bool = True) -> Table:
+    """One row for each edit: what happens, to what, and of which kind it is.
+
+    Args:
+        edits: What to show.
+        ids: Whether their ids will be those that are shown.
+    """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
@@ -42,8 +47,8 @@ def edits_table(edits: Iterable[Edit]) -> Table:
         table.add_row(
             Text(verb, style='green' if kept else 'yellow'),
             Text(one_line(edit.after.text, 300), style=style),
-            one_line(edit.after.kind, 24),
-            short_id(edit.memory_id),
+            one_line(', '.join(filter(None, (edit.after.kind, edit.after.slot))), 40),
+            short_id(edit.memory_id) if ids or edit.before is not None else 'new',
         )
     return table
 

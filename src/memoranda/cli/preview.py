@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from memoranda.cli._dates import parse_moment
+from memoranda.cli._edits import edits_table
 from memoranda.cli._output import emit, note, out
 from memoranda.cli._target import Target, scoped
-from memoranda.cli.add import changes_table
 
 __all__ = ['preview']
 
@@ -32,7 +32,7 @@ def preview(
         return
     target.introduce('Would be told to')
     if found.changes:
-        out().print(changes_table(found.changes))
+        out().print(edits_table(found.changes, ids=False))
     else:
         out().print('No fact would be drawn from it; it would be kept as a message.')
     if found.skipped:

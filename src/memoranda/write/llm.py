@@ -279,8 +279,6 @@ def _checked(model: object) -> list[Model | str]:
                 f'model is a {type(one).__name__}, which is no Pydantic AI model: pass a name such as '
                 "'openai:gpt-4o-mini', a Model of pydantic_ai, or a list of these"
             )
-    if importlib.util.find_spec('pydantic_ai') is None:
-        raise ConfigurationError(f'model={shown(models[0])} needs Pydantic AI, which is not installed: {_INSTALL}')
     return cast('list[Model | str]', models)
 
 
@@ -342,4 +340,6 @@ def _import() -> None:
         importlib.import_module('pydantic_ai.models.fallback')
         register()
     except ImportError as e:
+        if importlib.util.find_spec('pydantic_ai') is None:
+            raise ConfigurationError(f'a model needs Pydantic AI, which is not installed: {_INSTALL}') from e
         raise ConfigurationError(f'the installed Pydantic AI can not be used ({e}): {_INSTALL}') from e

@@ -380,7 +380,7 @@ def _named(ids: Sequence[str]) -> str:
 def _explain(change: Change, later: Sequence[str]) -> str:
     return (
         f'change {change.id} cannot be reverted alone, because later changes depend on it ({_named(later)}): '
-        'revert those first, or pass cascade=True to revert them with it'
+        'revert those first, or pass cascade=True (--cascade) to revert them with it'
     )
 
 
