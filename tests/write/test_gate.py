@@ -61,6 +61,16 @@ IDLE = [
     'teşekkürler',
     '谢谢你',
     'Python 的列表推导式怎么写？',
+    'lol ok, ttyl',
+    'hola, ¿qué tal?',
+    'ach nichts, alles gut, danke',
+    'merci pour tout en tout cas',
+    'haha nice one',
+    'Great! Any questions?',
+    'did it work? 😏',
+    'who invented the zipper',
+    'how do i undo the last git commit but keep the changes?',
+    'any ideas for a birthday cake?',
 ]
 KEPT = [
     'I live in Rome',
@@ -84,6 +94,12 @@ KEPT = [
     'Not now, I have a meeting',
     '我喜欢什么？',
     'You too? I live in Rome',
+    'short',
+    'Great! My name is Bo. Any ideas?',
+    'how do i get to my office in Porto?',
+    'what matters is that answers are short',
+    'so, banana bread?',
+    'Thanks, Ingrid!',
     'x' * 3000 + '?',
 ]
 

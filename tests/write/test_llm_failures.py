@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -319,12 +318,6 @@ def test_a_model_that_cannot_be_made_is_named_with_the_reason(name: Any, monkeyp
         assert isinstance(cause, ConfigurationError)
         assert repr(name if isinstance(name, str) else name[1]) in str(cause)
         assert memory.stats().jobs_queued == 1
-
-
-def test_without_pydantic_ai_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, 'pydantic_ai', None)
-    with pytest.raises(ConfigurationError, match=r'memoranda\[pydantic-ai\]'):
-        LLMExtractor('openai:gpt-4o-mini')
 
 
 # Traces.

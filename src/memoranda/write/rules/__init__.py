@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from memoranda.records import MemoryRecord, fact_hash
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal
 from memoranda.write.rules.lessons import learnt
+from memoranda.write.rules.play import own_words
 from memoranda.write.rules.reader import Found, Reader
 
 __all__ = ['RulesExtractor']
@@ -39,8 +40,10 @@ class RulesExtractor:
         """
         skipped: dict[str, int] = {}
         found = Found()
+        own = own_words(request.messages, request.previous)
         for index, episode in enumerate(request.messages):
-            lessons = list(learnt(episode, index, request.existing)) if _is_agents_own(request) else []
+            taught = own[index].strip('\n\0') and _is_agents_own(request)
+            lessons = list(learnt(episode, index, request.existing)) if taught else []
             for lesson in lessons:
                 found.add(lesson)
             if episode.role != 'user':
@@ -54,6 +57,7 @@ class RulesExtractor:
                 previous=_before(request, index),
                 asked=_asked(request, index),
                 latest=_latest(request, index),
+                own=own[index],
                 found=found,
                 skipped=skipped,
             ).read()

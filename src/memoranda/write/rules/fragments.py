@@ -16,7 +16,7 @@ _DIET = '(?:' + '|'.join(sorted((re.escape(d) for d in DIETS), key=len, reverse=
 _STILL = re.compile(
     r'(?:(?:yes|yep|yeah|and|oh)[,.]?\s){0,2}still\s(?P<v>[^,;]{3,60}?)(?:,?\s(?:by the way|btw|of course|though|as '
     r'always'
-    r'|as ever|here|too|as before))*$',
+    r'|as ever|here|too|as before|as you know|you know))*$',
     re.IGNORECASE,
 )
 _NOW_DIET = re.compile(

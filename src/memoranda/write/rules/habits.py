@@ -21,7 +21,8 @@ _PLAYED = (
     r'(?:the\s)?(?:(?:acoustic|electric|bass|classical|jazz|competitive|video|board|online'
     r'|indoor|beach|table|pickup)\s)?'
     r'(?:guitar|piano|violin|drums|cello|flute|sax|saxophone|clarinet|ukulele|trumpet|bass|banjo|keyboard|harp|viola'
-    r'|accordion|harmonica|tennis|football|soccer|basketball|baseball|volleyball|badminton'
+    r'|accordion|harmonica|oboe|trombone|mandolin|organ|bassoon|french horn|bagpipes'
+    r'|table tennis|water polo|tennis|football|soccer|basketball|baseball|volleyball|badminton'
     r'|squash|golf|hockey|rugby|cricket'
     r'|chess|poker|bridge|games|padel|pickleball|handball|ping pong|softball|lacrosse|polo|darts|pool|minecraft|d&d)'
 )

@@ -42,6 +42,7 @@ _PLACEHOLDER = re.compile(
     r'|me|us|it)$',
     re.IGNORECASE,
 )
+_NONE = re.compile(r'(?:no|none|not|nothing|nil|unknown|see|ask)\b', re.IGNORECASE)
 _MOST = 15
 """Lines of one block."""
 _LONGEST = 6
@@ -239,9 +240,17 @@ def read(text: str, ctx: Context) -> Iterator[tuple[Draft, int, int]]:
         return
     if len(block) == 1 and not before and not block[0][1]['my'] and _name(block[0][1]) in _ALONE:
         return
+    if len(block) > 1 and not before and all(m['key'].islower() and not m['my'] and _is_setting(m) for _, m in block):
+        return
     for start, m in block:
         for draft in _drafts(m, ctx):
             yield draft, start + (m.start('my') if m['my'] else m.start('key')), start + m.end('v')
+
+
+def _is_setting(m: re.Match[str]) -> bool:
+    """Whether a file of settings may hold the line as well (`os: linux`)."""
+    entry = _KEYS.get(_name(m))
+    return m['sign'] == ':' and entry is not None and (WORKSPACE in entry.tags or _name(m) in _ALONE)
 
 
 def _name(m: re.Match[str]) -> str:
@@ -257,6 +266,8 @@ def _key(m: re.Match[str]) -> _Key | None:
     if favourite:
         what = favourite['what']
         entry = _Key(f'favourite {what} is {{v}}', 'preference', favourite_slot(what), code=True)
+    if entry is not None and entry.many and (not value[:1].isalpha() or _NONE.match(value)):
+        return None
     if entry is None or _PLACEHOLDER.match(value) or len(value.split()) > _LONGEST or '?' in value or '://' in value:
         return None
     if m['sign'] == '=' and not entry.code:

@@ -349,7 +349,8 @@ RULES = (
         _goal_is,
     ),
     rule(
-        r'<AM>(?P<how>training for|saving(?: up)? for|preparing for|studying for|working towards?'
+        r'<AM>(?P<how>training for|saving(?: up)? for|preparing for|prepping for|revising for|cramming for'
+        r'|studying for|working towards?'
         r'|applying (?:to|for)|looking for an? (?:new )?(?:job|house|apartment|flat|roommate'
         r'|therapist))\s<V>',
         _doing_for,

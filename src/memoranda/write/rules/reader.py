@@ -15,6 +15,7 @@ from memoranda.write.rules import (
     corrections,
     elsewhere,
     events,
+    everyday,
     food,
     fragments,
     habits,
@@ -40,6 +41,7 @@ from memoranda.write.rules.sentences import Clause, Sentence, read_sentences
 __all__ = ['Found', 'Reader']
 
 _CLAUSE_RULES: tuple[Rule, ...] = (
+    *everyday.FIRST_RULES,
     *replacements.RULES,
     *retractions.RULES,
     *changes.RULES,
@@ -54,6 +56,7 @@ _CLAUSE_RULES: tuple[Rule, ...] = (
     *plans.RULES,
     *events.RULES,
     *habits.RULES,
+    *everyday.RULES,
 )
 _BEFORE_TIME = re.compile(r'(?:(?:just|only|on|in)\s)?', re.IGNORECASE)
 _HEDGED = re.compile(
@@ -105,6 +108,7 @@ class Reader:
         latest: The memories drawn from the speaker's message before.
         found: Where proposals go, with those of the messages before.
         skipped: Counts by reason.
+        own: The message's text, emptied (by line ends) where its speaker doesn't speak for themself.
     """
 
     def __init__(
@@ -118,9 +122,10 @@ class Reader:
         latest: Sequence[MemoryRecord],
         found: Found,
         skipped: dict[str, int],
+        own: str,
     ) -> None:
         self.episode = episode
-        self.text = Composed(episode.text)
+        self.text = Composed(own)
         self.index = index
         self.name = episode.name.strip() if episode.name and episode.name.strip() else None
         self.existing: list[MemoryRecord] = [r for r in existing if self._is_own(r)]
@@ -185,7 +190,7 @@ class Reader:
                 return
         rules = (
             *(() if sentence.question else (*instructions.SENTENCE_RULES, *retractions.SPOKEN_RULES)),
-            *(() if sentence.question else corrections.SPOKEN_RULES),
+            *(() if sentence.question else (*corrections.SPOKEN_RULES, *everyday.SPOKEN_RULES)),
             *(
                 (*retractions.SENTENCE_RULES, *corrections.RULES, *replacements.SENTENCE_RULES)
                 if sentence.stated
@@ -290,6 +295,8 @@ class Reader:
             bound = bound or sets_condition(text)
             text, shift, ctx = self._after_time(text, ctx)
             start += shift
+            subject = everyday.dropped(text, ctx)
+            text, start = subject + text, start - len(subject)
         first = _FIRST.match(text)
         if first and _HEDGED.search(text):
             return

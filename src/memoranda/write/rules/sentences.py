@@ -255,7 +255,8 @@ _EXAMPLE = re.compile(
 )
 _UNSTATED = re.compile(
     r'(?:(?:ok|okay|so|now|well|hey|and|but|or|oh|just|wait|hmm|also),?\s){0,2}'
-    r'(?:if|unless|whether|would|could|should|does|did|am|is|are|was|were|can|will|has|had|may|might|who|whom|whose'
+    r"(?:if|unless|whether|would|could|should|does|did|am|is|are|was|were|can(?!'t stand\b)|will|has|had|may|might"
+    r'|who|whom|whose'
     r'|what|which|why|how|where|when(?:ever)?|till|until|do (?!not\b)|have (?:i|you|we)\b|wish'
     r"|not that|it's not (?:like|that|true)"
     r'|as if|as though|like i\b(?! (?:said|told|mentioned|wrote))|never have i|i wish|if only|thanks for|thank you '

@@ -69,6 +69,8 @@ def _dislikes(m: re.Match[str], ctx: Context) -> Drafts:
     value = cut(m['v'], limit=10)
     if not value or is_vague(value) or _AT_TALK.match(value) or ctx.times(value):
         return None
+    if value.lower() in ('people', 'men', 'women', 'kids', 'children') and len(m['v'].split()) > 1:
+        return None  # `people who ...`
     if re.match(r'to (?:bother|interrupt|break|be (?:that|a)|sound|admit|say|complain|rush)\b', value):
         return None
     verb = m['verb'].lower()

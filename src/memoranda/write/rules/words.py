@@ -123,7 +123,7 @@ KIN = _set(
     'wife, husband, spouse, partner, girlfriend, boyfriend, fiancé, fiancée, fiance, '
     'fiancee, son, daughter, mother, mom, mum, father, '
     'dad, brother, sister, grandmother, grandma, grandfather, grandpa, uncle, aunt, cousin, '
-    'nephew, niece, stepson, stepdaughter, '
+    'gran, granny, nan, nana, grandad, nephew, niece, stepson, stepdaughter, '
     'stepmother, stepfather, stepbrother, stepsister, twin, twin sister, twin brother, '
     'grandson, granddaughter, best friend, roommate, flatmate, '
     'housemate, boss, manager, coworker, colleague, neighbor, neighbour, therapist, doctor, '
