@@ -639,14 +639,8 @@ class AsyncMemory:
         from memoranda.filters import parse
 
         reaches = self._scope(user_id, agent_id, run_id, app_id, session_id).reaches(self._project)
-        found, _ = await self._engine.store.page(
-            reaches,
-            where=parse({'slot': check_slot(slot)}),
-            moment=_moment(None, None),
-            inactive=True,
-            limit=1000,
-            cursor=None,
-            newest_first=True,
+        found = await self._engine.store.every(
+            reaches, where=parse({'slot': check_slot(slot)}), moment=_moment(None, None), inactive=True
         )
         entries = [e for m in found for e in await self._engine.store.history(m.id, project=self._project)]
         return sorted(entries, key=lambda e: (e.at, e.seq))

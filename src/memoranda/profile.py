@@ -34,7 +34,6 @@ _PRECEDENCE: Final[Mapping[Level, int]] = {
 """The most personal first."""
 _AT_ONCE: Final = 50
 """Fields read by one call of the store: a filter has a bound."""
-_PAGE: Final = 1_000
 _ROUNDS: Final = 20
 """How often the items that a model refuses are left out one by one; then the whole list is."""
 _OF_A_SPEAKER: Final = re.compile(r'@[^.@]+$')
@@ -191,14 +190,7 @@ async def _slots(
         specs = [leaf.spec for leaf in plan.leaves[start : start + _AT_ONCE]]
         ranges = [{'slot': {'gte': f'{s.slot}.', 'lt': f'{s.slot}/'}} for s in specs if s.many]  # '/' follows '.'
         where = parse({'OR': [{'slot': {'in': sorted({s.slot for s in specs})}}, *ranges]})
-        cursor: str | None = None
-        while True:
-            memories, cursor = await store.page(
-                reaches, where=where, moment=moment, inactive=False, limit=_PAGE, cursor=cursor
-            )
-            found.update((m.id, m) for m in memories)
-            if cursor is None:
-                break
+        found.update((m.id, m) for m in await store.every(reaches, where=where, moment=moment))
     slots: dict[str, list[MemoryRecord]] = {}
     for memory in sorted(found.values(), key=lambda m: (m.valid_from, m.said_at, m.id), reverse=True):
         slots.setdefault(memory.slot or '', []).append(memory)

@@ -20,6 +20,7 @@ __all__ = [
     'KINDS',
     'NO_USAGE',
     'RECALL_TAG',
+    'WORKSPACE_TAG',
     'AddResult',
     'Change',
     'ChangePage',
@@ -59,6 +60,9 @@ KINDS = (
 
 RECALL_TAG = 'recalled_memory'
 """The tag around what recall puts into a prompt; whatever comes back inside it is never learnt again."""
+
+WORKSPACE_TAG = 'workspace'
+"""The tag of what somebody works with: tools and set-up, which `reset` takes back."""
 
 Status = Literal['active', 'pending', 'superseded', 'retracted', 'rejected', 'expired']
 Trust = Literal['user', 'assistant', 'tool', 'external']

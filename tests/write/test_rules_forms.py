@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from _sayings import BASE, ask, changes, episode, memory, propose, texts
-from memoranda.write.cleaning import WORKSPACE_TAG
+from memoranda.records import WORKSPACE_TAG
 from memoranda.write.extract import ExtractionRequest
 from memoranda.write.rules import RulesExtractor
 from memoranda.write.rules.words import WORKSPACE

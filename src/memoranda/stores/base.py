@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from memoranda.errors import Conflict
 from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, MemoryRecord, Trust, Usage
@@ -37,6 +37,10 @@ __all__ = [
     'VersionWrite',
     'Work',
 ]
+
+
+PAGE: Final = 1000
+"""Memories that are read at once where all are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +397,20 @@ class Store(ABC):
         newest_first: bool = False,
     ) -> tuple[Sequence[MemoryRecord], str | None]:
         """Memories one by one, oldest first by when they were first recorded."""
+
+    async def every(
+        self, reaches: Sequence[Reach], *, where: Filter | None, moment: Moment, inactive: bool = False
+    ) -> list[MemoryRecord]:
+        """All memories that `page` would give, read a page at a time: each page is a snapshot of its own."""
+        found: list[MemoryRecord] = []
+        cursor: str | None = None
+        while True:
+            read, cursor = await self.page(
+                reaches, where=where, moment=moment, inactive=inactive, limit=PAGE, cursor=cursor
+            )
+            found += read
+            if cursor is None:
+                return found
 
     @abstractmethod
     async def episodes(self, reaches: Sequence[Reach], *, limit: int, cursor: str | None) -> EpisodePage:

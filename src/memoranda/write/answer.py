@@ -14,9 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from memoranda.checks import as_moment, check_slot
 from memoranda.errors import InvalidInput
-from memoranda.records import KINDS, MemoryRecord
+from memoranda.records import KINDS, WORKSPACE_TAG, MemoryRecord
 from memoranda.scope import Level
-from memoranda.write.cleaning import WORKSPACE_TAG
 from memoranda.write.extract import ExtractionRequest, Proposal, ProposalOp, Quote
 from memoranda.write.prompt import SLOTS, Audience, Part, Piece, known_slot
 from memoranda.write.quotes import Quotable

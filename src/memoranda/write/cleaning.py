@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 from memoranda.checks import check_flag, check_kind, check_unit
 from memoranda.errors import Conflict, InvalidInput, shown
 from memoranda.filters import All, Any_, Compare, Field, Filter, parse
-from memoranda.records import Change, Edit, MemoryRecord, Op, new_id, now
+from memoranda.records import WORKSPACE_TAG, Change, Edit, MemoryRecord, Op, new_id, now
 from memoranda.stores.base import Commit, Moment
 from memoranda.write.consolidate import MAX_EVIDENCE
 from memoranda.write.duplicates import bridges, read
@@ -24,12 +24,9 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.scope import Reach
 
-__all__ = ['WORKSPACE_TAG', 'CleanRequest', 'CleanResult', 'LeftAlone', 'clean', 'is_workspace', 'reset']
+__all__ = ['CleanRequest', 'CleanResult', 'LeftAlone', 'clean', 'is_workspace', 'reset']
 
 MAX_TRIES: Final = 20
-PAGE: Final = 1000
-WORKSPACE_TAG: Final = 'workspace'
-"""On a memory of the user's tools or set-up that has no slot which says so."""
 WORKSPACE_SLOTS: Final = (
     'browser', 'cloud', 'database', 'editor', 'environment', 'framework', 'hardware', 'ide', 'keyboard',
     'language.programming', 'os', 'package_manager', 'setup', 'shell', 'stack', 'terminal', 'tool', 'vcs', 'workspace',
@@ -272,15 +269,7 @@ async def _committed(engine: Engine, reach: Reach, change: Change, version: int)
 async def _all(
     engine: Engine, reach: Reach, where: Filter | None, at: datetime, *, inactive: bool = False
 ) -> list[MemoryRecord]:
-    found: list[MemoryRecord] = []
-    cursor: str | None = None
-    while True:
-        page, cursor = await engine.store.page(
-            [reach], where=where, moment=Moment(now=at), inactive=inactive, limit=PAGE, cursor=cursor
-        )
-        found += page
-        if cursor is None:
-            return found
+    return await engine.store.every([reach], where=where, moment=Moment(now=at), inactive=inactive)
 
 
 async def _expire(engine: Engine, reach: Reach, plan: _Plan) -> None:

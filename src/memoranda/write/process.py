@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memoranda.checks import as_moment
 from memoranda.records import NO_USAGE, Change, Episode, MemoryRecord, Usage, fact_hash, new_id, now
@@ -27,8 +27,6 @@ __all__ = ['Drawn', 'Process', 'Related']
 
 Related: TypeAlias = Callable[[Reach, str], Awaitable[Sequence[MemoryRecord]]]
 Renew: TypeAlias = Callable[[], Awaitable[None]]
-
-PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,15 +225,8 @@ class Process:
         from memoranda.write.cleaning import is_workspace
 
         reach = Reach(work.owner, () if work.scope.run_id is None else (work.scope.run_id,))
-        found: list[MemoryRecord] = []
-        cursor: str | None = None
-        while True:
-            page, cursor = await self._engine.store.page(
-                [reach], where=None, moment=Moment(now=now()), inactive=False, limit=PAGE, cursor=cursor
-            )
-            found += [m for m in page if is_workspace(m)]
-            if cursor is None:
-                break
+        current = await self._engine.store.every([reach], where=None, moment=Moment(now=now()))
+        found = [m for m in current if is_workspace(m)]
         return [
             expanded
             for p in proposals

@@ -21,7 +21,6 @@ __all__ = ['revert']
 
 MAX_TRIES: Final = 20
 MAX_NAMED: Final = 5
-PAGE: Final = 1000
 
 
 class _Moved(Exception):
@@ -253,20 +252,9 @@ class _Plan:
     async def _ending(self) -> list[MemoryRecord]:
         """What holds now and until a known day: a store finds no words of these by their hash."""
         where = All((Compare(Field('status', 'choice'), 'eq', 'active'), Compare(_VALID_TO, 'gt', self._at)))
-        found: list[MemoryRecord] = []
-        cursor: str | None = None
-        while True:
-            page, cursor = await self.engine.store.page(
-                [Reach(self.owner)],
-                where=where,
-                moment=Moment(now=self._at),
-                inactive=True,
-                limit=PAGE,
-                cursor=cursor,
-            )
-            found += page
-            if cursor is None:
-                return found
+        return await self.engine.store.every(
+            [Reach(self.owner)], where=where, moment=Moment(now=self._at), inactive=True
+        )
 
     async def _in_the_way(self, back: MemoryRecord, other: MemoryRecord) -> set[str]:
         """Of two that can't stand side by side, the changes that brought the later one; none when they once did."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from memoranda.records import WORKSPACE_TAG
+
 __all__ = [
     'COMPANIES',
     'CONDITIONS',
@@ -20,8 +22,8 @@ __all__ = [
 ]
 
 
-WORKSPACE = 'workspace'
-"""The tag of what the speaker works with (`write.cleaning.WORKSPACE_TAG`)."""
+WORKSPACE = WORKSPACE_TAG
+"""The tag of what the speaker works with (`records.WORKSPACE_TAG`)."""
 
 
 def _set(text: str) -> frozenset[str]:
