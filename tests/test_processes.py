@@ -253,10 +253,10 @@ def test_a_full_disk_is_said_so_and_nothing_half_written(tmp_path: Path) -> None
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB, where one may be mounted."""
+    """A file system of 4 MiB, where one may be mounted."""
     folder = tmp_path / 'tiny'
     folder.mkdir()
-    mount = ['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', str(folder)]
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', str(folder)]
     if sys.platform != 'linux' or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip('no file system can be mounted here')
     yield folder
@@ -269,7 +269,7 @@ def test_a_disk_without_space_is_said_to_be_full(tiny_disk: Path) -> None:
         m.add('The first', user_id='ana')
         ballast = tiny_disk / 'ballast'
         with pytest.raises(OSError, match='No space left'):
-            ballast.write_bytes(bytes(4 << 20))
+            ballast.write_bytes(bytes(8 << 20))
         with pytest.raises(StoreFull, match=r'm\.db: the disk is full.*free some space'):
             m.add('word ' * 20_000, user_id='ana')
         assert [e.text for e in m.episodes(user_id='ana').items] == ['The first']

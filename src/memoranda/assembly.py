@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Closing, Engine
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.write.background import Background
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.worker import Worker
 
@@ -33,8 +34,8 @@ def assemble(
     extractor: Extractor | PureExtractor | None,
     settings: Settings | None,
     store: Store | None,
-) -> tuple[Engine, Worker]:
-    """An engine over a database, and the worker that does its jobs. Nothing is opened or loaded yet.
+) -> tuple[Engine, Worker, Background]:
+    """An engine over a database, and what does its jobs. Nothing is opened or loaded yet.
 
     Raises:
         ConfigurationError: Something that can't be used.
@@ -43,6 +44,7 @@ def assemble(
     from memoranda.engine import Engine
     from memoranda.recall.search import related
     from memoranda.settings import Settings
+    from memoranda.write.background import Background
     from memoranda.write.extract import PureExtractor
     from memoranda.write.worker import Worker
 
@@ -68,7 +70,8 @@ def assemble(
         engine.at_close.append(cast('Closing', closing))
     # Rules look for words; a model understands what means the same.
     semantic = not isinstance(extractor, PureExtractor)
-    return engine, Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
+    worker = Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
+    return engine, worker, Background(engine, worker)
 
 
 def _check_name(extractor: Extractor | PureExtractor) -> None:

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from memoranda._breaker import Breaker
 from memoranda._bridge import may_block, wait_for
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import EmbedderMismatch
@@ -31,6 +32,8 @@ log = logging.getLogger('memoranda')
 T = TypeVar('T')
 Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 _GENERATION_SECONDS = 1.0
+MODEL_FAILURES: Final = 5
+"""In a row, before a model is left alone."""
 
 
 class Engine:
@@ -46,6 +49,8 @@ class Engine:
         """Whether it is noted which memories are recalled."""
         self.at_close: list[Closing] = [embedder.aclose]
         """What gives connections back, run on the engine's own loop."""
+        self.model_breaker = Breaker(after=MODEL_FAILURES, first=1.0, most=60.0)
+        """Keeps a model that is down from being asked for every message."""
         self._queries = QueryCache(embedder)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None
@@ -95,6 +100,18 @@ class Engine:
                 future = self._running().start(make)
                 break
         return await wait_for(future)
+
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """Start a coroutine on the engine's own loop and don't wait for it. `close` waits for what is not cancelled."""
+        while True:
+            with contextlib.suppress(Closed):
+                return self._running().start(make)
+
+    def later(self, seconds: float) -> Future[None]:
+        """A future that is done after so many seconds, unless it is cancelled."""
+        import asyncio
+
+        return self.start(lambda: asyncio.sleep(seconds))
 
     def _running(self) -> _Threads:
         with self._lock:

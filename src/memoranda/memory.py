@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
+from memoranda._telemetry import traced
 from memoranda.checks import KEEP, Keep, as_moment, check_count, check_flag, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.records import (
@@ -20,6 +21,9 @@ from memoranda.records import (
     Edit,
     HistoryEntry,
     Hit,
+    Job,
+    JobPage,
+    JobStatus,
     MemoryRecord,
     Page,
     fact_hash,
@@ -92,7 +96,7 @@ class AsyncMemory:
     ) -> None:
         from memoranda.assembly import assemble
 
-        self._engine, self._worker = assemble(
+        self._engine, self._worker, self._background = assemble(
             database,
             model=model,
             instructions=instructions,
@@ -108,7 +112,8 @@ class AsyncMemory:
 
     def _view(self, *, project: str | None = None, bound: Scope | None = None, wide: bool = False) -> AsyncMemory:
         view = object.__new__(AsyncMemory)
-        view._engine, view._worker, view._project = self._engine, self._worker, project or self._project
+        view._engine, view._worker, view._background = self._engine, self._worker, self._background
+        view._project = project or self._project
         view._bound, view._wide = bound, wide
         return view
 
@@ -136,6 +141,7 @@ class AsyncMemory:
 
     async def __aenter__(self) -> Self:
         await self._engine.store.open()
+        self._background.start()
         return self
 
     async def __aexit__(
@@ -144,9 +150,14 @@ class AsyncMemory:
         await self.close()
 
     async def close(self) -> None:
-        """Finish what is under way and close the storage, for every view. A later call opens it again."""
+        """Finish what is under way and close the storage, for every view. A later call opens it again.
+
+        Jobs get `drain_seconds` (a setting) to be done; the rest is done after the next start.
+        """
+        await self._background.stop(self._engine.settings.drain_seconds)
         await self._engine.close()
 
+    @traced('upsert_memory')
     async def add(
         self,
         messages: object,
@@ -171,6 +182,7 @@ class AsyncMemory:
         valid_to: Moments = None,
         expires_at: Moments = None,
         instructions: str | None = None,
+        background: bool = False,
         idempotency_key: str | None = None,
     ) -> AddResult:
         """Remember what was said.
@@ -201,6 +213,8 @@ class AsyncMemory:
             valid_to: With `infer=False`: until when.
             expires_at: When to stop recalling it.
             instructions: What extraction by a model shall regard in these messages; rules take no notice of it.
+            background: Return as soon as the messages are stored; a worker reads them later. What is returned is a
+                receipt: its `status` is `queued`, and `await receipt.wait()` tells what became of it.
             idempotency_key: A repeated call with this key and the same content does nothing and answers the same.
 
         Raises:
@@ -208,7 +222,7 @@ class AsyncMemory:
             Conflict: The idempotency key was used for something else.
             ProcessingFailed: The messages are stored, drawing facts from them failed and is tried again later.
         """
-        from memoranda.write.intake import batch_of, take_in
+        from memoranda.write.intake import batch_of, queue_up, take_in
         from memoranda.write.options import job_options
 
         options = job_options(
@@ -235,7 +249,10 @@ class AsyncMemory:
             metadata=metadata,
             occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
             idempotency_key=idempotency_key,
+            background=check_flag('background', background),
         )
+        if background:
+            return await queue_up(self._engine, self._worker, self._background, batch)
         return await take_in(self._engine, self._worker, batch)
 
     async def preview(
@@ -295,6 +312,7 @@ class AsyncMemory:
         )
         return await preview(self._engine, self._worker, batch)
 
+    @traced('upsert_memory')
     async def apply(self, preview: Preview) -> AddResult:
         """Do what a preview of this memory showed.
 
@@ -306,6 +324,7 @@ class AsyncMemory:
 
         return await apply(self._engine, self._worker, preview, project=self._project, bound=self._bound)
 
+    @traced('search_memory')
     async def search(
         self,
         query: str,
@@ -364,6 +383,7 @@ class AsyncMemory:
         )
         return await search(self._engine, request)
 
+    @traced('search_memory')
     async def context(
         self,
         query: str,
@@ -504,6 +524,7 @@ class AsyncMemory:
             reaches, limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
         )
 
+    @traced('update_memory')
     async def update(
         self,
         memory_id: str,
@@ -562,6 +583,7 @@ class AsyncMemory:
             if saved is not None:
                 return saved
 
+    @traced('delete_memory')
     async def delete(
         self,
         memory_id: str,
@@ -588,6 +610,7 @@ class AsyncMemory:
             ):
                 return
 
+    @traced('delete_memory')
     async def delete_all(
         self,
         *,
@@ -842,6 +865,134 @@ class AsyncMemory:
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         return await reset(self._engine, self._home(scope), kinds=kinds, dry_run=dry_run)
 
+    async def flush(self, timeout: float | None = 30.0) -> int:
+        """Wait until everything that was added in the background so far is done, also what waits for further turns.
+
+        Of a view that is bound to a scope only what belongs there.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes.
+
+        Returns:
+            How many jobs are still not done then: queued, running, or to be tried again.
+        """
+        owner = None if self._bound is None else self._bound.home(self._project)
+        return await self._background.flush(_seconds('timeout', timeout), owner)
+
+    async def process_one_job(self) -> Job | None:
+        """Do the job that is due for longest, of any project and owner: for a queue or a scheduler of your own.
+
+        A job that fails is noted with its error and tried again at its time; that isn't raised.
+
+        Returns:
+            The job as it is afterwards; None when none is due.
+
+        Raises:
+            ConfigurationError: It can't be done as this memory is set up. It stays queued.
+            StoreError: The storage failed.
+        """
+        return await self._background.process_one()
+
+    async def jobs(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        states: Sequence[JobStatus] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> JobPage:
+        """What adds of a scope left to be done, latest first, a page at a time; with `project_wide()` of everybody.
+
+        Args:
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+            states: Only these, such as `('dead',)`.
+            limit: How many, 1 to 1,000.
+            cursor: `page.cursor` of the page before.
+        """
+        from memoranda.write.queue import list_jobs
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        return await list_jobs(
+            self._engine,
+            None if scope is None else scope.reaches(self._project),
+            project=self._project,
+            states=states,
+            limit=check_count('limit', limit, 1, 1000),
+            cursor=_cursor(cursor),
+        )
+
+    async def job(
+        self,
+        job_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Job:
+        """One job as it is now.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope, or its messages were erased.
+        """
+        from memoranda.write.queue import one_job
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        return await one_job(self._engine, job_id, scope, project=self._project)
+
+    async def retry_job(
+        self,
+        job_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Job:
+        """Try a job now that was given up or waits for its next try, with its failures forgotten.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope.
+            Conflict: It is done, dropped or running.
+        """
+        from memoranda.write.queue import one_job, retry_job
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        job = await retry_job(self._engine, await one_job(self._engine, job_id, scope, project=self._project))
+        self._background.notify()
+        return job
+
+    async def drop_job(
+        self,
+        job_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Job:
+        """Take a job out of the queue: nothing is drawn from its messages, which stay and can be searched.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope.
+            Conflict: It is done or dropped.
+        """
+        from memoranda.write.queue import drop_job, one_job
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        return await drop_job(self._engine, await one_job(self._engine, job_id, scope, project=self._project))
+
     async def stats(self) -> Stats:
         """What the storage holds, over all projects."""
         return await self._engine.store.stats()
@@ -972,6 +1123,14 @@ def _moment(as_of: Moments, known_at: Moments) -> Moment:
         as_of=None if as_of is None else as_moment(as_of, 'as_of'),
         known_at=None if known_at is None else as_moment(known_at, 'known_at'),
     )
+
+
+def _seconds(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float('inf'):
+        raise InvalidInput(f'{name}={shown(value)} is not a number of seconds: pass 0 or more, or None for no limit')
+    return float(value)
 
 
 def _cursor(cursor: object) -> str | None:

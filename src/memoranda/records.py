@@ -12,11 +12,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from memoranda.scope import Level, Scope
 
 __all__ = [
+    'EPOCH',
     'KINDS',
     'NO_USAGE',
     'RECALL_TAG',
@@ -28,9 +29,12 @@ __all__ = [
     'Edit',
     'Episode',
     'Evidence',
+    'Follower',
     'HistoryEntry',
     'Hit',
     'Job',
+    'JobPage',
+    'JobStatus',
     'MemoryRecord',
     'Op',
     'Page',
@@ -43,6 +47,7 @@ __all__ = [
     'now',
 ]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = (
     'preference',
     'profile',
@@ -67,6 +72,17 @@ WORKSPACE_TAG = 'workspace'
 Status = Literal['active', 'pending', 'superseded', 'retracted', 'rejected', 'expired']
 Trust = Literal['user', 'assistant', 'tool', 'external']
 Role = Literal['user', 'assistant', 'system', 'tool']
+JobStatus = Literal['unsaved', 'queued', 'running', 'retrying', 'done', 'dead', 'dropped']
+"""How far messages are on their way to memories.
+
+- `unsaved`: held in this process only, because the storage can't be written; saved as soon as it can
+- `queued`: stored, nobody has begun
+- `running`: somebody is at it
+- `retrying`: it failed and is tried again
+- `done`: what it changed is stored
+- `dead`: given up; the messages stay, and can be searched
+- `dropped`: taken out of the queue by hand; the messages stay
+"""
 Op = Literal['add', 'update', 'supersede', 'confirm', 'correct', 'retract', 'expire', 'restore', 'erase']
 
 
@@ -229,22 +245,6 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Work that outlives the process: messages from which memories are still to be drawn."""
-
-    id: str
-    project: str
-    kind: str
-    payload: Mapping[str, Any]
-    """Ids, never text."""
-    state: Literal['queued', 'running', 'done', 'dead']
-    attempts: int
-    run_after: datetime
-    lease_until: datetime | None
-    last_error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What answers of a model took."""
 
@@ -272,8 +272,70 @@ NO_USAGE = Usage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work that outlives the process: messages from which memories are still to be drawn."""
+
+    id: str
+    project: str
+    kind: str
+    payload: Mapping[str, Any]
+    """Ids and the options of its `add`, never messages."""
+    state: Literal['queued', 'running', 'done', 'dead', 'dropped']
+    attempts: int
+    """How often it was begun, its last try included."""
+    run_after: datetime
+    """Not before this moment."""
+    lease_until: datetime | None
+    """While it runs: when others may take it over, unless the lease is renewed."""
+    last_error: str | None
+    scope: Scope = Scope.GLOBAL
+    """The ids its messages were said under."""
+    created_at: datetime = EPOCH
+    finished_at: datetime | None = None
+    crashes: int = 0
+    """How often the process that ran it ended in the middle."""
+    merged_into: str | None = None
+    """The job of the same conversation that did the work of this one too."""
+    format: int = 1
+    """Of the payload; a higher one than we know was written by a newer version, and waits for one."""
+    usage: Usage = NO_USAGE
+
+    @property
+    def status(self) -> JobStatus:
+        """How far it is. One whose worker fell silent is `queued`: the next worker takes it over."""
+        if self.state == 'running' and (self.lease_until is None or self.lease_until <= now()):
+            return 'queued'
+        if self.state == 'queued' and self.last_error is not None:
+            return 'retrying'
+        return self.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """A slice of the jobs, latest first."""
+
+    items: tuple[Job, ...]
+    cursor: str | None
+    """Pass it to get the next slice; None at the end."""
+
+    def __iter__(self):  # noqa: ANN204
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Follower(Protocol):
+    """Knows what became of a job."""
+
+    async def __call__(self, timeout: float | None) -> AddResult:
+        """The outcome, once there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddResult:
-    """What an `add` did."""
+    """What an `add` did; of one in the background, the receipt for what was stored."""
 
     job_id: str | None
     """None when nothing was left to process."""
@@ -291,11 +353,37 @@ class AddResult:
     """What the model's answers cost; nothing without a model."""
     as_previewed: bool | None = None
     """Of `apply`: False when another write came in between and the outcome differs from the preview's."""
+    status: JobStatus = 'done'
+    """How far it was when this was made."""
+    error: str | None = None
+    """Why it is retried, was given up, or could not be saved yet."""
+    follower: Follower | None = field(default=None, repr=False, compare=False)
 
     @property
     def memories(self) -> tuple[MemoryRecord, ...]:
         """The memories that are believed because of this call."""
         return tuple(e.after for e in self.changes if e.after.status == 'active')
+
+    async def wait(self, timeout: float | None = None) -> AddResult:
+        """What became of it: `done` with its changes, `dead` with its error, or `dropped`.
+
+        Where nobody works in the background, the job is done by this call.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: It is neither done nor given up yet. It goes on; wait again.
+        """
+        if self.status in ('done', 'dead', 'dropped') or self.follower is None:
+            return self
+        return await self.follower(timeout)
+
+    def result(self, timeout: float | None = None) -> AddResult:
+        """`wait`, blocking."""
+        from memoranda._bridge import run
+
+        return run(self.wait(timeout))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,31 @@ class Settings(BaseSettings):
     """MiB of vectors kept in memory."""
     lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     """Seconds after which work of a process that fell silent is taken over."""
+    workers: Annotated[int, Field(ge=0, le=1000)] = 8
+    """Jobs done at once in the background while a memory is open; 0 leaves them to `memoranda worker`."""
+    batch_turns: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Turns of a conversation that are read together: background adds wait until there are so many."""
+    batch_seconds: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    """Or until for so many seconds no further turn came."""
+    drain_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    """How long closing waits for jobs; the rest is done after the next start."""
+    poll_seconds: Annotated[float, Field(ge=0.01, le=3600)] = 0.5
+    """How often a worker looks for jobs of other processes."""
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Tries of a job before it is given up, unless a provider is down."""
+    outage_hours: Annotated[float, Field(ge=0, le=8760)] = 24.0
+    """How old a job gets before it is given up while a provider is down."""
+    retry_seconds: Annotated[float, Field(gt=0, le=86_400)] = 2.0
+    """The longest wait before the second try of a job; it doubles with each further one."""
+    max_retry_seconds: Annotated[float, Field(gt=0, le=86_400)] = 900.0
+    """The longest wait before any try."""
+    errors: Literal['degrade', 'raise'] = 'degrade'
+    """What happens when storage or embedder fails while an agent is served.
+
+    - `degrade`: `search` and `context` find nothing or search by keywords only, a background `add` keeps the messages
+      until they can be stored; a warning, a span and a counter tell it
+    - `raise`: they raise
+    """
     max_text_chars: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     """Characters a message may have; a longer one is refused."""
     secrets: Literal['redact', 'allow'] = 'redact'
@@ -305,6 +330,16 @@ _EXPECTED: Mapping[str, str] = {
     'readers': 'give a whole number from 1 to 64',
     'cache_mb': 'give a whole number of MiB, 0 or more',
     'lease_seconds': 'give seconds, from 1 to 86400',
+    'workers': 'give a whole number from 0 to 1000',
+    'batch_turns': 'give a whole number from 1 to 1000',
+    'batch_seconds': 'give seconds, from 0 to 86400',
+    'drain_seconds': 'give seconds, from 0 to 86400',
+    'poll_seconds': 'give seconds, from 0.01 to 3600',
+    'max_attempts': 'give a whole number from 1 to 1000',
+    'outage_hours': 'give hours, from 0 to 8760',
+    'retry_seconds': 'give seconds, more than 0 and at most 86400',
+    'max_retry_seconds': 'give seconds, more than 0 and at most 86400',
+    'errors': 'give degrade or raise',
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
     'secrets': 'give redact or allow',
     'agent_lessons': 'give off, review or auto',

@@ -8,8 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from memoranda.errors import Conflict
-from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, MemoryRecord, Trust, Usage
+from memoranda.errors import Conflict, StoreError
+from memoranda.records import (
+    NO_USAGE,
+    Change,
+    Edit,
+    Episode,
+    HistoryEntry,
+    Hit,
+    Job,
+    JobStatus,
+    MemoryRecord,
+    Trust,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from memoranda.filters import Filter
@@ -17,6 +29,8 @@ if TYPE_CHECKING:
     from memoranda.scope import Erasure, Owner, Reach, Scope
 
 __all__ = [
+    'JOB_FORMAT',
+    'MAX_CRASHES',
     'Appended',
     'Batch',
     'Clash',
@@ -28,6 +42,8 @@ __all__ = [
     'Generation',
     'LeaseLost',
     'Moment',
+    'NewerJob',
+    'Quiet',
     'Ranked',
     'SearchPlan',
     'SegmentDraft',
@@ -39,6 +55,10 @@ __all__ = [
 ]
 
 
+JOB_FORMAT: Final = 1
+"""Of the payloads that this version writes and reads."""
+MAX_CRASHES: Final = 20
+"""How often the process that runs a job may end in the middle, before the job counts as the cause."""
 PAGE: Final = 1000
 """Memories that are read at once where all are wanted."""
 
@@ -69,6 +89,16 @@ class Draft:
     segments: Sequence[SegmentDraft]
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """When the turns of a conversation that wait for a worker are due: all at once."""
+
+    turns: int
+    """At so many."""
+    seconds: float
+    """Or when for so long no more came."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What one `add` brings."""
@@ -82,9 +112,15 @@ class Batch:
     """Whether the drafts may repeat what the conversation already holds (a list does, a single text doesn't)."""
     job: Mapping[str, Any]
     """Options of the job; never text."""
+    trace: str | None = None
+    """The span that the job belongs to, as a W3C `traceparent`."""
     idempotency_key: str | None = None
     worker: str
     lease_seconds: float
+    lease: bool = True
+    """Whether the caller does the job itself if it is its turn; otherwise it waits for a worker."""
+    quiet: Quiet | None = None
+    """Of a job for a worker: how long it may wait for more turns of its conversation."""
     expect_version: int | None = None
     """Store nothing unless the owner is as it was at this version, messages included, and no job of it waits."""
 
@@ -132,6 +168,8 @@ class Work:
     """(row key, text) of the segments still without a vector."""
     previous: Sequence[Episode]
     """The few messages before them in their conversation."""
+    merged: Sequence[str] = ()
+    """Ids of the jobs whose messages are done together with those of `job`. They share its lease and its fate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +203,7 @@ class Commit:
     writes: Sequence[VersionWrite] = ()
     """One per edit of the change, in order."""
     job: Job | None = None
+    merged: Sequence[str] = ()
     worker: str = ''
     segment_vectors: Sequence[tuple[int, FloatVector]] = ()
     generation: int | None = None
@@ -278,6 +317,10 @@ class Clash(Conflict):
     """A current memory already says this, or holds this slot."""
 
 
+class NewerJob(StoreError):
+    """The owner's next job was written by a newer version of memoranda, which has to do it."""
+
+
 class LeaseLost(Conflict):
     """The job is no longer ours: it was taken over after its lease ran out, or its messages were erased."""
 
@@ -307,12 +350,77 @@ class Store(ABC):
         """Store unseen messages and a job for them. Durable on return."""
 
     @abstractmethod
-    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float) -> Work | None:
-        """Lease the owner's earliest unfinished job, unless it is leased elsewhere or not yet due."""
+    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False) -> Work | None:
+        """Lease the owner's earliest unfinished job, unless it is leased elsewhere.
+
+        Args:
+            owner: Whose.
+            worker: The lease's token, of this claim alone.
+            lease_seconds: How long others leave it alone.
+            due: Whether to leave it alone before its time, too.
+
+        Raises:
+            NewerJob: It has to wait for a newer version of memoranda.
+        """
+
+    @abstractmethod
+    async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
+        """Lease the job that is due for longest, of any owner none of whose jobs is running.
+
+        Args:
+            worker: The lease's token, of this claim alone.
+            lease_seconds: How long others leave it alone.
+            turns: So many jobs of one conversation are leased together when they follow each other, have the same
+                options and were never tried.
+        """
+
+    @abstractmethod
+    async def due_in(self) -> float | None:
+        """Seconds until a job is due, 0 when one is; None when none waits. Cheap: it is asked all the time."""
+
+    @abstractmethod
+    async def recover(self, *, lease_seconds: float) -> int:
+        """Give back what is leased to processes that are gone, and what is overdue since the clock was set back.
+
+        Returns:
+            How many jobs that were.
+        """
+
+    @abstractmethod
+    async def hurry(self, owner: Owner | None = None) -> None:
+        """Make jobs due that wait for more turns."""
+
+    @abstractmethod
+    async def waiting(self, owner: Owner | None = None, *, before: str | None = None) -> int:
+        """How many jobs are queued or running, of those with an id below one when it is given."""
 
     @abstractmethod
     async def load(self, job_id: str) -> Work | None:
         """A job with its messages; None when it is gone."""
+
+    @abstractmethod
+    async def job(self, job_id: str, *, project: str) -> tuple[Owner, Job] | None:
+        """A job and whose it is."""
+
+    @abstractmethod
+    async def jobs(
+        self,
+        reaches: Sequence[Reach] | None,
+        *,
+        project: str,
+        states: Sequence[JobStatus] | None,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[Sequence[Job], str | None]:
+        """Jobs within reach (None: of the whole project), latest first."""
+
+    @abstractmethod
+    async def requeue(self, job_id: str, *, project: str) -> Job | None:
+        """Make a dead or waiting job due now, with its tries forgotten. None when it is neither."""
+
+    @abstractmethod
+    async def drop(self, job_id: str, *, project: str) -> bool:
+        """Take a job out of the queue: its messages stay, nothing is drawn from them. False when it was done."""
 
     @abstractmethod
     async def unfinished(self, *, limit: int) -> Sequence[Owner]:
@@ -320,9 +428,25 @@ class Store(ABC):
 
     @abstractmethod
     async def fail(
-        self, job: Job, *, worker: str, error: str, retry_after: float | None, usage: Usage = NO_USAGE
+        self,
+        job: Job,
+        *,
+        worker: str,
+        error: str,
+        retry_after: float | None,
+        usage: Usage = NO_USAGE,
+        counted: bool = True,
     ) -> None:
-        """Give a job back: queued again after so many seconds, or dead when None. `usage`: what it took in vain."""
+        """Give a job back, and those merged with it: queued again after so many seconds, or dead when None.
+
+        Args:
+            job: Which.
+            worker: The lease's token; nothing happens when it isn't held.
+            error: What went wrong.
+            retry_after: Seconds.
+            usage: What it took in vain.
+            counted: Whether it was a try of the job; not when something else is to blame.
+        """
 
     @abstractmethod
     def abandon(self, worker: str) -> None:
@@ -433,8 +557,8 @@ class Store(ABC):
         """What `append` would store, without storing it."""
 
     @abstractmethod
-    async def renew(self, worker: str, *, lease_seconds: float) -> None:
-        """Hold what is leased under this token for so many seconds from now."""
+    async def renew(self, *workers: str, lease_seconds: float) -> None:
+        """Hold what is leased under these tokens for so many seconds from now."""
 
     @abstractmethod
     async def change(self, change_id: str, *, project: str) -> tuple[Owner, Change] | None:

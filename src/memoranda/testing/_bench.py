@@ -133,9 +133,11 @@ class Bench:
         assert work is not None
         return work
 
-    def claim(self, scope: Scope = ANA, *, worker: str = WORKER, lease: float = 600.0) -> Work | None:
+    def claim(
+        self, scope: Scope = ANA, *, worker: str = WORKER, lease: float = 600.0, due: bool = False
+    ) -> Work | None:
         """The owner's next job."""
-        return self.do(self.store.claim(scope.home('default'), worker=worker, lease_seconds=lease))
+        return self.do(self.store.claim(scope.home('default'), worker=worker, lease_seconds=lease, due=due))
 
     def finish(self, work: Work, *edits: Edit, worker: str = WORKER, vectors: bool = True) -> None:
         """End a job with what was drawn from it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from memoranda.errors import MemorandaError
 from memoranda.records import NO_USAGE, Usage
 
-__all__ = ['FailureReason', 'ModelFailed', 'ModelTimedOut']
+__all__ = ['OUTAGES', 'FailureReason', 'ModelFailed', 'ModelResting', 'ModelTimedOut']
 
 FailureReason: TypeAlias = Literal[
     'rate limit', 'quota', 'timeout', 'unavailable', 'refused', 'too long', 'output', 'rejected', 'unknown'
@@ -24,6 +24,10 @@ FailureReason: TypeAlias = Literal[
 - `rejected`: the provider rejects the request
 - `unknown`: anything else
 """
+
+
+OUTAGES: Final[frozenset[FailureReason]] = frozenset(('rate limit', 'quota', 'timeout', 'unavailable'))
+"""Reasons that lie with the provider: the same messages may well succeed later."""
 
 
 class ModelFailed(MemorandaError):
@@ -54,3 +58,7 @@ class ModelFailed(MemorandaError):
 
 class ModelTimedOut(ModelFailed, TimeoutError):
     """A model didn't answer in time."""
+
+
+class ModelResting(ModelFailed):
+    """The model failed several times in a row and isn't asked for a while. `retry_after` says for how long."""

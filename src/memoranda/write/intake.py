@@ -11,18 +11,20 @@ from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, content_hash, new_id
 from memoranda.scope import Scope
-from memoranda.stores.base import Batch, Draft, SegmentDraft
+from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata, without_secrets
+from memoranda.write.receipts import Following, outcome_of
 from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
+    from memoranda.write.background import Background
     from memoranda.write.process import Drawn
     from memoranda.write.worker import Worker
 
-__all__ = ['batch_of', 'take_in']
+__all__ = ['batch_of', 'queue_up', 'take_in']
 
 
 async def batch_of(
@@ -35,6 +37,7 @@ async def batch_of(
     metadata: object,
     occurred_at: datetime | None,
     idempotency_key: str | None = None,
+    background: bool = False,
 ) -> Batch | None:
     """What an `add` brings, checked, redacted and ready to be stored; None when it is nothing."""
     if idempotency_key is not None:
@@ -55,7 +58,30 @@ async def batch_of(
         idempotency_key=idempotency_key,
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,
+        lease=not background,
+        quiet=Quiet(engine.settings.batch_turns, engine.settings.batch_seconds) if background else None,
     )
+
+
+async def queue_up(engine: Engine, worker: Worker, background: Background, batch: Batch | None) -> AddResult:
+    """Store messages durably, and leave to a worker what there is to do with them."""
+    if batch is None:
+        return AddResult(job_id=None, episode_ids=())
+    appended = await engine.store.append(batch)
+    receipt = AddResult(
+        job_id=appended.job_id,
+        episode_ids=tuple(appended.episode_ids),
+        known=appended.known,
+        replayed=appended.replayed,
+        status='queued' if appended.job_id is not None else 'done',
+    )
+    if appended.job_id is None:
+        return receipt
+    if appended.replayed:
+        receipt = await outcome_of(engine, receipt, project=batch.owner.project)
+    else:
+        background.notify()
+    return replace(receipt, follower=Following(engine, worker, background, batch.owner, receipt))
 
 
 async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn: Drawn | None = None) -> AddResult:

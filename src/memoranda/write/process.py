@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from memoranda.scope import Owner, Reach
 from memoranda.stores.base import Moment, Snapshot, Work
 from memoranda.write.consolidate import Decision, consolidate
 from memoranda.write.extract import Extraction, ExtractionRequest, Extractor, Proposal, PureExtractor, Quote
+from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.gate import worth_reading
 from memoranda.write.guard import MAX_FACT_CHARS, Candidate, guard
 from memoranda.write.lessons import leaks
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
 
 __all__ = ['Drawn', 'Process', 'Related']
+
+log = logging.getLogger('memoranda.write')
 
 Related: TypeAlias = Callable[[Reach, str], Awaitable[Sequence[MemoryRecord]]]
 Renew: TypeAlias = Callable[[], Awaitable[None]]
@@ -184,8 +188,7 @@ class Process:
         if isinstance(extractor, PureExtractor):
             found = await engine.compute(lambda: extractor.propose(request))
         else:
-            every = engine.settings.lease_seconds / 3
-            found = await engine.on_loop(lambda: _renewing(extractor.extract(request), renew, every))
+            found = await self._ask(extractor, request, renew)
         shown = {m.id for m in existing}
         # What it wasn't shown it can't mean: an id from anywhere else is a mistake, or an attack.
         aimed = [p for p in found.proposals if p.target is None or p.target in shown]
@@ -193,6 +196,33 @@ class Process:
         if len(aimed) < len(found.proposals):
             skipped['unknown target'] += len(found.proposals) - len(aimed)
         return replace(found, proposals=[_stamped(p, work, options) for p in aimed], skipped=skipped)
+
+    async def _ask(self, extractor: Extractor, request: ExtractionRequest, renew: Renew | None) -> Extraction:
+        """Ask a model, unless it failed so often that it is left alone for a while."""
+        engine, breaker = self._engine, self._engine.model_breaker
+        rest = breaker.enter()
+        if rest > 0:
+            raise ModelResting(
+                f'the model failed several times in a row ({breaker.cause}) and is asked again in {rest:.1f} s: wait, '
+                'or name another model after it',
+                reason='unavailable',
+                retry_after=rest,
+            )
+        every = engine.settings.lease_seconds / 3
+        try:
+            found = await engine.on_loop(lambda: _renewing(extractor.extract(request), renew, every))
+        except ModelFailed as error:
+            if error.reason not in OUTAGES:
+                breaker.succeeded()  # it answered, if nothing of use
+            elif breaker.failed(error.reason, error.retry_after):
+                log.warning('the model fails (%s): it is left alone for a while', error.reason)
+            raise
+        except BaseException:  # an extractor of somebody's own, or cancelled: that tells nothing of a model
+            breaker.withdraw()
+            raise
+        if breaker.succeeded():
+            log.info('the model answers again')
+        return found
 
     def _wants_lessons(self, work: Work) -> bool:
         serves = work.owner.kind == 'user' and work.scope.agent_id is not None

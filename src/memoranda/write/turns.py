@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any, TypeAlias
 
 from memoranda._bridge import wait_for
+from memoranda._threads import settle
 from memoranda.scope import Owner
 
-__all__ = ['Turns']
+__all__ = ['Later', 'Turns']
+
+Later: TypeAlias = Callable[[float], Future[Any]]
 
 
 class Turns:
@@ -18,7 +23,7 @@ class Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queues: dict[Owner, deque[Future[None]]] = {}
-        self._watching: dict[Owner, list[Future[None]]] = {}
+        self._watching: dict[Owner | None, list[Future[None]]] = {}
 
     async def enter(self, owner: Owner) -> None:
         """Wait until those who came before have left."""
@@ -64,20 +69,30 @@ class Turns:
     def advance(self, owner: Owner) -> None:
         """A job of this owner ended in this process."""
         with self._lock:
-            watches = self._watching.pop(owner, [])
+            watches = self._watching.pop(owner, []) + self._watching.pop(None, [])
         for watch in watches:
-            if watch.set_running_or_notify_cancel():
-                watch.set_result(None)
+            settle(watch)
 
-    async def progress(self, owner: Owner, seconds: float) -> None:
-        """Wait until a job of this owner ends here, or so long that another process may have ended one."""
+    async def progress(self, owner: Owner | None, seconds: float, later: Later) -> None:
+        """Wait until a job of this owner ends here, or so long that another process may have ended one.
+
+        Args:
+            owner: Whose; None: anybody's.
+            seconds: How long.
+            later: Starts a timer.
+        """
         watch: Future[None] = Future()  # of this waiter alone: when it is cancelled, nobody else's is
         with self._lock:
             self._watching.setdefault(owner, []).append(watch)
-        timer = threading.Timer(seconds, self.advance, (owner,))
-        timer.daemon = True
-        timer.start()
+        timer = later(seconds)
+        timer.add_done_callback(lambda _: settle(watch))
         try:
             await wait_for(watch)
         finally:
             timer.cancel()
+            with self._lock:
+                watches = self._watching.get(owner, [])
+                if watch in watches:
+                    watches.remove(watch)
+                if not watches:
+                    self._watching.pop(owner, None)

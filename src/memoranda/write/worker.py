@@ -10,17 +10,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
-from memoranda.records import NO_USAGE, Edit, Usage
+from memoranda.records import NO_USAGE, Edit, Usage, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Appended, Batch, Clash, Commit, LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.extract import Extractor, PureExtractor
+from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.lessons import lesson_batch
 from memoranda.write.process import Drawn, Process, Related
 from memoranda.write.turns import Turns
@@ -32,11 +34,12 @@ __all__ = ['Outcome', 'Worker']
 
 log = logging.getLogger('memoranda.write')
 
-MAX_ATTEMPTS: Final = 5
 MAX_CONFLICTS: Final = 20
 MAX_CLASHES: Final = 3
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
+SETTING_SECONDS: Final = 30.0
+"""When a job is tried again that failed for a setting, which somebody has to mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ class Outcome:
     edits: Sequence[Edit]
     skipped: Mapping[str, int]
     usage: Usage = NO_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What becomes of a job that failed."""
+
+    after: float | None
+    """Seconds; None gives it up."""
+    counted: bool = True
 
 
 class Worker:
@@ -64,7 +76,8 @@ class Worker:
         self._waiting: tuple[int, Turns] = (os.getpid(), Turns())
 
     @property
-    def _turns(self) -> Turns:
+    def turns(self) -> Turns:
+        """Who waits for whom in this process."""
         if self._waiting[0] != os.getpid():  # the child of a fork: those who waited are threads of the parent
             self._waiting = (os.getpid(), Turns())
         return self._waiting[1]
@@ -88,11 +101,11 @@ class Worker:
         try:
             if appended.leased and (work := await self._store.load(appended.job_id or '')) is not None:
                 return await self._run_for(work, appended, token, drawn)
-            await self._turns.enter(owner)
+            await self.turns.enter(owner)
             try:
                 return await self._take_turn(owner, appended, token)
             finally:
-                self._turns.leave(owner)
+                self.turns.leave(owner)
         except ProcessingFailed:
             raise
         except BaseException:  # cancelled: whoever comes next shall not wait for the lease to run out
@@ -115,13 +128,25 @@ class Worker:
                 return Outcome(await self._store.edits_of(job_id), {})
             if mine.job.state == 'dead':
                 raise ProcessingFailed(f'job {job_id} was given up: {mine.job.last_error}', appended)
-            await self._turns.progress(owner, POLL_SECONDS)
+            await self.turns.progress(owner, POLL_SECONDS, self._engine.later)
 
-    async def run_next(self, owner: Owner) -> Outcome | None:
-        """Do the owner's earliest job; None when there is none to do now."""
-        token = new_token()
-        work = await self._store.claim(owner, worker=token, lease_seconds=self.lease_seconds)
-        return None if work is None else await self._run(work, token)
+    async def run(self, work: Work, token: str, *, renewing: bool = False) -> Outcome:
+        """Do a claimed job. A failure is noted with it, and raised.
+
+        Args:
+            work: What `claim` gave.
+            token: Its lease's.
+            renewing: Whether the lease is to be held while a model is asked; else the caller does that.
+
+        Raises:
+            LeaseLost: Somebody else does it, or its messages were erased.
+        """
+        try:
+            return await self._run(work, token, renewing=renewing)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # cancelled: the next one shall not wait for the lease to run out
+                self._store.abandon(token)
+            raise
 
     async def _run_for(self, work: Work, appended: Appended, token: str, drawn: Drawn | None = None) -> Outcome:
         try:
@@ -129,45 +154,77 @@ class Worker:
         except LeaseLost:
             return Outcome((), {'taken over': 1})
         except Exception as error:
-            counted = not isinstance(error, ConfigurationError | StoreError)
-            given_up = counted and work.job.attempts >= MAX_ATTEMPTS
+            retried = self._retry(work, error)
             raise ProcessingFailed(
                 f'the messages are stored, but job {work.job.id} failed ({_told(error)}): '
                 + (
                     f'it was given up after {work.job.attempts} tries, its messages can still be searched'
-                    if given_up
-                    else 'it stays queued and is tried again with the next add of this scope'
+                    if retried.after is None
+                    else 'it stays queued and is tried again by a worker, or with the next add of this scope'
                 ),
                 appended,
             ) from error
 
-    async def _run(self, work: Work, token: str, drawn: Drawn | None = None) -> Outcome:
+    async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
         try:
-            return await self._process(work, token, drawn)
+            return await self._process(work, token, drawn, renewing)
         except LeaseLost:
             raise
-        except (ConfigurationError, StoreError):
-            self._store.abandon(token)  # nothing is wrong with the job: this doesn't count as a try
-            raise
         except Exception as error:
-            usage: object = getattr(error, 'usage', None)
+            await self._give_back(work, token, error)
+            raise
+        finally:
+            self.turns.advance(work.owner)
+
+    async def _give_back(self, work: Work, token: str, error: Exception) -> None:
+        if isinstance(error, StoreError) and not isinstance(error, ConfigurationError):
+            self._store.abandon(token)  # nothing is wrong with the job, and there is nowhere to note it
+            return
+        retry = self._retry(work, error)
+        usage: object = getattr(error, 'usage', None)
+        log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
+        try:
             await self._store.fail(
                 work.job,
                 worker=token,
                 error=_told(error),
-                retry_after=None if work.job.attempts >= MAX_ATTEMPTS else 0.0,
+                retry_after=retry.after,
                 usage=usage if isinstance(usage, Usage) else NO_USAGE,
+                counted=retry.counted,
             )
-            log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
-            raise
-        finally:
-            self._turns.advance(work.owner)
+        except StoreError as unwritable:
+            log.warning('job %s could not be given back (%s)', work.job.id, type(unwritable).__name__)
+            self._store.abandon(token)
 
-    async def _process(self, work: Work, token: str, drawn: Drawn | None) -> Outcome:
+    def _retry(self, work: Work, error: Exception) -> Retry:
+        """When to try again: with exponential backoff and full jitter, not before a provider wants to be asked."""
+        settings = self._engine.settings
+        if isinstance(error, ModelResting):  # it wasn't asked
+            return Retry(after=error.retry_after or 0.0, counted=False)
+        if isinstance(error, ConfigurationError | StoreError):
+            return Retry(after=min(SETTING_SECONDS, settings.max_retry_seconds), counted=False)
+        age = (now() - work.job.created_at).total_seconds()
+        if work.job.attempts >= settings.max_attempts and not (
+            _is_outage(error) and age < settings.outage_hours * 3600
+        ):
+            return Retry(after=None)
+        # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        longest = min(settings.max_retry_seconds, settings.retry_seconds * 2.0 ** min(work.job.attempts - 1, 60))
+        asked: float | None = getattr(error, 'retry_after', None)
+        return Retry(after=(asked or 0.0) + random.uniform(0.0, longest))  # noqa: S311 - no secret
+
+    async def _process(self, work: Work, token: str, drawn: Drawn | None, renewing: bool) -> Outcome:
         engine = self._engine
         vectors = await engine.embed([text for _, text in work.segments])
+        if vectors and self._asks_a_model(work, drawn):
+            # What was said can be found by its meaning before the model has answered.
+            generation = await engine.ensure_generation()
+            if generation is not None:
+                found = [('episodes', row, v) for (row, _), v in zip(work.segments, vectors, strict=True)]
+                await self._store.put_vectors(generation, found)
+                work, vectors = replace(work, segments=()), ()
         if drawn is None:
-            drawn = await self.process.draw(work, renew=lambda: self._renew(token))
+            drawn = await self.process.draw(work, renew=(lambda: self._renew(token)) if renewing else None)
         else:
             drawn = drawn.said_in(work.episodes)
         taught = await self._hand_over(work, drawn)
@@ -182,6 +239,7 @@ class Worker:
                 change=change,
                 writes=await engine.writes(decision.edits, drawn.vectors),
                 job=work.job,
+                merged=work.merged,
                 worker=token,
                 segment_vectors=[(row, vector) for (row, _), vector in zip(work.segments, vectors, strict=True)],
                 generation=number,
@@ -201,6 +259,13 @@ class Worker:
             await self._teach(work, taught)
             return Outcome(decision.edits, Counter(drawn.skipped) + Counter(decision.skipped), drawn.usage)
         raise Conflict(f'job {work.job.id} met a concurrent change {MAX_CONFLICTS} times: try again')
+
+    def _asks_a_model(self, work: Work, drawn: Drawn | None) -> bool:
+        return (
+            drawn is None
+            and not isinstance(self.process.extractor, PureExtractor)
+            and work.job.payload.get('infer', True)
+        )
 
     async def _renew(self, token: str) -> None:
         with contextlib.suppress(StoreError):  # the lease runs on; whether it was lost is seen at the commit
@@ -228,6 +293,13 @@ class Worker:
             except ProcessingFailed as error:
                 cause = type(error.__cause__ or error).__name__
                 log.warning('a lesson of job %s is stored and waits (%s)', work.job.id, cause)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the job may well succeed later, as it is."""
+    from memoranda.embedders import EmbeddingFailed
+
+    return (isinstance(error, ModelFailed) and error.reason in OUTAGES) or isinstance(error, EmbeddingFailed | OSError)
 
 
 def _told(error: Exception) -> str:

@@ -23,11 +23,11 @@ _LAST = '~'
 
 def edits_of(connection: Connection, job_id: str) -> list[Edit]:
     """What a finished job changed."""
-    owner = connection.execute('SELECT owner FROM job WHERE id = ?', (job_id,)).fetchone()
-    if owner is None:
+    found = connection.execute('SELECT owner, coalesce(merged_into, id) FROM job WHERE id = ?', (job_id,)).fetchone()
+    if found is None:
         return []
-    rows = connection.execute(_CHANGE + 'WHERE row >> 24 = ? AND job_id = ?', (owner[0], job_id)).fetchall()
-    return [edit for row in rows for edit in _edits(connection, owner[0], row[1], None)]
+    rows = connection.execute(_CHANGE + 'WHERE row >> 24 = ? AND job_id = ?', found).fetchall()
+    return [edit for row in rows for edit in _edits(connection, found[0], row[1], None)]
 
 
 def change(connection: Connection, change_id: str, project: str) -> tuple[Owner, Change] | None:

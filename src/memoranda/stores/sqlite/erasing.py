@@ -24,6 +24,7 @@ from memoranda.scope import Erasure
 from memoranda.stores.base import ErasureResult
 from memoranda.stores.history import digest_of, dump_state, erase_hash
 from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.queue import settle
 from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
 from memoranda.stores.sqlite.withdrawing import Saying, withdraw
@@ -77,7 +78,7 @@ def _whole(connection: Connection, owner: OwnerRow) -> ErasureResult:
     connection.execute(
         f"UPDATE history SET reason = '' WHERE row BETWEEN ? AND ? AND reason NOT IN ({_PLAIN_REASONS})", span
     )
-    for table in ('posting', 'speaker', 'rejected', 'usage'):
+    for table in ('posting', 'speaker', 'rejected', 'usage', 'queue'):
         connection.execute(f'DELETE FROM {table} WHERE owner = ?', (owner.id,))
     _note(connection, owner, 'everything')
     clock = tick(connection)
@@ -192,6 +193,7 @@ def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> None:
         'WHERE row BETWEEN ? AND ? AND last_error IS NOT NULL',
         span,
     )
+    settle(connection, (owner.id,))
 
 
 def _note(connection: Connection, owner: OwnerRow, what: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
-from memoranda.records import Episode, Job, Usage, now
-from memoranda.scope import Owner
-from memoranda.stores.base import Batch, Foreseen, Work
+from memoranda.records import Episode, Job, JobStatus, Usage, now
+from memoranda.scope import Owner, Reach
+from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, NewerJob, Work
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.queue import OPEN_JOBS, SET_BACK_US, next_owner, settle
 from memoranda.stores.sqlite.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
@@ -22,33 +24,111 @@ from memoranda.stores.sqlite.rows import (
     to_us,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.writing import NO_OWNER, OPEN_JOBS, current_generation, spend, unseen
+from memoranda.stores.sqlite.writing import NO_OWNER, current_generation, spend, unseen
 
-__all__ = ['abandon', 'claim', 'fail', 'foresee', 'load', 'renew', 'unfinished']
+__all__ = [
+    'abandon',
+    'claim',
+    'claim_next',
+    'drop',
+    'fail',
+    'foresee',
+    'job',
+    'jobs',
+    'load',
+    'renew',
+    'requeue',
+    'unfinished',
+]
 
 _PREVIOUS = 4
+_LAST: Final = '~'
+"""After every id."""
 
 
-def claim(connection: Connection, owner: Owner, worker: str, lease_seconds: float) -> Work | None:
+def claim(connection: Connection, owner: Owner, worker: str, lease_seconds: float, due: bool) -> Work | None:
     """Lease the owner's earliest unfinished job."""
     found = find_owner(connection, owner)
-    if found is None:
-        return None
+    return None if found is None else _claim(connection, found.id, worker, lease_seconds, due=due, turns=1)
+
+
+def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int) -> Work | None:
+    """Lease the job that is due for longest."""
+    while (owner := next_owner(connection)) is not None:
+        work = _claim(connection, owner, worker, lease_seconds, due=True, turns=turns)
+        if work is not None:
+            return work
+        settle(connection, (owner,))
+        if next_owner(connection) == owner:  # it isn't free after all
+            return None
+    return None
+
+
+def _claim(
+    connection: Connection, owner: int, worker: str, lease_seconds: float, *, due: bool, turns: int
+) -> Work | None:
     moment = to_us(now())
-    for row, state, run_after, lease_until, holder in connection.execute(
-        f'SELECT row, state, run_after, lease_until, worker FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
-        row_range(found.id),
-    ):
-        if state == 'running' and lease_until > moment and not holder_is_gone(holder):
+    heads = connection.execute(
+        'SELECT row, id, state, run_after, lease_until, worker, touched_at, format, crashes, attempts FROM job '
+        f'WHERE {OPEN_JOBS} ORDER BY row',
+        row_range(owner),
+    )
+    for row, id_, state, run_after, lease_until, holder, touched_at, written, crashes, attempts in heads:
+        if written > JOB_FORMAT:
+            raise NewerJob(
+                f'job {id_} was written by a newer memoranda (format {written}, and this one knows {JOB_FORMAT}), and '
+                'comes first: upgrade memoranda in this environment, or let the newer one do it'
+            )
+        set_back = touched_at > moment + SET_BACK_US
+        if state == 'running' and lease_until > moment and not set_back and not holder_is_gone(holder):
             return None
-        if state == 'queued' and run_after > moment:
+        if state == 'queued' and due and run_after > moment and not set_back:
             return None
+        if state == 'running' and crashes + 1 >= MAX_CRASHES:
+            error = f'Crash: the process that ran it ended in the middle, {crashes + 1} times'
+            connection.execute(
+                "UPDATE job SET state = 'dead', crashes = crashes + 1, last_error = ?, finished_at = ?, worker = NULL, "
+                'lease_until = NULL WHERE row = ?',
+                (error, moment, row),
+            )
+            continue
         connection.execute(
-            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1 WHERE row = ?",
-            (worker, moment + int(lease_seconds * 1e6), row),
+            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1, touched_at = ?, "
+            'crashes = crashes + ?, merged_into = NULL WHERE row = ?',
+            (worker, moment + int(lease_seconds * 1e6), moment, int(state == 'running'), row),
         )
+        if turns > 1 and attempts == 0:
+            _merge(connection, owner, row, id_, turns)
+        settle(connection, (owner,))
         return _work(connection, 'row = ?', row)
     return None
+
+
+def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turns: int) -> None:
+    """Lease the jobs that follow with this one, as far as one reading may do them all."""
+    worker, lease_until, touched_at, payload = connection.execute(
+        'SELECT worker, lease_until, touched_at, payload FROM job WHERE row = ?', (leader,)
+    ).fetchone()
+    same = _options(payload)
+    if not same.get('infer', True):
+        return
+    followers: list[int] = []
+    for row, state, attempts, written, payload in connection.execute(
+        f'SELECT row, state, attempts, format, payload FROM job WHERE {OPEN_JOBS} AND row > ? ORDER BY row LIMIT ?',
+        (*row_range(owner), leader, turns - 1),
+    ):
+        if state != 'queued' or attempts or written > JOB_FORMAT or _options(payload) != same:
+            break
+        followers.append(row)
+    connection.executemany(
+        "UPDATE job SET state = 'running', worker = ?, lease_until = ?, touched_at = ?, attempts = 1, merged_into = ? "
+        'WHERE row = ?',
+        [(worker, lease_until, touched_at, leader_id, row) for row in followers],
+    )
+
+
+def _options(payload: str) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(payload).items() if name not in ('episodes', 'trace')}
 
 
 def load(connection: Connection, job_id: str) -> Work | None:
@@ -60,10 +140,15 @@ def _work(connection: Connection, where: Literal['row = ?', 'id = ?'], key: Any)
     found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE {where}', (key,)).fetchone()
     if found is None:
         return None
-    owner = owner_by_id(connection, found[8])
-    job = read_job(found, owner.project)
+    owner = owner_by_id(connection, found[18])
+    job = read_job(found, owner)
+    merged = connection.execute(
+        "SELECT id, payload FROM job WHERE state = 'running' AND worker = ? AND merged_into = ? ORDER BY row",
+        (found[17], job.id),
+    ).fetchall()
+    rows: list[int] = [*job.payload['episodes'], *(row for _, p in merged for row in json.loads(p)['episodes'])]
     episode_rows: list[Any] = []
-    for row in job.payload['episodes']:
+    for row in rows:
         episode_rows += connection.execute(_EPISODE + ' WHERE e.row = ?', (row,))
     episodes = read_episodes(episode_rows, owner)
     previous: list[Any] = []
@@ -80,6 +165,7 @@ def _work(connection: Connection, where: Literal['row = ?', 'id = ?'], key: Any)
         episodes=episodes,
         segments=list(_unembedded_segments(connection, zip((r[0] for r in episode_rows), episodes, strict=True))),
         previous=read_episodes(reversed(previous), owner),
+        merged=[id_ for id_, _ in merged],
     )
 
 
@@ -100,13 +186,15 @@ def _unembedded_segments(connection: Connection, episodes: Iterable[tuple[int, E
                 yield row, episode.text[first:last]
 
 
-def renew(connection: Connection, worker: str, lease_seconds: float) -> None:
-    """Hold what is leased under a token for longer."""
-    connection.execute(
-        "UPDATE job SET lease_until = ? WHERE state = 'running' AND worker = ? "
-        "AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running'))",
-        (to_us(now()) + int(lease_seconds * 1e6), worker),
-    )
+def renew(connection: Connection, workers: Sequence[str], lease_seconds: float) -> None:
+    """Hold what is leased under some tokens for longer."""
+    moment = to_us(now())
+    for worker in workers:
+        found = connection.execute(
+            "UPDATE job SET lease_until = ?, touched_at = ? WHERE state = 'running' AND worker = ? RETURNING row",
+            (moment + int(lease_seconds * 1e6), moment, worker),
+        ).fetchall()
+        settle(connection, {row >> SEQ_BITS for (row,) in found})
 
 
 def foresee(connection: Connection, batch: Batch) -> Foreseen:
@@ -132,40 +220,145 @@ def foresee(connection: Connection, batch: Batch) -> Foreseen:
     )
 
 
-def fail(connection: Connection, job: Job, worker: str, error: str, retry_after: float | None, usage: Usage) -> None:
-    """Give a job back."""
+def fail(
+    connection: Connection,
+    job: Job,
+    worker: str,
+    error: str,
+    retry_after: float | None,
+    usage: Usage,
+    counted: bool,
+) -> None:
+    """Give a job back, and those merged with it."""
     spend(connection, job.id, usage)
     moment = to_us(now())
-    connection.execute(
-        'UPDATE job SET state = ?, run_after = ?, last_error = ?, worker = NULL, lease_until = NULL '
-        "WHERE id = ? AND worker = ? AND state = 'running'",
+    found = connection.execute(
+        'UPDATE job SET state = ?, run_after = ?, touched_at = ?, last_error = ?, attempts = max(attempts - ?, 0), '
+        'finished_at = ?, worker = NULL, lease_until = NULL, merged_into = NULL '
+        "WHERE state = 'running' AND worker = ? RETURNING row",
         (
             'dead' if retry_after is None else 'queued',
             moment + int((retry_after or 0) * 1e6),
+            moment,
             error[:2000],
-            job.id,
+            int(not counted),
+            moment if retry_after is None else None,
             worker,
         ),
-    )
+    ).fetchall()
+    settle(connection, {row >> SEQ_BITS for (row,) in found})
 
 
 def abandon(connection: Connection, worker: str) -> None:
     """Give back what is leased under a token."""
-    connection.execute(
-        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, attempts = max(attempts - 1, 0) "
-        "WHERE state = 'running' AND worker = ? AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running'))",
-        (worker,),
-    )
+    found = connection.execute(
+        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, merged_into = NULL, touched_at = ?, "
+        "attempts = max(attempts - 1, 0) WHERE state = 'running' AND worker = ? RETURNING row",
+        (to_us(now()), worker),
+    ).fetchall()
+    settle(connection, {row >> SEQ_BITS for (row,) in found})
+
+
+def job(connection: Connection, job_id: str, project: str) -> tuple[Owner, Job] | None:
+    """A job and whose it is."""
+    found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE id = ?', (job_id,)).fetchone()
+    if found is None:
+        return None
+    owner = owner_by_id(connection, found[18])
+    return (owner, read_job(found, owner)) if owner.project == project else None
+
+
+_STATES: Mapping[JobStatus, str] = {
+    'queued': "state = 'queued' AND last_error IS NULL",
+    'retrying': "state = 'queued' AND last_error IS NOT NULL",
+    'running': "state = 'running'",
+    'done': "state = 'done'",
+    'dead': "state = 'dead'",
+    'dropped': "state = 'dropped'",
+}
+
+
+def jobs(
+    connection: Connection,
+    reaches: Sequence[Reach] | None,
+    project: str,
+    states: Sequence[JobStatus] | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Job], str | None]:
+    """Jobs within reach, latest first."""
+    known = [_STATES[state] for state in states if state in _STATES] if states is not None else ['1']
+    if not known:
+        return [], None
+    where = [f'({" OR ".join(known)})', 'j.id < ?', 'o.project = ?']
+    values: list[Any] = [cursor or _LAST, project]
+    if reaches is not None:
+        within: list[str] = []
+        for reach in reaches:
+            found = find_owner(connection, reach.owner)
+            if found is not None:
+                test, more = _seen(reach)
+                within.append(f'(j.owner = ? AND {test})')
+                values += [found.id, *more]
+        if not within:
+            return [], None
+        where.append(f'({" OR ".join(within)})')
+    columns = ', '.join(f'j.{column}' for column in JOB_COLUMNS.split(', '))
+    rows = connection.execute(
+        f'SELECT {columns}, o.project, o.kind, o.key FROM job j JOIN owner o ON o.id = j.owner '
+        f'WHERE {" AND ".join(where)} ORDER BY j.id DESC LIMIT ?',
+        (*values, limit + 1),
+    ).fetchall()
+    found_jobs = [read_job(row, Owner(row[18], row[19], row[20])) for row in rows[:limit]]
+    return found_jobs, found_jobs[-1].id if len(rows) > limit else None
+
+
+def _seen(reach: Reach) -> tuple[str, list[Any]]:
+    """Which jobs of an owner a reach sees: by the run their messages were said in."""
+    run = "json_extract(j.payload, '$.said_under.run_id')"
+    if reach.owner.kind != 'user' or (reach.own and reach.runs is None):
+        return '1', []
+    tests = [f'{run} IS NULL'] if reach.own else []
+    if reach.runs is None:
+        tests.append(f'{run} IS NOT NULL')
+    elif reach.runs:
+        tests.append(f'{run} IN ({", ".join("?" * len(reach.runs))})')
+    return f'({" OR ".join(tests) or "0"})', list(reach.runs or ())
+
+
+def requeue(connection: Connection, job_id: str, project: str) -> Job | None:
+    """Make a dead or waiting job due now."""
+    found = job(connection, job_id, project)
+    if found is None or found[1].state not in ('dead', 'queued'):
+        return None
+    moment = to_us(now())
+    rows = connection.execute(
+        "UPDATE job SET state = 'queued', run_after = ?, touched_at = ?, attempts = 0, crashes = 0, last_error = NULL, "
+        'finished_at = NULL WHERE id = ? RETURNING row',
+        (moment, moment, job_id),
+    ).fetchall()
+    settle(connection, {row >> SEQ_BITS for (row,) in rows})
+    again = job(connection, job_id, project)
+    return None if again is None else again[1]
+
+
+def drop(connection: Connection, job_id: str, project: str) -> bool:
+    """Take a job out of the queue. One that is running loses its lease so."""
+    if job(connection, job_id, project) is None:
+        return False
+    rows = connection.execute(
+        "UPDATE job SET state = 'dropped', worker = NULL, lease_until = NULL, finished_at = ?, merged_into = NULL "
+        "WHERE id = ? AND state IN ('queued', 'running', 'dead') RETURNING row",
+        (to_us(now()), job_id),
+    ).fetchall()
+    settle(connection, {row >> SEQ_BITS for (row,) in rows})
+    return bool(rows)
 
 
 def unfinished(connection: Connection, limit: int) -> list[Owner]:
     """Owners that have jobs waiting, longest waiting first."""
-    owners: dict[int, None] = {}
-    for (row,) in connection.execute("SELECT row FROM job WHERE state IN ('queued', 'running') ORDER BY created_at"):
-        owners.setdefault(row >> SEQ_BITS)
-        if len(owners) == limit:
-            break
-    return [owner_by_id(connection, id_) for id_ in owners]
+    rows = connection.execute('SELECT owner FROM queue ORDER BY due LIMIT ?', (limit,)).fetchall()
+    return [owner_by_id(connection, id_) for (id_,) in rows]
 
 
 def _has(connection: Connection, table: str, row: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord
+from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord, Usage
 from memoranda.scope import Owner, Scope
+from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
 
@@ -44,7 +45,10 @@ EPISODE_COLUMNS = (
     'e.row, e.id, c.id, e.seq, e.role, e.name, e.text, e.occurred_at, e.recorded_at, e.trust, '
     'e.agent_id, e.run_id, e.app_id, e.metadata, e.content_hash'
 )
-JOB_COLUMNS = 'id, kind, payload, state, attempts, run_after, lease_until, last_error'
+JOB_COLUMNS = (
+    'id, kind, payload, state, attempts, run_after, lease_until, last_error, created_at, finished_at, crashes, '
+    'merged_into, format, requests, input_tokens, output_tokens, cost, worker'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +202,28 @@ def read_episodes(rows: Iterable[Sequence[Any]], owner: Owner) -> list[Episode]:
     ]
 
 
-def read_job(row: Sequence[Any], project: str) -> Job:
+def read_job(row: Sequence[Any], owner: Owner) -> Job:
     """The record of a row selected with `JOB_COLUMNS`."""
+    payload = json.loads(row[2])
+    # Its holder may be gone before the lease has run out.
+    held = row[3] == 'running' and not holder_is_gone(row[17] or '')
     return Job(
         id=row[0],
-        project=project,
+        project=owner.project,
         kind=row[1],
-        payload=json.loads(row[2]),
+        payload=payload,
         state=row[3],
         attempts=row[4],
         run_after=from_us(row[5]),
-        lease_until=_moment(row[6]),
+        lease_until=_moment(row[6]) if held else None,
         last_error=row[7],
+        scope=replace(level_scope(owner, owner.kind, ''), **payload.get('said_under', {})),
+        created_at=from_us(row[8]),
+        finished_at=_moment(row[9]),
+        crashes=row[10],
+        merged_into=row[11],
+        format=row[12],
+        usage=Usage(requests=row[13], input_tokens=row[14], output_tokens=row[15], cost=row[16]),
     )
 
 

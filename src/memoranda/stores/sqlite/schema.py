@@ -235,7 +235,35 @@ def _m002_models(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models)
+def _m003_queue(connection: Connection) -> None:
+    """Workers: what each owner waits for, so that taking the next job needs no scan."""
+    for statement in (
+        'ALTER TABLE job ADD COLUMN format INTEGER NOT NULL DEFAULT 1',
+        'ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE job ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0',  # when run_after or lease_until were set
+        'ALTER TABLE job ADD COLUMN finished_at INTEGER',
+        'ALTER TABLE job ADD COLUMN merged_into TEXT',
+        "CREATE INDEX job_running ON job(worker) WHERE state = 'running'",
+        "CREATE INDEX job_dead ON job(id) WHERE state = 'dead'",
+        # One row for each owner that has unfinished jobs. `due` is of the first of them: when it may be taken.
+        """
+        CREATE TABLE queue(
+            owner INTEGER PRIMARY KEY,
+            due INTEGER NOT NULL,
+            format INTEGER NOT NULL
+        )
+        """,
+        'CREATE INDEX queue_due ON queue(due)',
+        f"""
+        INSERT INTO queue
+        SELECT row >> {SEQ_BITS}, CASE state WHEN 'running' THEN coalesce(lease_until, 0) ELSE run_after END, 1
+        FROM job WHERE row IN (SELECT min(row) FROM job WHERE state IN ('queued', 'running') GROUP BY row >> {SEQ_BITS})
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models, _m003_queue)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -17,7 +17,7 @@ from memoranda._bridge import wait_for
 from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import NO_USAGE, Change, Edit, HistoryEntry, Hit, Job, MemoryRecord, Usage
+from memoranda.records import NO_USAGE, Change, Edit, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -34,7 +34,7 @@ from memoranda.stores.base import (
     Store,
     Work,
 )
-from memoranda.stores.sqlite import changes, erasing, generations, jobs, reading, usage, writing
+from memoranda.stores.sqlite import changes, erasing, generations, jobs, queue, reading, usage, writing
 from memoranda.stores.sqlite.cache import Cache
 from memoranda.stores.sqlite.connection import Closed, Durability, Writer, connect, translated
 from memoranda.stores.sqlite.database import Connection
@@ -231,23 +231,76 @@ class SQLiteStore(Store):
         """Store unseen messages and a job for them."""
         return await self._write(lambda c: writing.append(c, batch))
 
-    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float) -> Work | None:
+    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False) -> Work | None:
         """Lease the owner's earliest unfinished job."""
-        return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds))
+        return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds, due))
+
+    async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
+        """Lease the job that is due for longest."""
+        return await self._write(lambda c: jobs.claim_next(c, worker, lease_seconds, turns))
+
+    async def due_in(self) -> float | None:
+        """Seconds until a job is due."""
+        return await self._read(queue.due_in)
+
+    async def recover(self, *, lease_seconds: float) -> int:
+        """Give back what is leased to processes that are gone, and what lies in the future."""
+        if not await self._read(queue.stuck):
+            return 0
+        return await self._write(lambda c: queue.recover(c, lease_seconds))
+
+    async def hurry(self, owner: Owner | None = None) -> None:
+        """Make jobs due that wait for more turns."""
+        await self._write(lambda c: queue.hurry(c, owner))
+
+    async def waiting(self, owner: Owner | None = None, *, before: str | None = None) -> int:
+        """How many jobs are queued or running."""
+        return await self._read(lambda c: queue.waiting(c, owner, before))
 
     async def load(self, job_id: str) -> Work | None:
         """A job with its messages."""
         return await self._read(lambda c: jobs.load(c, job_id))
+
+    async def job(self, job_id: str, *, project: str) -> tuple[Owner, Job] | None:
+        """A job and whose it is."""
+        return await self._read(lambda c: jobs.job(c, job_id, project))
+
+    async def jobs(
+        self,
+        reaches: Sequence[Reach] | None,
+        *,
+        project: str,
+        states: Sequence[JobStatus] | None,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[Sequence[Job], str | None]:
+        """Jobs within reach, latest first."""
+        return await self._read(lambda c: jobs.jobs(c, reaches, project, states, limit, cursor))
+
+    async def requeue(self, job_id: str, *, project: str) -> Job | None:
+        """Make a dead or waiting job due now."""
+        return await self._write(lambda c: jobs.requeue(c, job_id, project))
+
+    async def drop(self, job_id: str, *, project: str) -> bool:
+        """Take a job out of the queue."""
+        return await self._write(lambda c: jobs.drop(c, job_id, project))
 
     async def unfinished(self, *, limit: int) -> Sequence[Owner]:
         """Owners that have jobs waiting."""
         return await self._read(lambda c: jobs.unfinished(c, limit))
 
     async def fail(
-        self, job: Job, *, worker: str, error: str, retry_after: float | None, usage: Usage = NO_USAGE
+        self,
+        job: Job,
+        *,
+        worker: str,
+        error: str,
+        retry_after: float | None,
+        usage: Usage = NO_USAGE,
+        counted: bool = True,
     ) -> None:
         """Give a job back."""
-        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after, usage))
+        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after, usage, counted))
 
     def abandon(self, worker: str) -> None:
         """Give back whatever is leased under this token."""
@@ -336,9 +389,9 @@ class SQLiteStore(Store):
         """What `append` would store."""
         return await self._read(lambda c: jobs.foresee(c, batch))
 
-    async def renew(self, worker: str, *, lease_seconds: float) -> None:
-        """Hold what is leased under this token."""
-        await self._write(lambda c: jobs.renew(c, worker, lease_seconds))
+    async def renew(self, *workers: str, lease_seconds: float) -> None:
+        """Hold what is leased under these tokens."""
+        await self._write(lambda c: jobs.renew(c, workers, lease_seconds))
 
     async def change(self, change_id: str, *, project: str) -> tuple[Owner, Change] | None:
         """One change and whose it is."""

@@ -15,9 +15,21 @@ import apsw
 from memoranda.errors import Conflict, StoreError
 from memoranda.records import Change, Job, MemoryRecord, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import Appended, Batch, Clash, Commit, Draft, Generation, LeaseLost, VersionWrite
+from memoranda.stores.base import (
+    JOB_FORMAT,
+    Appended,
+    Batch,
+    Clash,
+    Commit,
+    Draft,
+    Generation,
+    LeaseLost,
+    Quiet,
+    VersionWrite,
+)
 from memoranda.stores.history import link
 from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.queue import OPEN_JOBS, settle
 from memoranda.stores.sqlite.rows import (
     OwnerRow,
     dump,
@@ -33,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = [
     'MEMORIES',
     'NO_OWNER',
-    'OPEN_JOBS',
     'SEGMENTS',
     'append',
     'commit',
@@ -129,30 +140,55 @@ def append(connection: Connection, batch: Batch) -> Appended:
         return Appended(job_id=None, episode_ids=(), known=known, leased=False)
     ids, rows = _insert_episodes(connection, owner, conversation, stored, drafts, batch)
     waiting = _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(owner.id))
-    state = 'done' if not drafts else 'queued' if waiting else 'running'
+    state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
     job_id, moment = new_id(), to_us(now())
     leased = state == 'running'
+    quiet = batch.quiet if state == 'queued' and not batch.lease else None
+    payload = {**batch.job, 'episodes': rows, 'conversation': conversation, 'said_under': _said_under(scope)}
+    if batch.trace is not None:
+        payload['trace'] = batch.trace
     connection.execute(
         'INSERT INTO job(row, id, kind, payload, state, attempts, created_at, run_after, worker, lease_until, owner, '
-        'idempotency_key, digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        'idempotency_key, digest, format, touched_at, finished_at) '
+        f'VALUES({", ".join("?" * 16)})',
         (
             take_rows(connection, owner.id, 1)[0],
             job_id,
             'extract',
-            json.dumps({**batch.job, 'episodes': rows, 'said_under': _said_under(scope)}),
+            json.dumps(payload),
             state,
             int(leased),
             moment,
-            moment,
+            moment if quiet is None else _due(connection, owner.id, conversation, quiet, moment),
             batch.worker if leased else None,
             moment + int(batch.lease_seconds * 1e6) if leased else None,
             owner.id,
             batch.idempotency_key,
             digest,
+            JOB_FORMAT,
+            moment,
+            moment if state == 'done' else None,
         ),
     )
+    if drafts and (not waiting or quiet is not None):  # else the same job comes first as before
+        settle(connection, (owner.id,))
     touch(connection, owner.id)
     return Appended(job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased)
+
+
+def _due(connection: Connection, owner: int, conversation: int, quiet: Quiet, moment: int) -> int:
+    """When a new turn of a conversation is due; the earlier ones that still wait for more are due with it."""
+    if quiet.turns <= 1:
+        return moment
+    earlier = (
+        f"WHERE {OPEN_JOBS} AND state = 'queued' AND attempts = 0 AND last_error IS NULL AND run_after > ? "
+        "AND json_extract(payload, '$.conversation') = ?"
+    )
+    which = (*row_range(owner), moment, conversation)
+    turns = _one(connection, f'SELECT count(*) FROM job {earlier}', which)
+    due = moment if turns + 1 >= quiet.turns else moment + int(quiet.seconds * 1e6)
+    connection.execute(f'UPDATE job SET run_after = ?, touched_at = ? {earlier}', (due, moment, *which))
+    return due
 
 
 def _said_under(scope: Scope) -> dict[str, str]:
@@ -168,9 +204,6 @@ def _check_ground(connection: Connection, owner: Owner, version: int) -> None:
         raise Conflict('something was written for this owner since the preview, nothing was stored: preview again')
     if found is not None and _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(found.id)):
         raise Conflict('earlier messages of this owner still wait to be processed, nothing was stored: preview again')
-
-
-OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
 
 
 def _replay(connection: Connection, owner: int, key: str, digest: str) -> Appended | None:
@@ -316,7 +349,7 @@ def generation_in(connection: Connection, state: Literal['current', 'building'])
 def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     if commit.job is not None:
-        _check_lease(connection, commit.job, commit.worker)
+        _check_lease(connection, commit.job, commit.merged, commit.worker)
     if commit.expect_version is not None and _moved_on(connection, commit.owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
     owner = ensure_owner(connection, commit.owner)
@@ -333,10 +366,12 @@ def commit(connection: Connection, commit: Commit) -> None:
         put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
     if commit.job is not None:
         connection.execute(
-            "UPDATE job SET state = 'done', worker = NULL, lease_until = NULL, last_error = NULL WHERE id = ?",
-            (commit.job.id,),
+            "UPDATE job SET state = 'done', finished_at = ?, worker = NULL, lease_until = NULL, last_error = NULL "
+            "WHERE state = 'running' AND worker = ?",
+            (to_us(now()), commit.worker),
         )
         spend(connection, commit.job.id, commit.usage)
+        settle(connection, (owner.id,))
 
 
 def spend(connection: Connection, job_id: str, usage: Usage) -> None:
@@ -375,12 +410,13 @@ def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable
     )
 
 
-def _check_lease(connection: Connection, job: Job, worker: str) -> None:
-    for state, holder in connection.execute('SELECT state, worker FROM job WHERE id = ?', (job.id,)):
-        if state == 'running' and holder == worker:
-            return
-        raise LeaseLost(f'job {job.id} is {state} and no longer held by this worker: its result was dropped')
-    raise LeaseLost(f'job {job.id} is gone, its messages were erased: its result was dropped')
+def _check_lease(connection: Connection, job: Job, merged: Sequence[str], worker: str) -> None:
+    for id_ in (job.id, *merged):
+        found = connection.execute('SELECT state, worker FROM job WHERE id = ?', (id_,)).fetchone()
+        if found is None:
+            raise LeaseLost(f'job {id_} is gone, its messages were erased: its result was dropped')
+        if found != ('running', worker):
+            raise LeaseLost(f'job {id_} is {found[0]} and no longer held by this worker: its result was dropped')
 
 
 def _write_change(

@@ -1,0 +1,129 @@
+"""Which owner's turn it is: of every owner that has unfinished jobs, when the first of them may be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from memoranda.records import now
+from memoranda.scope import Owner
+from memoranda.stores.base import JOB_FORMAT
+from memoranda.stores.leases import holder_is_gone
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.rows import find_owner, row_range, to_us
+from memoranda.stores.sqlite.schema import SEQ_BITS
+
+__all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
+
+OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
+SET_BACK_US = 1_000_000
+"""What was set later than so long from now, in microseconds, was set before the clock was."""
+
+
+def settle(connection: Connection, owners: Iterable[int]) -> None:
+    """Note when the first unfinished job of each owner may be taken. To be called after every change of a job."""
+    moment = to_us(now())
+    for owner in owners:
+        head = connection.execute(
+            "SELECT CASE state WHEN 'running' THEN coalesce(lease_until, 0) ELSE run_after END, format FROM job "
+            f'WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
+            row_range(owner),
+        ).fetchone()
+        if head is None:
+            connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
+        else:
+            # Not before now: who has waited for longest goes to the end of the line after each of its jobs.
+            connection.execute(
+                'INSERT INTO queue VALUES(?1, ?2, ?3) '
+                'ON CONFLICT DO UPDATE SET due = excluded.due, format = excluded.format',
+                (owner, max(head[0], moment), head[1]),
+            )
+
+
+def next_owner(connection: Connection) -> int | None:
+    """The owner whose job is due for longest."""
+    for (owner,) in connection.execute(
+        'SELECT owner FROM queue WHERE due <= ? AND format <= ? ORDER BY due LIMIT 1', (to_us(now()), JOB_FORMAT)
+    ):
+        return owner
+    return None
+
+
+def due_in(connection: Connection) -> float | None:
+    """Seconds until a job is due."""
+    for (due,) in connection.execute('SELECT due FROM queue WHERE format <= ? ORDER BY due LIMIT 1', (JOB_FORMAT,)):
+        return max(0.0, (due - to_us(now())) / 1e6)
+    return None
+
+
+def hurry(connection: Connection, owner: Owner | None) -> None:
+    """Make jobs due that wait for more turns."""
+    moment = to_us(now())
+    span = _span(connection, owner)
+    if span is None:
+        return
+    found = connection.execute(
+        "UPDATE job SET run_after = ?, touched_at = ? WHERE row BETWEEN ? AND ? AND state = 'queued' "
+        "AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running')) "
+        'AND attempts = 0 AND last_error IS NULL AND run_after > ? RETURNING row',
+        (moment, moment, *span, moment),
+    ).fetchall()
+    settle(connection, {row >> SEQ_BITS for (row,) in found})
+
+
+def waiting(connection: Connection, owner: Owner | None, before: str | None) -> int:
+    """How many jobs are queued or running."""
+    span = _span(connection, owner)
+    if span is None:
+        return 0
+    return connection.execute(
+        f'SELECT count(*) FROM job WHERE {OPEN_JOBS} AND (?3 IS NULL OR id < ?3)', (*span, before)
+    ).fetchone()[0]
+
+
+def _span(connection: Connection, owner: Owner | None) -> tuple[int, int] | None:
+    if owner is None:
+        return 0, (1 << 63) - 1
+    found = find_owner(connection, owner)
+    return None if found is None else row_range(found.id)
+
+
+def stuck(connection: Connection) -> bool:
+    """Whether `recover` has something to do."""
+    moment = to_us(now())
+    holders = connection.execute(
+        "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?", (moment,)
+    )
+    if any(holder_is_gone(holder) for (holder,) in holders):
+        return True
+    return bool(
+        connection.execute(
+            "SELECT EXISTS(SELECT 1 FROM job WHERE state IN ('queued', 'running') AND touched_at > ?)",
+            (moment + SET_BACK_US,),
+        ).fetchone()[0]
+    )
+
+
+def recover(connection: Connection, lease_seconds: float) -> int:
+    """Give back what is leased to processes that are gone, and what lies in the future since the clock was set back."""
+    moment = to_us(now())
+    owners: list[int] = []
+    holders = connection.execute(
+        "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?", (moment,)
+    ).fetchall()
+    for (holder,) in holders:
+        if holder_is_gone(holder):
+            # It stays `running`: whoever takes it over sees that it was left in the middle.
+            found = connection.execute(
+                "UPDATE job SET lease_until = ?, touched_at = ? WHERE state = 'running' AND worker = ? RETURNING row",
+                (moment, moment, holder),
+            ).fetchall()
+            owners += [row >> SEQ_BITS for (row,) in found]
+    found = connection.execute(
+        'UPDATE job SET run_after = min(run_after, ?1), touched_at = ?1, lease_until = min(lease_until, ?2) '
+        "WHERE row IN (SELECT row FROM job WHERE state IN ('queued', 'running')) AND touched_at > ?3 RETURNING row",
+        # Whoever is still at it renews its lease in time.
+        (moment, moment + int(lease_seconds * 1e6), moment + SET_BACK_US),
+    ).fetchall()
+    owners += [row >> SEQ_BITS for (row,) in found]
+    settle(connection, set(owners))
+    return len(owners)

@@ -1,0 +1,285 @@
+"""Jobs done behind the caller's back: a dispatcher on the engine's own loop that claims them and runs some at once.
+
+It is woken by adds of this process and looks now and then for those of others. Nothing it meets ends it: what fails is
+noted with the job, and a storage that fails is asked again after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final
+
+from memoranda._breaker import Breaker
+from memoranda._bridge import wait_for
+from memoranda.errors import ConfigurationError, StoreError
+from memoranda.records import new_id
+from memoranda.stores.base import LeaseLost, Store, Work
+from memoranda.stores.leases import new_token
+
+if TYPE_CHECKING:
+    from memoranda.engine import Engine
+    from memoranda.records import Job
+    from memoranda.scope import Owner
+    from memoranda.write.worker import Worker
+
+__all__ = ['Background']
+
+log = logging.getLogger('memoranda.write')
+
+RECOVER_SECONDS: Final = 5.0
+"""How often to look for jobs of processes that are gone."""
+
+
+class Background:
+    """The jobs of a store, done in this process.
+
+    Args:
+        engine: Where they are, and what runs them.
+        worker: Does one.
+    """
+
+    def __init__(self, engine: Engine, worker: Worker) -> None:
+        self._engine, self._worker = engine, worker
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._wanted = False
+        self._dispatcher: Dispatcher | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether jobs are done in this process now."""
+        return self._dispatcher is not None and self._pid == os.getpid()
+
+    def start(self) -> None:
+        """Begin, unless the settings leave it to other processes."""
+        self._wanted = True
+        self._ensure()
+
+    def notify(self) -> None:
+        """A job was stored."""
+        self._ensure()  # the child of a fork begins with its first job
+        dispatcher = self._dispatcher
+        if dispatcher is not None:
+            dispatcher.wake()
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Finish what is due, as far as it can be done in so many seconds, and give the rest back."""
+        with self._own_lock():
+            self._wanted = False
+            dispatcher, self._dispatcher = self._dispatcher, None
+        if dispatcher is not None:
+            await dispatcher.stop(drain_seconds)
+
+    async def flush(self, timeout: float | None, owner: Owner | None) -> int:
+        """Wait until the jobs that are there now are done, those that wait for more turns too.
+
+        Returns:
+            How many are not, when the time is over.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        store, turns = self._engine.store, self._worker.turns
+        before = new_id()
+        await store.hurry(owner)
+        mine = None if self.works or self._engine.settings.workers == 0 else Dispatcher(self._engine, self._worker)
+        try:
+            while left := await store.waiting(owner, before=before):
+                if mine is None:
+                    self.notify()
+                seconds = self._engine.settings.poll_seconds
+                if deadline is not None:
+                    seconds = min(seconds, deadline - time.monotonic())
+                if seconds <= 0:
+                    break
+                await turns.progress(None, seconds, self._engine.later)
+            return left
+        finally:
+            if mine is not None:
+                await mine.stop(0.0)
+
+    async def process_one(self) -> Job | None:
+        """Do the job that is due for longest, whoever's it is."""
+        engine, store = self._engine, self._engine.store
+        await store.recover(lease_seconds=engine.settings.lease_seconds)
+        token = new_token()
+        try:
+            work = await store.claim_next(
+                worker=token, lease_seconds=engine.settings.lease_seconds, turns=engine.settings.batch_turns
+            )
+        except BaseException:  # cancelled while it is claimed
+            store.abandon(token)
+            raise
+        if work is None:
+            return None
+        try:
+            await self._worker.run(work, token, renewing=True)
+        except (ConfigurationError, StoreError):
+            raise
+        except Exception as error:  # it is noted with the job, which is returned
+            log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
+        found = await store.job(work.job.id, project=work.owner.project)
+        return None if found is None else found[1]
+
+    def _ensure(self) -> None:
+        if self.works or not self._wanted or self._engine.settings.workers == 0:
+            return
+        with self._own_lock():
+            if self._dispatcher is None and self._wanted:
+                self._dispatcher = Dispatcher(self._engine, self._worker)
+
+    def _own_lock(self) -> threading.Lock:
+        if self._pid != os.getpid():  # the child of a fork: the lock may be held, and the dispatcher is the parent's
+            self._lock, self._dispatcher, self._pid = threading.Lock(), None, os.getpid()
+        return self._lock
+
+
+class Dispatcher:
+    """Claims jobs and runs them, some at once, until it is stopped. Starts on the engine's loop when it is made."""
+
+    def __init__(self, engine: Engine, worker: Worker) -> None:
+        self._engine, self._worker = engine, worker
+        self._stop_at: float | None = None
+        self._wake: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._storage = Breaker(after=1, first=0.5, most=30.0)
+        self._recovered = float('-inf')
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._woken = False
+        self._ended: Future[None] = engine.start(self._work)
+
+    def wake(self) -> None:
+        """Look for jobs now."""
+        if self._woken or self._loop is None or self._wake is None:
+            return
+        self._woken = True
+        try:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        except RuntimeError:  # its loop ended just now
+            return
+
+    async def stop(self, drain_seconds: float) -> None:
+        """See `Background.stop`."""
+        self._stop_at = time.monotonic() + drain_seconds
+        self._woken = False
+        self.wake()
+        await wait_for(self._ended)
+
+    @property
+    def _store(self) -> Store:
+        return self._engine.store
+
+    async def _work(self) -> None:
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        holding = asyncio.create_task(self._hold())
+        hurried = False
+        try:
+            while True:
+                self._wake.clear()
+                self._woken = False  # from here on a new job wakes it again
+                if self._stop_at is not None and not hurried:
+                    hurried = await self._hurry()
+                pause = await self._fill()
+                if self._stop_at is not None:
+                    left = self._stop_at - time.monotonic()
+                    if left <= 0 or (pause > 0 and not self._tasks):
+                        return
+                    pause = min(pause, left)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), pause)
+        finally:
+            holding.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(holding, *self._tasks, return_exceptions=True)
+
+    async def _hurry(self) -> bool:
+        with contextlib.suppress(StoreError):
+            await self._store.hurry()
+        return True
+
+    async def _fill(self) -> float:
+        """Take what is due, as much as may run at once. Returns the seconds until it makes sense to look again."""
+        rest = self._storage.enter()
+        if rest > 0:
+            return rest
+        try:
+            return await self._claim()
+        except Exception as error:  # whatever it is: the next look may go better, and jobs must not wait for a restart
+            self._failed(error)
+            return self._storage.resting
+
+    async def _claim(self) -> float:
+        settings, store = self._engine.settings, self._store
+        if time.monotonic() - self._recovered > RECOVER_SECONDS:
+            await store.recover(lease_seconds=settings.lease_seconds)
+            self._recovered = time.monotonic()
+        while True:
+            rest = self._engine.model_breaker.resting
+            if rest > 0:
+                return min(rest, settings.poll_seconds)
+            tender = self._engine.model_breaker.open or self._storage.open
+            if len(self._tasks) >= (1 if tender else settings.workers):
+                return settings.poll_seconds
+            due = await store.due_in()
+            if due is None or due > 0:
+                self._works_again()
+                return settings.poll_seconds if due is None else min(due, settings.poll_seconds)
+            token = new_token()
+            work = await self._take(token)
+            if work is None:
+                return settings.poll_seconds
+            task = asyncio.create_task(self._do(work, token))
+            self._tasks[task] = token
+            task.add_done_callback(self._done)
+
+    async def _take(self, token: str) -> Work | None:
+        settings = self._engine.settings
+        try:
+            return await self._store.claim_next(
+                worker=token, lease_seconds=settings.lease_seconds, turns=settings.batch_turns
+            )
+        except BaseException:  # cancelled while it is claimed
+            self._store.abandon(token)
+            raise
+
+    async def _do(self, work: Work, token: str) -> None:
+        try:
+            await self._worker.run(work, token)
+        except LeaseLost as lost:
+            log.info('%s', lost)
+        except StoreError as error:
+            self._failed(error)
+            return
+        except Exception as error:  # noted with the job
+            log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
+        self._works_again()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if self._wake is not None:
+            self._wake.set()
+
+    def _failed(self, error: Exception) -> None:
+        if self._storage.failed(type(error).__name__):
+            log.warning('jobs wait, the storage fails (%s)', type(error).__name__)
+
+    def _works_again(self) -> None:
+        if self._storage.succeeded():
+            log.warning('the storage works again, jobs are done')
+
+    async def _hold(self) -> None:
+        """Renew the leases of what is under way."""
+        every = self._engine.settings.lease_seconds / 3
+        while True:
+            await asyncio.sleep(every)
+            tokens = list(self._tasks.values())
+            try:
+                if tokens:
+                    await self._store.renew(*tokens, lease_seconds=self._engine.settings.lease_seconds)
+            except StoreError as error:  # whether a lease was lost is seen at the commit
+                log.warning('leases could not be renewed (%s)', type(error).__name__)
