@@ -108,7 +108,7 @@ class Memory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        run(self.aio.__aexit__(kind, error, trace))
 
     def profile(self, model: type[ModelT], **scope: Any) -> Profile[ModelT]:
         """A Pydantic model of yours, filled from memories. Arguments are those of `AsyncMemory.profile`."""

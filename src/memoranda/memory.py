@@ -147,15 +147,22 @@ class AsyncMemory:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        # Whoever was interrupted wants to leave; nothing is lost, it is done after the next start.
+        hasty = kind is not None and not issubclass(kind, Exception | SystemExit)
+        await self._close(0.0 if hasty else self._engine.settings.drain_seconds)
 
     async def close(self) -> None:
         """Finish what is under way and close the storage, for every view. A later call opens it again.
 
         Jobs get `drain_seconds` (a setting) to be done; the rest is done after the next start.
         """
-        await self._background.stop(self._engine.settings.drain_seconds)
-        await self._engine.close()
+        await self._close(self._engine.settings.drain_seconds)
+
+    async def _close(self, drain_seconds: float) -> None:
+        try:
+            await self._background.stop(drain_seconds)
+        finally:
+            await self._engine.close()
 
     @traced('upsert_memory')
     async def add(

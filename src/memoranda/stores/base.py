@@ -350,14 +350,17 @@ class Store(ABC):
         """Store unseen messages and a job for them. Durable on return."""
 
     @abstractmethod
-    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False) -> Work | None:
-        """Lease the owner's earliest unfinished job, unless it is leased elsewhere.
+    async def claim(
+        self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False, ahead: str | None = None
+    ) -> Work | None:
+        """Lease the owner's earliest unfinished job, unless one is leased elsewhere.
 
         Args:
             owner: Whose.
             worker: The lease's token, of this claim alone.
             lease_seconds: How long others leave it alone.
             due: Whether to leave it alone before its time, too.
+            ahead: Id of a job that need not wait for those that failed and are to be tried again.
 
         Raises:
             NewerJob: It has to wait for a newer version of memoranda.

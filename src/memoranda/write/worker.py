@@ -114,18 +114,27 @@ class Worker:
 
     async def _take_turn(self, owner: Owner, appended: Appended, token: str) -> Outcome:
         job_id = appended.job_id or ''
+        mine = await self._store.load(job_id)
+        # Facts that a caller gave need no model, so they don't wait for one that fails.
+        ahead = job_id if mine is not None and not mine.job.payload.get('infer', True) else None
         while True:
-            work = await self._store.claim(owner, worker=token, lease_seconds=self.lease_seconds)
+            work = await self._store.claim(owner, worker=token, lease_seconds=self.lease_seconds, ahead=ahead)
             if work is not None:
-                outcome = await self._run_for(work, appended, token)
                 if work.job.id == job_id:
-                    return outcome
+                    return await self._run_for(work, appended, token)
+                try:
+                    await self._run_for(work, appended, token)
+                except ProcessingFailed as error:
+                    if ahead is None or isinstance(error.__cause__, StoreError):  # the same would meet this one
+                        raise
                 continue
             mine = await self._store.load(job_id)
             if mine is None:  # its messages were erased meanwhile
                 return Outcome((), {'erased': len(appended.episode_ids)})
             if mine.job.state == 'done':
                 return Outcome(await self._store.edits_of(job_id), {})
+            if mine.job.state == 'dropped':
+                return Outcome((), {'dropped': len(appended.episode_ids)})
             if mine.job.state == 'dead':
                 raise ProcessingFailed(f'job {job_id} was given up: {mine.job.last_error}', appended)
             await self.turns.progress(owner, POLL_SECONDS, self._engine.later)

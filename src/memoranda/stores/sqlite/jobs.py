@@ -46,10 +46,14 @@ _LAST: Final = '~'
 """After every id."""
 
 
-def claim(connection: Connection, owner: Owner, worker: str, lease_seconds: float, due: bool) -> Work | None:
+def claim(
+    connection: Connection, owner: Owner, worker: str, lease_seconds: float, due: bool, ahead: str | None
+) -> Work | None:
     """Lease the owner's earliest unfinished job."""
     found = find_owner(connection, owner)
-    return None if found is None else _claim(connection, found.id, worker, lease_seconds, due=due, turns=1)
+    if found is None:
+        return None
+    return _claim(connection, found.id, worker, lease_seconds, due=due, turns=1, ahead=ahead)
 
 
 def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int) -> Work | None:
@@ -65,24 +69,32 @@ def claim_next(connection: Connection, worker: str, lease_seconds: float, turns:
 
 
 def _claim(
-    connection: Connection, owner: int, worker: str, lease_seconds: float, *, due: bool, turns: int
+    connection: Connection,
+    owner: int,
+    worker: str,
+    lease_seconds: float,
+    *,
+    due: bool,
+    turns: int,
+    ahead: str | None = None,
 ) -> Work | None:
     moment = to_us(now())
+    if _busy(connection, owner, moment):
+        return None
     heads = connection.execute(
-        'SELECT row, id, state, run_after, lease_until, worker, touched_at, format, crashes, attempts FROM job '
+        f'SELECT row, id, state, run_after, touched_at, format, crashes, attempts, last_error FROM job '
         f'WHERE {OPEN_JOBS} ORDER BY row',
         row_range(owner),
     )
-    for row, id_, state, run_after, lease_until, holder, touched_at, written, crashes, attempts in heads:
+    for row, id_, state, run_after, touched_at, written, crashes, attempts, last_error in heads:
+        if ahead is not None and id_ != ahead and state == 'queued' and last_error is not None:
+            continue
         if written > JOB_FORMAT:
             raise NewerJob(
                 f'job {id_} was written by a newer memoranda (format {written}, and this one knows {JOB_FORMAT}), and '
                 'comes first: upgrade memoranda in this environment, or let the newer one do it'
             )
-        set_back = touched_at > moment + SET_BACK_US
-        if state == 'running' and lease_until > moment and not set_back and not holder_is_gone(holder):
-            return None
-        if state == 'queued' and due and run_after > moment and not set_back:
+        if state == 'queued' and due and run_after > moment and touched_at <= moment + SET_BACK_US:
             return None
         if state == 'running' and crashes + 1 >= MAX_CRASHES:
             error = f'Crash: the process that ran it ended in the middle, {crashes + 1} times'
@@ -102,6 +114,17 @@ def _claim(
         settle(connection, (owner,))
         return _work(connection, 'row = ?', row)
     return None
+
+
+def _busy(connection: Connection, owner: int, moment: int) -> bool:
+    """Whether a job of this owner runs."""
+    return any(
+        lease_until > moment and touched_at <= moment + SET_BACK_US and not holder_is_gone(holder)
+        for lease_until, touched_at, holder in connection.execute(
+            "SELECT lease_until, touched_at, worker FROM job WHERE state = 'running' AND row BETWEEN ? AND ?",
+            row_range(owner),
+        )
+    )
 
 
 def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turns: int) -> None:

@@ -15,6 +15,8 @@ from memoranda.stores.sqlite.schema import SEQ_BITS
 __all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
 
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
+_RUNNING = "SELECT coalesce(lease_until, 0), format FROM job WHERE state = 'running' AND row BETWEEN ? AND ? LIMIT 1"
+_FIRST = f'SELECT run_after, format FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1'
 SET_BACK_US = 1_000_000
 """What was set later than so long from now, in microseconds, was set before the clock was."""
 
@@ -23,11 +25,9 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
     """Note when the first unfinished job of each owner may be taken. To be called after every change of a job."""
     moment = to_us(now())
     for owner in owners:
-        head = connection.execute(
-            "SELECT CASE state WHEN 'running' THEN coalesce(lease_until, 0) ELSE run_after END, format FROM job "
-            f'WHERE {OPEN_JOBS} ORDER BY row LIMIT 1',
-            row_range(owner),
-        ).fetchone()
+        span = row_range(owner)
+        # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
+        head = connection.execute(_RUNNING, span).fetchone() or connection.execute(_FIRST, span).fetchone()
         if head is None:
             connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
         else:
@@ -62,9 +62,9 @@ def hurry(connection: Connection, owner: Owner | None) -> None:
     if span is None:
         return
     found = connection.execute(
-        "UPDATE job SET run_after = ?, touched_at = ? WHERE row BETWEEN ? AND ? AND state = 'queued' "
-        "AND row IN (SELECT row FROM job WHERE state IN ('queued', 'running')) "
-        'AND attempts = 0 AND last_error IS NULL AND run_after > ? RETURNING row',
+        'UPDATE job SET run_after = ?, touched_at = ? WHERE row IN '
+        f"(SELECT row FROM job WHERE {OPEN_JOBS} AND state = 'queued' AND attempts = 0 AND last_error IS NULL "
+        'AND run_after > ?) RETURNING row',
         (moment, moment, *span, moment),
     ).fetchall()
     settle(connection, {row >> SEQ_BITS for (row,) in found})

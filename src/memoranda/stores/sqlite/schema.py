@@ -243,7 +243,7 @@ def _m003_queue(connection: Connection) -> None:
         'ALTER TABLE job ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0',  # when run_after or lease_until were set
         'ALTER TABLE job ADD COLUMN finished_at INTEGER',
         'ALTER TABLE job ADD COLUMN merged_into TEXT',
-        "CREATE INDEX job_running ON job(worker) WHERE state = 'running'",
+        "CREATE INDEX job_running ON job(row) WHERE state = 'running'",
         "CREATE INDEX job_dead ON job(id) WHERE state = 'dead'",
         # One row for each owner that has unfinished jobs. `due` is of the first of them: when it may be taken.
         """

@@ -231,9 +231,11 @@ class SQLiteStore(Store):
         """Store unseen messages and a job for them."""
         return await self._write(lambda c: writing.append(c, batch))
 
-    async def claim(self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False) -> Work | None:
+    async def claim(
+        self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False, ahead: str | None = None
+    ) -> Work | None:
         """Lease the owner's earliest unfinished job."""
-        return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds, due))
+        return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds, due, ahead))
 
     async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
         """Lease the job that is due for longest."""
