@@ -191,7 +191,9 @@ class Worker:
             return
         retry = self._retry(work, error)
         usage: object = getattr(error, 'usage', None)
-        log.warning('job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
+        # While a model is left alone, that has been said already.
+        level = logging.DEBUG if isinstance(error, ModelResting) else logging.WARNING
+        log.log(level, 'job %s failed on attempt %d (%s)', work.job.id, work.job.attempts, type(error).__name__)
         try:
             await self._store.fail(
                 work.job,
