@@ -82,14 +82,19 @@ class Engine:
         if first is not None:
             raise first
 
-    async def compute(self, function: Callable[[], T], pool: Callable[[_Threads], Pool[None]] | None = None) -> T:
-        """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself."""
+    async def compute(self, function: Callable[[], T], *, awaited: bool = False) -> T:
+        """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself.
+
+        Args:
+            function: What to run.
+            awaited: Whether an agent waits for it, so that it shan't queue behind the work of jobs.
+        """
         if may_block():
             return function()
         while True:
             with contextlib.suppress(Closed):  # by another caller, just now: the next ones open again
                 threads = self._running()
-                future = (pool(threads) if pool else threads.pool).submit(lambda _: function())
+                future = (threads.awaited if awaited else threads.pool).submit(lambda _: function())
                 break
         return await wait_for(future)
 
@@ -140,7 +145,7 @@ class Engine:
             wanted = texts(result) if self.embedder.local else ()
             return result, list(self._queries.embed_now(wanted)) if wanted else ()
 
-        result, vectors = await self.compute(both, lambda threads: threads.questions)
+        result, vectors = await self.compute(both, awaited=True)
         if not self.embedder.local and (wanted := texts(result)):
             vectors = list(await self.on_loop(lambda: self._queries.embed(wanted)))
         return result, vectors
@@ -215,8 +220,8 @@ class _Threads:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
-        # Of their own, so that a question doesn't wait behind the pages of an import.
-        self.questions: Pool[None] = Pool(1, 'memoranda-question', lambda: None)
+        # Of their own, so that a question or a message doesn't wait behind the pages of an import.
+        self.awaited: Pool[None] = Pool(1, 'memoranda-front', lambda: None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -249,7 +254,7 @@ class _Threads:
                 under_way = self._under_way.copy()
             wait(under_way)
             self.pool.close()
-            self.questions.close()
+            self.awaited.close()
             if self._loop is not None and self._thread is not None:
                 try:
                     asyncio.run_coroutine_threadsafe(last(), self._loop).result()

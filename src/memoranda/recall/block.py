@@ -52,7 +52,7 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
         )
         standing += found
     hits = await search(engine, replace(request, min_score=max(request.min_score, MIN_SCORE), counted=False))
-    block = await engine.compute(lambda: _compose(standing, hits, max_tokens))
+    block = await engine.compute(lambda: _compose(standing, hits, max_tokens), awaited=True)
     if request.counted:
         given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
         note_uses(engine, given, request.moment.now)

@@ -45,7 +45,7 @@ async def batch_of(
     level = options.get('level')
     if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
         raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
-    drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at))
+    drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background)
     if not drafts:
         return None
     return Batch(
