@@ -85,7 +85,7 @@ def traced(
     def decorate(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         @wraps(method)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            if _TRACE not in sys.modules and _METRICS not in sys.modules:
+            if _tracer() is None and _instruments() is None:
                 return await method(*args, **kwargs)
             with _of_call(operation, args, kwargs) as under_way:
                 result = await method(*args, **kwargs)
@@ -361,28 +361,33 @@ class _Instruments:
     wait: Histogram
 
 
-_tracers: tuple[object, Tracer] | None = None
-_meters: tuple[object, _Instruments] | None = None
+_tracers: tuple[object, Tracer | None] | None = None
+_meters: tuple[object, _Instruments | None] | None = None
 
 
 def _tracer() -> Tracer | None:
-    """Of the provider that is the global one now; None where nobody has loaded OpenTelemetry."""
+    """Of the provider that is the global one now; None where there is none."""
     global _tracers
     if _TRACE not in sys.modules:
         return None
-    from opentelemetry import trace  # waits, if another thread is loading it just now
+    try:
+        from opentelemetry import trace  # waits, if another thread is loading it just now
 
-    provider = trace.get_tracer_provider()
-    known = _tracers
-    if known is None or known[0] is not provider:
-        from memoranda import __version__
+        provider = trace.get_tracer_provider()
+        known = _tracers
+        if known is None or known[0] is not provider:
+            from memoranda import __version__
 
-        known = _tracers = (provider, provider.get_tracer(_NAME, __version__))
+            stands_in = _stands_in(provider, _TRACE)
+            known = _tracers = (provider, None if stands_in else provider.get_tracer(_NAME, __version__))
+    except Exception as error:
+        log.debug('traces can not be used (%s)', type(error).__name__)
+        return None
     return known[1]
 
 
 def _instruments() -> _Instruments | None:
-    """Of the provider that is the global one now; None where nobody has loaded the metrics of OpenTelemetry."""
+    """Of the provider that is the global one now; None where there is none."""
     global _meters
     if _METRICS not in sys.modules:
         return None
@@ -392,11 +397,16 @@ def _instruments() -> _Instruments | None:
         provider = metrics.get_meter_provider()
         known = _meters
         if known is None or known[0] is not provider:
-            known = _meters = (provider, _made(provider))
+            known = _meters = (provider, None if _stands_in(provider, _METRICS) else _made(provider))
     except Exception as error:
         log.debug('metrics can not be used (%s)', type(error).__name__)
         return None
     return known[1]
+
+
+def _stands_in(provider: object, module: str) -> bool:
+    """Whether it is the API's own, which records nothing: the place of one that may be set up later."""
+    return type(provider).__module__.startswith(module)
 
 
 def _made(provider: Any) -> _Instruments:

@@ -98,6 +98,7 @@ def _register() -> None:
         forget,
         history,
         imports,
+        jobs,
         listing,
         preview,
         reindex,
@@ -106,6 +107,7 @@ def _register() -> None:
         search,
         show,
         version,
+        worker,
     )
 
     for name, function in (
@@ -123,11 +125,13 @@ def _register() -> None:
         ('clean', clean.clean),
         ('reset', reset.reset),
         ('import', imports.import_),
+        ('worker', worker.worker),
         ('doctor', doctor.doctor),
         ('reindex', reindex.reindex),
         ('version', version.version),
     ):
         app.command(name)(function)
+    app.add_typer(jobs.app, name='jobs')
     app.add_typer(evaluate.app, name='eval')
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from memoranda.cli._output import out
+from memoranda.cli._output import many, out
 from memoranda.cli._safe import one_line
 from memoranda.errors import InvalidInput, MemoryNotFound
 
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from memoranda import Memory
     from memoranda.records import MemoryRecord
 
-__all__ = ['JSON_ASKED', 'DatabaseOption', 'JsonOption', 'ProjectOption', 'Target', 'every', 'resolve', 'scoped']
+__all__ = [
+    'JSON_ASKED',
+    'DatabaseOption',
+    'JsonOption',
+    'ProjectOption',
+    'Target',
+    'every',
+    'find_id',
+    'resolve',
+    'scoped',
+]
 
 P = ParamSpec('P')
 
@@ -101,10 +111,16 @@ class Target:
         return text
 
     def open(self, *, embedder: str | None = None) -> Memory:
-        """The memory; use it in a `with` block."""
-        from memoranda import Memory
+        """The memory; use it in a `with` block.
 
-        return Memory(self.database, project=self.project, embedder=embedder)
+        It leaves jobs to `memoranda worker`: a command that lists something must not begin to ask a model. And it
+        raises what goes wrong: an empty answer means that nothing was found.
+        """
+        from memoranda import Memory
+        from memoranda.settings import Settings
+
+        settings = Settings(workers=0, errors='raise')
+        return Memory(self.database, project=self.project, embedder=embedder, settings=settings)
 
     def introduce(self, what: str) -> None:
         """Say whose memories follow."""
@@ -143,29 +159,47 @@ def every(memory: Memory, ids: dict[str, Any], *, include_inactive: bool = False
 
 
 def resolve(memory: Memory, given: str, ids: dict[str, Any]) -> str:
-    """The full id for an id or for its beginning or end, within the scope.
+    """The full id of a memory for an id or for its beginning or end, within the scope.
 
     Raises:
         InvalidInput: It is too short, or several memories fit.
         MemoryNotFound: None fits.
     """
     wanted = given.strip().strip('[]…').lower().removeprefix('m:')  # as context blocks cite it
+    records = every(memory, ids, include_inactive=True)
+    return find_id(wanted, (record.id for record in records), noun='memory', lister='memoranda list')
+
+
+def find_id(given: str, known: Iterable[str], *, noun: str, lister: str) -> str:
+    """The full id for an id or for its beginning or end.
+
+    Args:
+        given: What was typed. An id in full is returned as it is.
+        known: The ids it may be, read only if they are needed.
+        noun: What they are ids of; it adds an s, or ies for a y.
+        lister: The command that shows them.
+
+    Raises:
+        InvalidInput: It is too short, or several fit.
+        MemoryNotFound: None fits.
+    """
+    wanted = given.strip().lower()
     if _FULL_ID.fullmatch(wanted):
         return wanted
     bare = wanted.replace('-', '')
     if len(bare) < 4 or not re.fullmatch(r'[0-9a-f]+', bare):
         raise InvalidInput(
-            f'{one_line(given, 60)!r} is no memory id, nor at least 4 characters of one: `memoranda list` shows the ids'
+            f'{one_line(given, 60)!r} is no {noun} id, nor at least 4 characters of one: `{lister}` shows the ids'
         )
     found: list[str] = []
-    for record in every(memory, ids, include_inactive=True):
-        candidate = record.id.replace('-', '')
-        if (candidate.endswith(bare) or candidate.startswith(bare)) and record.id not in found:
-            found.append(record.id)
+    for one in known:
+        candidate = one.replace('-', '')
+        if (candidate.endswith(bare) or candidate.startswith(bare)) and one not in found:
+            found.append(one)
     if not found:
-        raise MemoryNotFound(f'no memory {one_line(given, 60)!r} in this scope: `memoranda list` shows the ids')
+        raise MemoryNotFound(f'no {noun} {one_line(given, 60)!r} in this scope: `{lister}` shows the ids')
     if len(found) > 1:
         raise InvalidInput(
-            f'{one_line(given, 60)!r} fits {len(found)} memories: write one of {", ".join(found[:5])} in full'
+            f'{one_line(given, 60)!r} fits {many(len(found), noun)}: write one of {", ".join(found[:5])} in full'
         )
     return found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memoranda.cli._dates import parse_moment
-from memoranda.cli._output import day, emit, one_line, out, quote, short_id, status_line
+from memoranda.cli._output import day, emit, many, one_line, out, plain, quote, short_id, status_line
 from memoranda.cli._target import Target, scoped
 from memoranda.records import AddResult, Edit
 
@@ -30,22 +31,38 @@ def add(
     pin: Annotated[bool, typer.Option('--pin', help='Always give it to the agent. Implies --fact.')] = False,
     at: Annotated[str | None, typer.Option(metavar='DATE', help='When it was said. Default: now.')] = None,
     expires: Annotated[str | None, typer.Option(metavar='DATE', help='When to stop believing it.')] = None,
+    background: Annotated[
+        bool, typer.Option('--background', help='Only store it; facts are drawn later by a program or `worker`.')
+    ] = False,
 ) -> None:
     """Remember something that was said."""
     said = parse_moment(at)
     until = parse_moment(expires)
     if text is None or text == '-':
         text = sys.stdin.read()
-    options: dict[str, Any] = {'occurred_at': said, 'expires_at': until}
+    options: dict[str, Any] = {'occurred_at': said, 'expires_at': until, 'background': background}
     if fact or kind or slot or tag or pin:
         options |= {'infer': False, 'kind': kind, 'slot': slot, 'tags': tuple(tag or ()), 'pinned': pin}
     with target.open() as memory:
         result = memory.add(text, **target.ids, **options)
     if target.as_json:
-        emit(result)
+        found = plain(replace(result, follower=None))
+        del found['follower']  # what waits for the job, in a program that goes on
+        emit(found)
         return
     target.introduce('Told to')
-    _show(result)
+    if result.status == 'done':
+        _show(result)
+    else:
+        _receipt(result)
+
+
+def _receipt(result: AddResult) -> None:
+    """What was stored, and who goes on."""
+    stored, job = many(len(result.episode_ids), 'message'), short_id(result.job_id or '')
+    console = out()
+    console.print(f'Stored {stored}. Job {job} is {result.status}.')
+    console.print('A program that has this database open does it, or `memoranda worker`.', style='dim')
 
 
 def _show(result: AddResult) -> None:

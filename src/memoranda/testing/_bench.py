@@ -9,7 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memoranda.filters import Filter, parse
-from memoranda.records import Change, Edit, Episode, Evidence, Hit, MemoryRecord, Op, content_hash, fact_hash, new_id
+from memoranda.records import (
+    Change,
+    Edit,
+    Episode,
+    Evidence,
+    Hit,
+    Job,
+    MemoryRecord,
+    Op,
+    content_hash,
+    fact_hash,
+    new_id,
+)
 from memoranda.scope import Level, Owner, Reach, Scope
 from memoranda.stores.base import (
     Appended,
@@ -18,6 +30,7 @@ from memoranda.stores.base import (
     Draft,
     Generation,
     Moment,
+    Quiet,
     Ranked,
     SearchPlan,
     SegmentDraft,
@@ -96,6 +109,63 @@ class Bench:
             )
         )
 
+    def queue(
+        self,
+        text: str,
+        *,
+        scope: Scope = ANA,
+        project: str = 'default',
+        conversation: str | None = None,
+        key: str | None = None,
+        turns: int = 1,
+        seconds: float = 3600.0,
+        options: Mapping[str, Any] | None = None,
+        trace: str | None = None,
+    ) -> str:
+        """Append a message whose job is left to a worker, and tell the job's id.
+
+        Args:
+            text: The message.
+            scope: Whose.
+            project: The tenant.
+            conversation: Where it was said.
+            key: Of idempotency.
+            turns: So many of a conversation are due at once.
+            seconds: Or after so long without another one.
+            options: Of the job.
+            trace: See `Batch.trace`.
+        """
+        batch = self.batch(text, scope=scope, project=project, conversation=conversation, history=False, key=key)
+        batch = replace(
+            batch, lease=False, quiet=Quiet(turns, seconds), job={**batch.job, **(options or {})}, trace=trace
+        )
+        appended = self.do(self.store.append(batch))
+        assert appended.job_id is not None
+        assert not appended.leased
+        return appended.job_id
+
+    def next(self, worker: str = WORKER, *, lease: float = 600.0, turns: int = 1) -> Work | None:
+        """The job that is due for longest."""
+        return self.do(self.store.claim_next(worker=worker, lease_seconds=lease, turns=turns))
+
+    def taken(self, worker: str = WORKER, *, lease: float = 600.0, turns: int = 1) -> Work:
+        """The job that is due for longest; there must be one."""
+        work = self.next(worker, lease=lease, turns=turns)
+        assert work is not None
+        return work
+
+    def job(self, job_id: str, *, project: str = 'default') -> Job:
+        """A job as it is now."""
+        found = self.do(self.store.job(job_id, project=project))
+        assert found is not None
+        return found[1]
+
+    def fail(
+        self, work: Work, *, worker: str = WORKER, after: float | None = 0.0, error: str = 'E: x', counted: bool = True
+    ) -> None:
+        """Give a job back that went wrong. `after`: when to try again, in seconds; None gives it up."""
+        self.do(self.store.fail(work.job, worker=worker, error=error, retry_after=after, counted=counted))
+
     def batch(
         self,
         *texts: str,
@@ -134,10 +204,17 @@ class Bench:
         return work
 
     def claim(
-        self, scope: Scope = ANA, *, worker: str = WORKER, lease: float = 600.0, due: bool = False
+        self,
+        scope: Scope = ANA,
+        *,
+        worker: str = WORKER,
+        lease: float = 600.0,
+        due: bool = False,
+        ahead: str | None = None,
     ) -> Work | None:
         """The owner's next job."""
-        return self.do(self.store.claim(scope.home('default'), worker=worker, lease_seconds=lease, due=due))
+        owner = scope.home('default')
+        return self.do(self.store.claim(owner, worker=worker, lease_seconds=lease, due=due, ahead=ahead))
 
     def finish(self, work: Work, *edits: Edit, worker: str = WORKER, vectors: bool = True) -> None:
         """End a job with what was drawn from it."""
@@ -175,6 +252,7 @@ class Bench:
                     change=change,
                     writes=[self.write(e, embed=generation is not None) for e in edits],
                     job=work.job if work else None,
+                    merged=work.merged if work else (),
                     worker=worker,
                     segment_vectors=segment_vectors,
                     generation=generation.id if generation else None,

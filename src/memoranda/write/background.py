@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
 from memoranda._breaker import Breaker
@@ -150,7 +151,8 @@ class Dispatcher:
         self._recovered = float('-inf')
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._woken = False
-        self._ended: Future[None] = engine.start(self._work)
+        # In no caller's context: its jobs are nobody's child, they are linked to what queued them.
+        self._ended: Future[None] = Context().run(engine.start, self._work)
 
     def wake(self) -> None:
         """Look for jobs now."""

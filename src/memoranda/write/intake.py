@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from memoranda._telemetry import current_traceparent
 from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, content_hash, new_id
@@ -55,6 +56,7 @@ async def batch_of(
         drafts=drafts,
         history=history,
         job=without_secrets(options) if engine.settings.secrets == 'redact' else options,
+        trace=current_traceparent() if background else None,
         idempotency_key=idempotency_key,
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,

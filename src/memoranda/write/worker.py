@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from memoranda._telemetry import count_job, job_span
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import NO_USAGE, Edit, Usage, now
 from memoranda.scope import Owner
@@ -151,7 +152,10 @@ class Worker:
             LeaseLost: Somebody else does it, or its messages were erased.
         """
         try:
-            return await self._run(work, token, renewing=renewing)
+            with job_span(self._engine, work.job, merged=len(work.merged)) as span:
+                outcome = await self._run(work, token, renewing=renewing)
+                span.changed(outcome.edits)
+                return outcome
         except BaseException as error:
             if not isinstance(error, Exception):  # cancelled: the next one shall not wait for the lease to run out
                 self._store.abandon(token)
@@ -176,7 +180,9 @@ class Worker:
 
     async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
         try:
-            return await self._process(work, token, drawn, renewing)
+            outcome = await self._process(work, token, drawn, renewing)
+            count_job('done', merged=len(work.merged))
+            return outcome
         except LeaseLost:
             raise
         except Exception as error:
@@ -190,6 +196,7 @@ class Worker:
             self._store.abandon(token)  # nothing is wrong with the job, and there is nowhere to note it
             return
         retry = self._retry(work, error)
+        count_job('dead' if retry.after is None else 'retrying', merged=len(work.merged), error=error)
         usage: object = getattr(error, 'usage', None)
         # While a model is left alone, that has been said already.
         level = logging.DEBUG if isinstance(error, ModelResting) else logging.WARNING

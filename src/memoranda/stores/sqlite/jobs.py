@@ -58,13 +58,16 @@ def claim(
 
 def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int) -> Work | None:
     """Lease the job that is due for longest."""
-    while (owner := next_owner(connection)) is not None:
-        work = _claim(connection, owner, worker, lease_seconds, due=True, turns=turns)
+    passed: set[int] = set()
+    while (owner := next_owner(connection, passed)) is not None:
+        try:
+            work = _claim(connection, owner, worker, lease_seconds, due=True, turns=turns)
+        except NewerJob:  # whoever knows it does it, and nobody else's jobs wait for that
+            work = None
         if work is not None:
             return work
         settle(connection, (owner,))
-        if next_owner(connection) == owner:  # it isn't free after all
-            return None
+        passed.add(owner)  # it isn't free after all
     return None
 
 
@@ -79,35 +82,35 @@ def _claim(
     ahead: str | None = None,
 ) -> Work | None:
     moment = to_us(now())
-    if _busy(connection, owner, moment):
+    if _busy(connection, owner, moment, lease_seconds):
         return None
-    heads = connection.execute(
-        f'SELECT row, id, state, run_after, touched_at, format, crashes, attempts, last_error FROM job '
+    _release(connection, owner, moment)
+    # Not kept in a variable: an error's traceback would keep it, and with it a read transaction of the writer.
+    for row, id_, run_after, touched_at, written, crashes, attempts, last_error in connection.execute(
+        'SELECT row, id, run_after, touched_at, format, crashes, attempts, last_error FROM job '
         f'WHERE {OPEN_JOBS} ORDER BY row',
         row_range(owner),
-    )
-    for row, id_, state, run_after, touched_at, written, crashes, attempts, last_error in heads:
-        if ahead is not None and id_ != ahead and state == 'queued' and last_error is not None:
+    ):
+        if ahead is not None and id_ != ahead and last_error is not None:
             continue
         if written > JOB_FORMAT:
             raise NewerJob(
                 f'job {id_} was written by a newer memoranda (format {written}, and this one knows {JOB_FORMAT}), and '
                 'comes first: upgrade memoranda in this environment, or let the newer one do it'
             )
-        if state == 'queued' and due and run_after > moment and touched_at <= moment + SET_BACK_US:
+        if due and run_after > moment and touched_at <= moment + SET_BACK_US:
             return None
-        if state == 'running' and crashes + 1 >= MAX_CRASHES:
-            error = f'Crash: the process that ran it ended in the middle, {crashes + 1} times'
+        if crashes >= MAX_CRASHES:
+            error = f'Crash: the process that ran it ended in the middle, {crashes} times'
             connection.execute(
-                "UPDATE job SET state = 'dead', crashes = crashes + 1, last_error = ?, finished_at = ?, worker = NULL, "
-                'lease_until = NULL WHERE row = ?',
-                (error, moment, row),
+                "UPDATE job SET state = 'dead', last_error = ?, finished_at = ? WHERE row = ?", (error, moment, row)
             )
+            settle(connection, (owner,))
             continue
         connection.execute(
-            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1, touched_at = ?, "
-            'crashes = crashes + ?, merged_into = NULL WHERE row = ?',
-            (worker, moment + int(lease_seconds * 1e6), moment, int(state == 'running'), row),
+            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1, touched_at = ? "
+            'WHERE row = ?',
+            (worker, moment + int(lease_seconds * 1e6), moment, row),
         )
         if turns > 1 and attempts == 0:
             _merge(connection, owner, row, id_, turns)
@@ -116,15 +119,34 @@ def _claim(
     return None
 
 
-def _busy(connection: Connection, owner: int, moment: int) -> bool:
+def _busy(connection: Connection, owner: int, moment: int, lease_seconds: float) -> bool:
     """Whether a job of this owner runs."""
-    return any(
-        lease_until > moment and touched_at <= moment + SET_BACK_US and not holder_is_gone(holder)
-        for lease_until, touched_at, holder in connection.execute(
-            "SELECT lease_until, touched_at, worker FROM job WHERE state = 'running' AND row BETWEEN ? AND ?",
-            row_range(owner),
-        )
-    )
+    busy = False
+    for row, lease_until, touched_at, holder in connection.execute(
+        "SELECT row, lease_until, touched_at, worker FROM job WHERE state = 'running' AND row BETWEEN ? AND ?",
+        row_range(owner),
+    ).fetchall():
+        if lease_until <= moment or holder_is_gone(holder):
+            continue
+        busy = True
+        if touched_at > moment + SET_BACK_US:  # the clock was set back: whoever is still at it renews it in time
+            connection.execute(
+                'UPDATE job SET lease_until = min(lease_until, ?), touched_at = ? WHERE row = ?',
+                (moment + int(lease_seconds * 1e6), moment, row),
+            )
+            settle(connection, (owner,))
+    return busy
+
+
+def _release(connection: Connection, owner: int, moment: int) -> None:
+    """Put what was left in the middle back in its place, once nothing of this owner runs."""
+    found = connection.execute(
+        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, merged_into = NULL, touched_at = ?, "
+        "crashes = crashes + 1 WHERE state = 'running' AND row BETWEEN ? AND ? RETURNING row",
+        (moment, *row_range(owner)),
+    ).fetchall()
+    if found:
+        settle(connection, (owner,))
 
 
 def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turns: int) -> None:
@@ -258,7 +280,7 @@ def fail(
     found = connection.execute(
         'UPDATE job SET state = ?, run_after = ?, touched_at = ?, last_error = ?, attempts = max(attempts - ?, 0), '
         'finished_at = ?, worker = NULL, lease_until = NULL, merged_into = NULL '
-        "WHERE state = 'running' AND worker = ? RETURNING row",
+        "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into) RETURNING row",
         (
             'dead' if retry_after is None else 'queued',
             moment + int((retry_after or 0) * 1e6),
@@ -267,6 +289,7 @@ def fail(
             int(not counted),
             moment if retry_after is None else None,
             worker,
+            job.id,
         ),
     ).fetchall()
     settle(connection, {row >> SEQ_BITS for (row,) in found})
@@ -292,7 +315,7 @@ def job(connection: Connection, job_id: str, project: str) -> tuple[Owner, Job] 
 
 
 _STATES: Mapping[JobStatus, str] = {
-    'queued': "state = 'queued' AND last_error IS NULL",
+    'queued': "state = 'queued' AND last_error IS NULL OR state = 'running'",  # perhaps its worker fell silent
     'retrying': "state = 'queued' AND last_error IS NOT NULL",
     'running': "state = 'running'",
     'done': "state = 'done'",
@@ -311,29 +334,37 @@ def jobs(
 ) -> tuple[list[Job], str | None]:
     """Jobs within reach, latest first."""
     known = [_STATES[state] for state in states if state in _STATES] if states is not None else ['1']
-    if not known:
-        return [], None
-    where = [f'({" OR ".join(known)})', 'j.id < ?', 'o.project = ?']
-    values: list[Any] = [cursor or _LAST, project]
+    # With these, the few that are open are looked through instead of all there ever were.
+    unfinished = states is not None and set(states) <= {'queued', 'retrying', 'running'}
+    where = [f'({" OR ".join(known) or "0"})', 'o.project = ?']
+    if unfinished:
+        where.append("state IN ('queued', 'running')")
+    values: list[Any] = [project]
     if reaches is not None:
         within: list[str] = []
         for reach in reaches:
             found = find_owner(connection, reach.owner)
             if found is not None:
                 test, more = _seen(reach)
-                within.append(f'(j.owner = ? AND {test})')
-                values += [found.id, *more]
-        if not within:
-            return [], None
-        where.append(f'({" OR ".join(within)})')
+                within.append(f'(j.row BETWEEN ? AND ? AND {test})')
+                values += [*row_range(found.id), *more]
+        where.append(f'({" OR ".join(within) or "0"})')
     columns = ', '.join(f'j.{column}' for column in JOB_COLUMNS.split(', '))
-    rows = connection.execute(
-        f'SELECT {columns}, o.project, o.kind, o.key FROM job j JOIN owner o ON o.id = j.owner '
-        f'WHERE {" AND ".join(where)} ORDER BY j.id DESC LIMIT ?',
-        (*values, limit + 1),
-    ).fetchall()
-    found_jobs = [read_job(row, Owner(row[18], row[19], row[20])) for row in rows[:limit]]
-    return found_jobs, found_jobs[-1].id if len(rows) > limit else None
+    # A plus keeps SQLite from going through the jobs of everybody in the order of their ids.
+    id_ = 'j.id' if reaches is None and not unfinished else '+j.id'
+    page: list[Job] = []
+    for row in connection.execute(
+        f'SELECT {columns}, o.project, o.kind, o.key FROM job j CROSS JOIN owner o ON o.id = j.owner '
+        f'WHERE {" AND ".join(where)} AND {id_} < ? ORDER BY {id_} DESC',
+        (*values, cursor or _LAST),
+    ):
+        found_job = read_job(row, Owner(row[18], row[19], row[20]))
+        if states is not None and found_job.status not in states:
+            continue
+        if len(page) == limit:
+            return page, page[-1].id
+        page.append(found_job)
+    return page, None
 
 
 def _seen(reach: Reach) -> tuple[str, list[Any]]:
@@ -352,12 +383,12 @@ def _seen(reach: Reach) -> tuple[str, list[Any]]:
 def requeue(connection: Connection, job_id: str, project: str) -> Job | None:
     """Make a dead or waiting job due now."""
     found = job(connection, job_id, project)
-    if found is None or found[1].state not in ('dead', 'queued'):
+    if found is None or found[1].status not in ('dead', 'queued', 'retrying'):
         return None
     moment = to_us(now())
     rows = connection.execute(
         "UPDATE job SET state = 'queued', run_after = ?, touched_at = ?, attempts = 0, crashes = 0, last_error = NULL, "
-        'finished_at = NULL WHERE id = ? RETURNING row',
+        'finished_at = NULL, worker = NULL, lease_until = NULL, merged_into = NULL WHERE id = ? RETURNING row',
         (moment, moment, job_id),
     ).fetchall()
     settle(connection, {row >> SEQ_BITS for (row,) in rows})
@@ -369,11 +400,15 @@ def drop(connection: Connection, job_id: str, project: str) -> bool:
     """Take a job out of the queue. One that is running loses its lease so."""
     if job(connection, job_id, project) is None:
         return False
+    # Those that are done together with it would wait until the lease ends: what is drawn from all can't be written.
+    holder = connection.execute("SELECT worker FROM job WHERE id = ? AND state = 'running'", (job_id,)).fetchone()
     rows = connection.execute(
         "UPDATE job SET state = 'dropped', worker = NULL, lease_until = NULL, finished_at = ?, merged_into = NULL "
         "WHERE id = ? AND state IN ('queued', 'running', 'dead') RETURNING row",
         (to_us(now()), job_id),
     ).fetchall()
+    if holder is not None:
+        abandon(connection, holder[0])
     settle(connection, {row >> SEQ_BITS for (row,) in rows})
     return bool(rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from memoranda.records import now
 from memoranda.scope import Owner
@@ -10,7 +10,7 @@ from memoranda.stores.base import JOB_FORMAT
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import find_owner, row_range, to_us
-from memoranda.stores.sqlite.schema import SEQ_BITS
+from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
 
 __all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
 
@@ -27,24 +27,28 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
     for owner in owners:
         span = row_range(owner)
         # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
-        head = connection.execute(_RUNNING, span).fetchone() or connection.execute(_FIRST, span).fetchone()
+        running = connection.execute(_RUNNING, span).fetchone()
+        head = running or connection.execute(_FIRST, span).fetchone()
         if head is None:
             connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
-        else:
-            # Not before now: who has waited for longest goes to the end of the line after each of its jobs.
-            connection.execute(
-                'INSERT INTO queue VALUES(?1, ?2, ?3) '
-                'ON CONFLICT DO UPDATE SET due = excluded.due, format = excluded.format',
-                (owner, max(head[0], moment), head[1]),
-            )
+            continue
+        # Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn
+        # it is already keeps the place, or who speaks all the time would never be served.
+        connection.execute(
+            'INSERT INTO queue VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET format = excluded.format, '
+            'due = CASE WHEN excluded.due = ?4 THEN min(queue.due, excluded.due) ELSE excluded.due END',
+            (owner, head[0], head[1], None) if running else (owner, max(head[0], moment), head[1], moment),
+        )
 
 
-def next_owner(connection: Connection) -> int | None:
-    """The owner whose job is due for longest."""
+def next_owner(connection: Connection, passed: Collection[int]) -> int | None:
+    """The owner whose job is due for longest, but for those that were passed over."""
     for (owner,) in connection.execute(
-        'SELECT owner FROM queue WHERE due <= ? AND format <= ? ORDER BY due LIMIT 1', (to_us(now()), JOB_FORMAT)
+        'SELECT owner FROM queue WHERE due <= ? AND format <= ? ORDER BY due LIMIT ?',
+        (to_us(now()), JOB_FORMAT, len(passed) + 1),
     ):
-        return owner
+        if owner not in passed:
+            return owner
     return None
 
 
@@ -76,7 +80,9 @@ def waiting(connection: Connection, owner: Owner | None, before: str | None) -> 
     if span is None:
         return 0
     return connection.execute(
-        f'SELECT count(*) FROM job WHERE {OPEN_JOBS} AND (?3 IS NULL OR id < ?3)', (*span, before)
+        # Ids tell the time, and what came before the clock was set back came before.
+        f'SELECT count(*) FROM job WHERE {OPEN_JOBS} AND (?3 IS NULL OR id < ?3 OR created_at > ?4)',
+        (*span, before, to_us(now()) + SET_BACK_US),
     ).fetchone()[0]
 
 
@@ -87,9 +93,21 @@ def _span(connection: Connection, owner: Owner | None) -> tuple[int, int] | None
     return None if found is None else row_range(found.id)
 
 
+# Noted as due later than its first job is: this happens when the clock was set back after it was noted.
+_LATE = (
+    'SELECT owner FROM queue q WHERE due > ?1 + ?2 AND NOT EXISTS(SELECT 1 FROM job j '
+    f"WHERE j.state = 'running' AND j.row BETWEEN q.owner << {SEQ_BITS} AND q.owner << {SEQ_BITS} | {SEQ_MASK}) "
+    'AND ?1 >= (SELECT j.run_after FROM job j '
+    f'WHERE j.row BETWEEN q.owner << {SEQ_BITS} AND q.owner << {SEQ_BITS} | {SEQ_MASK} '
+    "AND j.state IN ('queued', 'running') ORDER BY j.row LIMIT 1)"
+)
+
+
 def stuck(connection: Connection) -> bool:
     """Whether `recover` has something to do."""
     moment = to_us(now())
+    if connection.execute(f'{_LATE} LIMIT 1', (moment, SET_BACK_US)).fetchone() is not None:
+        return True
     holders = connection.execute(
         "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?", (moment,)
     )
@@ -125,5 +143,6 @@ def recover(connection: Connection, lease_seconds: float) -> int:
         (moment, moment + int(lease_seconds * 1e6), moment + SET_BACK_US),
     ).fetchall()
     owners += [row >> SEQ_BITS for (row,) in found]
+    owners += [owner for (owner,) in connection.execute(_LATE, (moment, SET_BACK_US)).fetchall()]
     settle(connection, set(owners))
     return len(owners)

@@ -1,0 +1,356 @@
+"""`memoranda worker`: does jobs until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from memoranda.cli._output import emit, many, one_line, short_id
+from memoranda.cli._target import DatabaseOption, JsonOption
+from memoranda.errors import ConfigurationError, EmbedderMismatch, StoreError, StoreUnreadable
+
+if TYPE_CHECKING:
+    from memoranda.engine import Engine
+    from memoranda.stores.base import Work
+    from memoranda.write.background import Background
+    from memoranda.write.worker import Outcome, Worker
+
+__all__ = ['worker']
+
+log = logging.getLogger('memoranda.cli')
+
+_AT_ONCE: Final = 8
+"""Jobs at once, when the settings leave all of them to workers."""
+_WATCH_SECONDS: Final = 5.0
+"""How often to look whether the file is still one that can be worked on."""
+_SLOW_SECONDS: Final = 2.0
+"""When to say that opening takes long."""
+_MOST_PAUSE: Final = 30.0
+_GRACE_SECONDS: Final = 5.0
+"""What giving back and closing may take; a locked database must not hold up the end of the process."""
+
+
+def worker(
+    database: DatabaseOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option('--workers', '-w', min=1, max=1000, help='Jobs done at once. Default: MEMORANDA_WORKERS, else 8.'),
+    ] = None,
+    once: Annotated[bool, typer.Option('--once', help='Do what is due, then end: for cron.')] = False,
+    drain_seconds: Annotated[
+        float | None,
+        typer.Option(
+            '--drain-seconds',
+            min=0,
+            max=86_400,
+            metavar='SECONDS',
+            help='How long to finish jobs after a signal. Default: MEMORANDA_DRAIN_SECONDS, else 10.',
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option('--verbose', '-v', help='Also tell of each job.')] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw memories from what was added in the background, in all projects, until SIGTERM or Ctrl-C.
+
+    Any number of workers may share a database. The first signal finishes what is under way, as far as the time
+    allows; a second one gives it back at once. What is not done stays queued.
+    """
+    from memoranda.assembly import assemble
+    from memoranda.settings import Settings
+
+    given: dict[str, Any] = {} if drain_seconds is None else {'drain_seconds': drain_seconds}
+    at_once = workers or Settings().workers or _AT_ONCE
+    settings = Settings(workers=at_once, errors='raise', **given)
+    engine, doer, background = assemble(database, extractor=None, settings=settings, store=None)
+    shift = _Shift(engine, doer, background, once=once)
+    with _logging(verbose=verbose), shift.signals():
+        try:
+            asyncio.run(shift.work())
+        finally:
+            _close(engine)
+            shift.report()
+    if as_json:
+        emit(shift.figures)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of jobs here."""
+
+    done: int = 0
+    failed: int = 0
+    """Tries."""
+    dead: int = 0
+
+
+@dataclass
+class _Shift:
+    """One run of the command."""
+
+    engine: Engine
+    doer: Worker
+    background: Background
+    once: bool
+    tally: _Tally = field(default_factory=_Tally)
+    left: int | None = None
+    """Jobs that are still to be done, when it ended."""
+    opened: bool = False
+    began: float = field(default_factory=time.monotonic)
+    _told: set[str] = field(default_factory=set[str])
+    _loop: asyncio.AbstractEventLoop | None = None
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _hurried: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What was done, as JSON."""
+        return {
+            'database': self.engine.location,
+            'done': self.tally.done,
+            'failed': self.tally.failed,
+            'dead': self.tally.dead,
+            'left': self.left,
+            'seconds': round(time.monotonic() - self.began, 2),
+        }
+
+    @contextmanager
+    def signals(self) -> Generator[None]:
+        """Let signals end it in order, until the very end."""
+        names = [signal.SIGINT, signal.SIGTERM]
+        before: dict[signal.Signals, Any] = {}
+        with suppress(ValueError):  # not the main thread: whoever called it has the signals
+            for name in names:
+                before[name] = signal.signal(name, self._signalled)
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _signalled(self, *_: object) -> None:
+        with suppress(RuntimeError):  # it ended just now
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if not self._asked.is_set():
+            self._asked.set()
+            seconds = self.engine.settings.drain_seconds
+            log.info('ending, within %g s; a second signal gives back at once what is under way', seconds)
+        elif not self._hurried.is_set():
+            self._hurried.set()
+            log.info('giving back what is under way')
+
+    async def work(self) -> None:
+        """Open, do jobs, end.
+
+        Raises:
+            StoreUnreadable: The file isn't ours, is damaged, or is of a newer version.
+            ConfigurationError: The settings don't fit the file.
+            StoreError: The storage failed, with `once`.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._count()
+        if not await self._open():
+            return
+        self.opened = True
+        settings = self.engine.settings
+        log.info(
+            'started on %s with extractor %s, %d at once',
+            self.engine.location,
+            self.doer.process.extractor.name,
+            settings.workers,
+        )
+        if self.once:
+            await self._do_once()
+        else:
+            await self._do_until_asked()
+        with suppress(StoreError):
+            self.left = await self._unless_slow(self.engine.store.waiting())
+
+    async def _open(self) -> bool:
+        """Open the file, however long somebody else locks it. False when it was told to end before."""
+        pause, told = 0.5, ''
+        while not self._asked.is_set():
+            opening = asyncio.ensure_future(self._open_once())
+            if not await self._first(opening, _SLOW_SECONDS) and not self._asked.is_set():
+                log.warning('waiting for %s: another process may be writing', self.engine.location)
+                await self._first(opening)
+            if not opening.done():
+                return False
+            try:
+                opening.result()
+                return True
+            except (StoreUnreadable, ConfigurationError):
+                raise
+            except StoreError as error:
+                if self.once:
+                    raise
+                if str(error) != told:
+                    told = str(error)
+                    log.warning('waiting: %s', told)
+            await self._first(None, pause)
+            pause = min(2 * pause, _MOST_PAUSE)
+        return False
+
+    async def _open_once(self) -> None:
+        await self.engine.store.open()
+        try:
+            await self.engine.generation()
+        except EmbedderMismatch:
+            raise
+        except StoreError as error:  # it is asked again with the first job
+            log.debug('the embedder of the file is not known yet (%s)', type(error).__name__)
+
+    async def _do_until_asked(self) -> None:
+        from memoranda.write.background import Dispatcher
+
+        dispatcher = Dispatcher(self.engine, self.doer)
+        try:
+            while not self._asked.is_set():
+                if await self._first(None, _WATCH_SECONDS):
+                    break
+                looking = asyncio.ensure_future(self.engine.store.due_in())
+                if await self._first(looking):
+                    _raise_if_unreadable(looking)
+        finally:
+            ending = asyncio.ensure_future(dispatcher.stop(self.engine.settings.drain_seconds))
+            await self._drained(ending)
+            if not ending.done():
+                await self._unless_slow(dispatcher.stop(0.0))
+
+    async def _do_once(self) -> None:
+        tasks = [asyncio.ensure_future(self._do_due()) for _ in range(self.engine.settings.workers)]
+        ending = asyncio.gather(*tasks)
+        try:
+            await self._first(ending)
+            if not ending.done():
+                await self._drained(ending)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._unless_slow(asyncio.wait(tasks))
+        if ending.done() and not ending.cancelled():
+            ending.result()
+
+    async def _do_due(self) -> None:
+        while not self._asked.is_set() and await self.background.process_one() is not None:
+            pass
+
+    async def _drained(self, ending: asyncio.Future[Any]) -> None:
+        """Wait for the end of what is under way, as long as the time allows and nobody hurries."""
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        await asyncio.wait(
+            (ending, hurried),
+            timeout=self.engine.settings.drain_seconds + _GRACE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        hurried.cancel()
+
+    async def _first(self, other: asyncio.Future[Any] | None, timeout: float | None = None) -> bool:
+        """Wait for a signal or for something else. True when that is done, or there is a signal and nothing else."""
+        asked = asyncio.ensure_future(self._asked.wait())
+        awaited = (asked,) if other is None else (asked, other)
+        await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        return self._asked.is_set() if other is None else other.done()
+
+    async def _unless_slow(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """The result, or None when it isn't there soon."""
+        task = asyncio.ensure_future(coroutine)
+        await asyncio.wait((task,), timeout=_GRACE_SECONDS)
+        return task.result() if task.done() else None
+
+    def _count(self) -> None:
+        run = self.doer.run
+
+        async def counted(work: Work, token: str, *, renewing: bool = False) -> Outcome:
+            began = time.monotonic()
+            try:
+                outcome = await run(work, token, renewing=renewing)
+            except Exception as error:
+                await self._failed(work, error)
+                raise
+            self.tally.done += 1 + len(work.merged)
+            log.debug('job %s done in %.1f s', short_id(work.job.id), time.monotonic() - began)
+            return outcome
+
+        self.doer.run = counted
+
+    async def _failed(self, work: Work, error: Exception) -> None:
+        if isinstance(error, ConfigurationError) and str(error) not in self._told:
+            self._told.add(str(error))  # it is about the set-up: whoever runs this can mend it
+            log.error('%s', error)
+        with suppress(StoreError):
+            found = await self.engine.store.job(work.job.id, project=work.owner.project)
+            if found is not None and found[1].status == 'dead':
+                self.tally.dead += 1 + len(work.merged)
+                log.warning('job %s was given up, `memoranda jobs show --all` tells why', found[1].id)
+            if found is not None and found[1].status in ('dead', 'retrying'):
+                self.tally.failed += 1
+
+    def report(self) -> None:
+        """Say what was done."""
+        if not self.opened:
+            return
+        tally = self.tally
+        said = [f'{many(tally.done, "job")} done', f'{tally.failed:,} failed tries']
+        if tally.dead:
+            said.append(f'{tally.dead:,} given up')
+        if self.left is not None:
+            said.append(f'{self.left:,} left')
+        log.info('ended: %s', ', '.join(said))
+
+
+def _raise_if_unreadable(looked: asyncio.Future[Any]) -> None:
+    error = looked.exception()
+    if isinstance(error, StoreUnreadable):  # anything else the dispatcher waits for, and says so
+        raise error
+
+
+def _close(engine: Engine) -> None:
+    """Close the storage, unless somebody locks it: the threads end with the process."""
+    from memoranda._bridge import run
+
+    def close() -> None:
+        with suppress(Exception):
+            run(engine.close())
+
+    closing = threading.Thread(target=close, name='memoranda-close', daemon=True)
+    closing.start()
+    closing.join(_GRACE_SECONDS)
+
+
+class _OneLine(logging.Formatter):
+    """A record on one line that can't steer a terminal. Tracebacks are left out: errors may quote what was said."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f'{self.formatTime(record)} {record.levelname.lower()}: {one_line(record.getMessage())}'
+
+
+@contextmanager
+def _logging(*, verbose: bool) -> Generator[None]:
+    """Show what the engine logs on standard error."""
+    ours = logging.getLogger('memoranda')
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine())
+    levels = {ours: ours.level, log: log.level}
+    ours.addHandler(handler)
+    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        for logger, level in levels.items():
+            logger.setLevel(level)
