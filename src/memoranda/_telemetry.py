@@ -15,11 +15,11 @@ import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache, wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, cast
 
+from memoranda._otel import TRACE, instruments, tracer
 from memoranda.records import AddResult, ContextBlock, Edit, Hit, Job, MemoryRecord, now
 from memoranda.stores.base import ErasureResult
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from opentelemetry.context import Context
-    from opentelemetry.metrics import Counter, Histogram
-    from opentelemetry.trace import Link, Span, Tracer
+    from opentelemetry.trace import Link, Span
 
     from memoranda.engine import Engine
 
@@ -60,16 +59,8 @@ Operation: TypeAlias = Literal['search_memory', 'upsert_memory', 'create_memory'
 - `delete_memory`: `delete`, and without a record id `delete_all`
 """
 
-_NAME: Final = 'memoranda'
-_TRACE: Final = 'opentelemetry.trace'
-_METRICS: Final = 'opentelemetry.metrics'
 _ID: Final = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 _TRACEPARENT: Final = re.compile(r'00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})')
-_DURATION_BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-"""Seconds, as the conventions advise for `gen_ai.client.operation.duration`."""
-_WAIT_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
-"""Seconds."""
-
 Attributes: TypeAlias = Mapping[str, str | bool | int | float]
 
 
@@ -85,7 +76,7 @@ def traced(
     def decorate(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         @wraps(method)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            if _tracer() is None and _instruments() is None:
+            if tracer() is None and instruments() is None:
                 return await method(*args, **kwargs)
             with _of_call(operation, args, kwargs) as under_way:
                 result = await method(*args, **kwargs)
@@ -121,7 +112,7 @@ def job_span(engine: Engine, job: Job, *, merged: int = 0) -> JobSpan:
 
 def current_traceparent() -> str | None:
     """The current span in the form of W3C Trace Context, for a job to be linked to it; None without one."""
-    if _TRACE not in sys.modules:
+    if TRACE not in sys.modules:
         return None
     from opentelemetry import trace
 
@@ -133,7 +124,7 @@ def current_traceparent() -> str | None:
 
 def span_link(traceparent: object) -> Link | None:
     """A link to the span that `current_traceparent` told of; None for anything else, and without OpenTelemetry."""
-    if _TRACE not in sys.modules or not isinstance(traceparent, str):
+    if TRACE not in sys.modules or not isinstance(traceparent, str):
         return None
     parts = _TRACEPARENT.fullmatch(traceparent)
     if parts is None:
@@ -155,7 +146,7 @@ def count_job(status: str, *, merged: int = 0, error: BaseException | None = Non
     """
     if (call := _under_way.get()) is not None:
         call.ended(status)
-    if (found := _instruments()) is not None:
+    if (found := instruments()) is not None:
         _quietly(found.jobs.add, 1 + merged, {'memoranda.status': status, **_error_type(error)})
 
 
@@ -169,13 +160,13 @@ def count_degraded(operation: Operation, cause: BaseException | str) -> None:
     if (call := _under_way.get()) is not None:
         call.failed(cause)
         call.tell({'memoranda.degraded': True})
-    if (found := _instruments()) is not None:
+    if (found := instruments()) is not None:
         _quietly(found.degraded.add, 1, {'gen_ai.operation.name': operation, **_error_type(cause)})
 
 
 def record_wait(seconds: float) -> None:
     """Measure how long a job waited from when it was due to when it was begun."""
-    if (found := _instruments()) is not None:
+    if (found := instruments()) is not None:
         _quietly(found.wait.record, max(seconds, 0.0))
 
 
@@ -217,13 +208,13 @@ class _Call:
         _quietly(self._measure)
 
     def _start(self) -> None:
-        tracer = _tracer()
-        if tracer is None:
+        found = tracer()
+        if found is None:
             return
         from opentelemetry import context, trace
 
         first = {'gen_ai.operation.name': self._operation, 'gen_ai.memory.store.id': _store_id(self._engine)}
-        span = tracer.start_span(self._operation, attributes=first, links=self._links)
+        span = found.start_span(self._operation, attributes=first, links=self._links)
         if span.is_recording():
             self._span = span
         if span.get_span_context().is_valid:  # one that isn't sampled, too: its children shall not be either
@@ -242,7 +233,7 @@ class _Call:
         span.end()
 
     def _measure(self) -> None:
-        if (found := _instruments()) is not None:
+        if (found := instruments()) is not None:
             found.duration.record(perf_counter() - self._began, {**self._measured, **_error_type(self._error)})
 
     def tell(self, attributes: Attributes) -> None:
@@ -351,83 +342,6 @@ def _digest(location: str) -> str:
     from hashlib import blake2b
 
     return blake2b(location.encode('utf-8', 'surrogateescape'), digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Instruments:
-    duration: Histogram
-    jobs: Counter
-    degraded: Counter
-    wait: Histogram
-
-
-_tracers: tuple[object, Tracer | None] | None = None
-_meters: tuple[object, _Instruments | None] | None = None
-
-
-def _tracer() -> Tracer | None:
-    """Of the provider that is the global one now; None where there is none."""
-    global _tracers
-    if _TRACE not in sys.modules:
-        return None
-    try:
-        from opentelemetry import trace  # waits, if another thread is loading it just now
-
-        provider = trace.get_tracer_provider()
-        known = _tracers
-        if known is None or known[0] is not provider:
-            from memoranda import __version__
-
-            stands_in = _stands_in(provider, _TRACE)
-            known = _tracers = (provider, None if stands_in else provider.get_tracer(_NAME, __version__))
-    except Exception as error:
-        log.debug('traces can not be used (%s)', type(error).__name__)
-        return None
-    return known[1]
-
-
-def _instruments() -> _Instruments | None:
-    """Of the provider that is the global one now; None where there is none."""
-    global _meters
-    if _METRICS not in sys.modules:
-        return None
-    try:
-        from opentelemetry import metrics
-
-        provider = metrics.get_meter_provider()
-        known = _meters
-        if known is None or known[0] is not provider:
-            known = _meters = (provider, None if _stands_in(provider, _METRICS) else _made(provider))
-    except Exception as error:
-        log.debug('metrics can not be used (%s)', type(error).__name__)
-        return None
-    return known[1]
-
-
-def _stands_in(provider: object, module: str) -> bool:
-    """Whether it is the API's own, which records nothing: the place of one that may be set up later."""
-    return type(provider).__module__.startswith(module)
-
-
-def _made(provider: Any) -> _Instruments:
-    from memoranda import __version__
-
-    meter = provider.get_meter(_NAME, __version__)
-
-    def histogram(name: str, description: str, buckets: Sequence[float]) -> Histogram:
-        try:
-            return meter.create_histogram(
-                name, 's', description, explicit_bucket_boundaries_advisory=[float(b) for b in buckets]
-            )
-        except TypeError:  # an API from before 1.30 takes no advice
-            return meter.create_histogram(name, 's', description)
-
-    return _Instruments(
-        duration=histogram('gen_ai.client.operation.duration', 'GenAI operation duration.', _DURATION_BUCKETS),
-        jobs=meter.create_counter('memoranda.jobs', '{job}', 'Tries of jobs, by what became of them.'),
-        degraded=meter.create_counter('memoranda.degraded', '{call}', 'Calls that went on without what failed.'),
-        wait=histogram('memoranda.job.wait', 'From when a job was due to when it was begun.', _WAIT_BUCKETS),
-    )
 
 
 def _quietly(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

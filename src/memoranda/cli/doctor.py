@@ -15,9 +15,12 @@ from rich.text import Text
 
 from memoranda.cli._output import emit, many, one_line, out, plain, size
 from memoranda.cli._target import DatabaseOption, JsonOption, ProjectOption, Target
+from memoranda.cli.jobs import every_job, span
 from memoranda.errors import MemorandaError
+from memoranda.records import now
 
 if TYPE_CHECKING:
+    from memoranda import Memory
     from memoranda.settings import Settings
     from memoranda.stores.base import Stats
 
@@ -25,6 +28,10 @@ __all__ = ['doctor']
 
 _LITTLE_SPACE = 256 << 20
 _LARGE_LOG = 64 << 20
+_OVERDUE_SECONDS = 60
+"""A job that is due for so long has nobody who does it."""
+_WAITING, _DEAD = ('queued', 'retrying'), ('dead',)
+_IN_WORDS = {'queued': 'waiting', 'running': 'running', 'retrying': 'to be tried again', 'dead': 'given up'}
 _MAGIC = b'SQLite format 3\x00'
 _PASSING = {'tmpfs', 'ramfs', 'overlay', 'overlayfs', 'aufs'}
 _NETWORK = {'nfs', 'nfs4', 'cifs', 'smb3', 'smbfs', 'fuse.sshfs', '9p', 'afs', 'ceph', 'glusterfs', 'lustre'}
@@ -182,6 +189,7 @@ def _look_inside(report: _Report, target: Target) -> None:
     try:
         with target.open() as memory:
             stats = memory.stats()
+            _look_at_jobs(report, memory)
     except MemorandaError as error:
         report.problems.append(str(error))
         return
@@ -199,16 +207,59 @@ def _look_inside(report: _Report, target: Target) -> None:
         'details': plain(stats.details),
     }
     _compare_embedders(report, stats)
-    if stats.jobs_dead:
-        report.problems.append(
-            f'{many(stats.jobs_dead, "job")} given up: the messages are stored, but no memories were drawn from them'
-        )
-    if stats.jobs_queued:
-        report.warnings.append(f"{many(stats.jobs_queued, 'job')} waiting: the same user's next add does them")
+    _judge_jobs(report, stats)
     if stats.scrub_pending:
         report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
     if stats.building is not None:
         report.warnings.append('a reindex was begun and not finished: run `memoranda reindex` again')
+
+
+def _look_at_jobs(report: _Report, memory: Memory) -> None:
+    """What is left to be done in this project. Of every state: how many, and since when in seconds."""
+    found: dict[str, dict[str, int]] = {}
+    overdue = 0
+    for job in every_job(memory.project_wide(), {}, states=('queued', 'running', 'retrying', 'dead')):
+        age = int((now() - job.created_at).total_seconds())
+        of_state = found.setdefault(job.status, {'count': 0, 'oldest_seconds': 0})
+        of_state['count'] += 1
+        of_state['oldest_seconds'] = max(of_state['oldest_seconds'], age)
+        if job.status in ('queued', 'retrying'):
+            overdue = max(overdue, int((now() - job.run_after).total_seconds()))
+    report.facts['jobs'] = {'project': memory.project, 'overdue_seconds': overdue, **found}
+
+
+def _judge_jobs(report: _Report, stats: Stats) -> None:
+    jobs = report.facts['jobs']
+    dead, waiting = (sum(jobs[state]['count'] for state in states if state in jobs) for states in (_DEAD, _WAITING))
+    elsewhere = stats.jobs_dead - dead
+    if dead:
+        report.problems.append(
+            f'{many(dead, "job")} given up, the oldest added {span(jobs["dead"]["oldest_seconds"])} ago; the messages '
+            'are stored, no memories were drawn from them: `memoranda jobs list --all --state dead` tells why, '
+            '`memoranda jobs retry --all --dead` tries again'
+        )
+    if elsewhere > 0:
+        report.problems.append(f'{many(elsewhere, "job")} given up in other projects: --project names one to look at')
+    if waiting and jobs['overdue_seconds'] > _OVERDUE_SECONDS and 'running' not in jobs:
+        report.warnings.append(
+            f'{many(waiting, "job")} not done, the first due for {span(jobs["overdue_seconds"])}, and nobody is at it: '
+            'run `memoranda worker`, or `memoranda worker --once` now and then'
+        )
+
+
+def _queue(facts: dict[str, Any]) -> str:
+    """The jobs in words."""
+    jobs = facts['jobs']
+    told = [
+        f'{jobs[state]["count"]:,} {word} (the oldest added {span(jobs[state]["oldest_seconds"])} ago)'
+        for state, word in _IN_WORDS.items()
+        if state in jobs
+    ]
+    here = sum(jobs[state]['count'] for state in _IN_WORDS if state in jobs)
+    elsewhere = facts['jobs_queued'] + facts['jobs_dead'] - here
+    if elsewhere > 0:
+        told.append(f'{elsewhere:,} in other projects')
+    return ', '.join(told) or 'none left to do'
 
 
 def _embedder(report: _Report, settings: Settings) -> None:
@@ -254,7 +305,7 @@ def _print(report: _Report) -> None:
         row('store', f'{facts["backend"]}, schema {facts["schema_version"]}' + (f', {details}' if details else ''))
         counts = (('memories', 'memory'), ('episodes', 'message'), ('owners', 'owner'))
         row('holds', ', '.join(many(facts[name], noun) for name, noun in counts))
-        row('jobs', f'{facts["jobs_queued"]} waiting, {facts["jobs_dead"]} given up')
+        row('jobs', _queue(facts))
         stored = facts['embedder_in_file']
         row('vectors', f'{stored["embedder"]}, {stored["dimensions"]} dimensions' if stored else 'none yet')
     if 'model' in facts:

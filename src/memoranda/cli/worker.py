@@ -216,6 +216,7 @@ class _Shift:
         from memoranda.write.background import Dispatcher
 
         dispatcher = Dispatcher(self.engine, self.doer)
+        drain_seconds = self.engine.settings.drain_seconds
         try:
             while not self._asked.is_set():
                 if await self._first(None, _WATCH_SECONDS):
@@ -223,25 +224,27 @@ class _Shift:
                 looking = asyncio.ensure_future(self.engine.store.due_in())
                 if await self._first(looking):
                     _raise_if_unreadable(looking)
+        except StoreUnreadable:
+            drain_seconds = 0.0
+            raise
         finally:
-            ending = asyncio.ensure_future(dispatcher.stop(self.engine.settings.drain_seconds))
+            ending = asyncio.ensure_future(dispatcher.stop(drain_seconds))
             await self._drained(ending)
             if not ending.done():
                 await self._unless_slow(dispatcher.stop(0.0))
 
     async def _do_once(self) -> None:
         tasks = [asyncio.ensure_future(self._do_due()) for _ in range(self.engine.settings.workers)]
-        ending = asyncio.gather(*tasks)
-        try:
-            await self._first(ending)
-            if not ending.done():
-                await self._drained(ending)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await self._unless_slow(asyncio.wait(tasks))
-        if ending.done() and not ending.cancelled():
-            ending.result()
+        ending = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+        await self._first(ending)
+        if not ending.done():
+            await self._drained(ending)
+        for task in tasks:
+            task.cancel()
+        await self._unless_slow(asyncio.wait(tasks))
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
 
     async def _do_due(self) -> None:
         while not self._asked.is_set() and await self.background.process_one() is not None:
@@ -304,7 +307,7 @@ class _Shift:
         if not self.opened:
             return
         tally = self.tally
-        said = [f'{many(tally.done, "job")} done', f'{tally.failed:,} failed tries']
+        said = [f'{many(tally.done, "job")} done', many(tally.failed, 'failed try')]
         if tally.dead:
             said.append(f'{tally.dead:,} given up')
         if self.left is not None:

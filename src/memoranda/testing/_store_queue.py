@@ -1,4 +1,4 @@
-"""The part of `StoreSuite` about jobs that wait for a worker: whose turn it is, leases, and what a person does to them."""
+"""The part of `StoreSuite` about jobs that wait for a worker: order, leases, and what a person does to them."""
 
 # the names of the tests say what they check
 from __future__ import annotations

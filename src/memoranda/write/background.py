@@ -50,6 +50,7 @@ class Background:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._wanted = False
+        self._recovered = float('-inf')
         self._dispatcher: Dispatcher | None = None
 
     @property
@@ -92,12 +93,15 @@ class Background:
             while left := await store.waiting(owner, before=before):
                 if mine is None:
                     self.notify()
-                seconds = self._engine.settings.poll_seconds
+                count_at = time.monotonic() + self._engine.settings.poll_seconds
                 if deadline is not None:
-                    seconds = min(seconds, deadline - time.monotonic())
-                if seconds <= 0:
+                    count_at = min(count_at, deadline)
+                if count_at <= time.monotonic():
                     break
-                await turns.progress(None, seconds, self._engine.later)
+                # Counting takes the longer the more there are: then not after each of them.
+                for _ in range(left // 100 + 1):
+                    if (seconds := count_at - time.monotonic()) > 0:
+                        await turns.progress(None, seconds, self._engine.later)
             return left
         finally:
             if mine is not None:
@@ -105,26 +109,32 @@ class Background:
 
     async def process_one(self) -> Job | None:
         """Do the job that is due for longest, whoever's it is."""
-        engine, store = self._engine, self._engine.store
-        await store.recover(lease_seconds=engine.settings.lease_seconds)
-        token = new_token()
-        try:
-            work = await store.claim_next(
-                worker=token, lease_seconds=engine.settings.lease_seconds, turns=engine.settings.batch_turns
-            )
-        except BaseException:  # cancelled while it is claimed
-            store.abandon(token)
-            raise
-        if work is None:
-            return None
-        try:
-            await self._worker.run(work, token, renewing=True)
-        except (ConfigurationError, StoreError):
-            raise
-        except Exception as error:  # it is noted with the job, which is returned
-            log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
-        found = await store.job(work.job.id, project=work.owner.project)
-        return None if found is None else found[1]
+        store = self._engine.store
+        while True:
+            recovers = time.monotonic() - self._recovered > RECOVER_SECONDS
+            if recovers:
+                await self._recover()
+            token = new_token()
+            work = await _take(self._engine, token)
+            if work is None and not recovers and await self._recover():
+                work = await _take(self._engine, token)
+            if work is None:
+                return None
+            try:
+                await self._worker.run(work, token, renewing=True)
+            except (ConfigurationError, StoreError):
+                raise
+            except LeaseLost:
+                store.abandon(token)  # of what was taken together, the rest
+            except Exception as error:  # it is noted with the job, which is returned
+                log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
+            found = await store.job(work.job.id, project=work.owner.project)
+            if found is not None:  # else its messages were erased meanwhile
+                return found[1]
+
+    async def _recover(self) -> int:
+        self._recovered = time.monotonic()
+        return await self._engine.store.recover(lease_seconds=self._engine.settings.lease_seconds)
 
     def _ensure(self) -> None:
         if self.works or not self._wanted or self._engine.settings.workers == 0:
@@ -183,8 +193,11 @@ class Dispatcher:
             while True:
                 self._wake.clear()
                 self._woken = False  # from here on a new job wakes it again
-                if self._stop_at is not None and not hurried:
-                    hurried = await self._hurry()
+                if self._stop_at is not None:
+                    if time.monotonic() >= self._stop_at:
+                        return
+                    if not hurried:
+                        hurried = await self._hurry()
                 pause = await self._fill()
                 if self._stop_at is not None:
                     left = self._stop_at - time.monotonic()
@@ -214,6 +227,8 @@ class Dispatcher:
         except Exception as error:  # whatever it is: the next look may go better, and jobs must not wait for a restart
             self._failed(error)
             return self._storage.resting
+        finally:
+            self._storage.withdraw()  # who was let through to try may have had nothing to do
 
     async def _claim(self) -> float:
         settings, store = self._engine.settings, self._store
@@ -232,31 +247,23 @@ class Dispatcher:
                 self._works_again()
                 return settings.poll_seconds if due is None else min(due, settings.poll_seconds)
             token = new_token()
-            work = await self._take(token)
+            work = await _take(self._engine, token)
             if work is None:
                 return settings.poll_seconds
             task = asyncio.create_task(self._do(work, token))
             self._tasks[task] = token
             task.add_done_callback(self._done)
 
-    async def _take(self, token: str) -> Work | None:
-        settings = self._engine.settings
-        try:
-            return await self._store.claim_next(
-                worker=token, lease_seconds=settings.lease_seconds, turns=settings.batch_turns
-            )
-        except BaseException:  # cancelled while it is claimed
-            self._store.abandon(token)
-            raise
-
     async def _do(self, work: Work, token: str) -> None:
         try:
             await self._worker.run(work, token)
         except LeaseLost as lost:
             log.info('%s', lost)
+            self._store.abandon(token)  # of what was taken together, the rest
         except StoreError as error:
-            self._failed(error)
-            return
+            if not isinstance(error, ConfigurationError):  # that is no fault of the storage
+                self._failed(error)
+                return
         except Exception as error:  # noted with the job
             log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
         self._works_again()
@@ -285,3 +292,15 @@ class Dispatcher:
                     await self._store.renew(*tokens, lease_seconds=self._engine.settings.lease_seconds)
             except StoreError as error:  # whether a lease was lost is seen at the commit
                 log.warning('leases could not be renewed (%s)', type(error).__name__)
+
+
+async def _take(engine: Engine, token: str) -> Work | None:
+    """Claim the job that is due for longest."""
+    settings = engine.settings
+    try:
+        return await engine.store.claim_next(
+            worker=token, lease_seconds=settings.lease_seconds, turns=settings.batch_turns
+        )
+    except BaseException:  # cancelled while it is claimed
+        engine.store.abandon(token)
+        raise

@@ -44,6 +44,8 @@ __all__ = [
 _PREVIOUS = 4
 _LAST: Final = '~'
 """After every id."""
+_YEAR: Final = 366 * 86_400.0
+"""Seconds, at most until the next try: what a provider asks for may be beyond any date."""
 
 
 def claim(
@@ -283,7 +285,7 @@ def fail(
         "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into) RETURNING row",
         (
             'dead' if retry_after is None else 'queued',
-            moment + int((retry_after or 0) * 1e6),
+            moment + int(min(max(0.0, retry_after or 0.0), _YEAR) * 1e6),
             moment,
             error[:2000],
             int(not counted),

@@ -15,7 +15,7 @@ from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
 __all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
 
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
-_RUNNING = "SELECT coalesce(lease_until, 0), format FROM job WHERE state = 'running' AND row BETWEEN ? AND ? LIMIT 1"
+_LEASE = "SELECT coalesce(max(lease_until), 0) FROM job WHERE state = 'running' AND row BETWEEN ? AND ? HAVING count(*)"
 _FIRST = f'SELECT run_after, format FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1'
 SET_BACK_US = 1_000_000
 """What was set later than so long from now, in microseconds, was set before the clock was."""
@@ -26,18 +26,19 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
     moment = to_us(now())
     for owner in owners:
         span = row_range(owner)
-        # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
-        running = connection.execute(_RUNNING, span).fetchone()
-        head = running or connection.execute(_FIRST, span).fetchone()
-        if head is None:
+        first = connection.execute(_FIRST, span).fetchone()
+        if first is None:
             connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
             continue
+        # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
+        lease = connection.execute(_LEASE, span).fetchone()
         # Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn
         # it is already keeps the place, or who speaks all the time would never be served.
+        due = max(first[0], moment if lease is None else lease[0])
         connection.execute(
             'INSERT INTO queue VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET format = excluded.format, '
             'due = CASE WHEN excluded.due = ?4 THEN min(queue.due, excluded.due) ELSE excluded.due END',
-            (owner, head[0], head[1], None) if running else (owner, max(head[0], moment), head[1], moment),
+            (owner, due, first[1], moment if lease is None else None),
         )
 
 
