@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram
     from opentelemetry.trace import Tracer
 
-__all__ = ['TRACE', 'Instruments', 'instruments', 'tracer']
+__all__ = ['TRACE', 'Instruments', 'instruments', 'tracer', 'unusable']
 
 log = logging.getLogger('memoranda')
 
@@ -29,8 +28,7 @@ _WAIT_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 
 """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruments:
+class Instruments(NamedTuple):
     """What is measured."""
 
     duration: Histogram
@@ -59,7 +57,7 @@ def tracer() -> Tracer | None:
             stands_in = _stands_in(provider, TRACE)
             known = _tracers = (provider, None if stands_in else provider.get_tracer(_NAME, __version__))
     except Exception as error:
-        log.debug('traces can not be used (%s)', type(error).__name__)
+        unusable(error)
         return None
     return known[1]
 
@@ -77,9 +75,14 @@ def instruments() -> Instruments | None:
         if known is None or known[0] is not provider:
             known = _meters = (provider, None if _stands_in(provider, _METRICS) else _made(provider))
     except Exception as error:
-        log.debug('metrics can not be used (%s)', type(error).__name__)
+        unusable(error)
         return None
     return known[1]
+
+
+def unusable(error: Exception) -> None:
+    """Note that a provider failed."""
+    log.debug('telemetry failed (%s)', type(error).__name__)
 
 
 def _stands_in(provider: object, module: str) -> bool:

@@ -10,7 +10,6 @@ words are part of what was said, for they may quote it. A provider that fails ne
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -19,7 +18,7 @@ from functools import lru_cache, wraps
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, cast
 
-from memoranda._otel import TRACE, instruments, tracer
+from memoranda._otel import TRACE, instruments, tracer, unusable
 from memoranda.records import AddResult, ContextBlock, Edit, Hit, Job, MemoryRecord, now
 from memoranda.stores.base import ErasureResult
 
@@ -45,7 +44,6 @@ __all__ = [
     'traced',
 ]
 
-log = logging.getLogger('memoranda')
 P = ParamSpec('P')
 T = TypeVar('T')
 
@@ -349,4 +347,4 @@ def _quietly(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -
     try:
         function(*args, **kwargs)
     except Exception as error:
-        log.debug('telemetry failed (%s)', type(error).__name__)
+        unusable(error)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from memoranda._breaker import Breaker
@@ -91,10 +92,11 @@ class Engine:
         """
         if may_block():
             return function()
+        context = copy_context()  # what an extractor traces there is part of the caller's trace
         while True:
             with contextlib.suppress(Closed):  # by another caller, just now: the next ones open again
                 threads = self._running()
-                future = (threads.awaited if awaited else threads.pool).submit(lambda _: function())
+                future = (threads.awaited if awaited else threads.pool).submit(lambda _: context.run(function))
                 break
         return await wait_for(future)
 

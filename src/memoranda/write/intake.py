@@ -56,7 +56,7 @@ async def batch_of(
         drafts=drafts,
         history=history,
         job=without_secrets(options) if engine.settings.secrets == 'redact' else options,
-        trace=current_traceparent() if background else None,
+        trace=current_traceparent(),
         idempotency_key=idempotency_key,
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,

@@ -124,7 +124,8 @@ class Worker:
                 if work.job.id == job_id:
                     return await self._run_for(work, appended, token)
                 try:
-                    await self._run_for(work, appended, token)
+                    with job_span(self._engine, work.job) as span:
+                        span.changed((await self._run_for(work, appended, token)).edits)
                 except ProcessingFailed as error:
                     if ahead is None or isinstance(error.__cause__, StoreError):  # the same would meet this one
                         raise

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ['SQLiteStore']
 
 T = TypeVar('T')
-log = logging.getLogger('memoranda')
+log = logging.getLogger('memoranda.stores')
 _files = erasing.SweepFiles()
 
 

@@ -20,7 +20,7 @@ from memoranda.stores.sqlite.rows import find_owner, from_us, to_us
 
 __all__ = ['PendingUses', 'save', 'with_uses']
 
-log = logging.getLogger('memoranda')
+log = logging.getLogger('memoranda.stores')
 
 _ROUND: Final = 16
 MAX_PENDING: Final = 100_000
