@@ -169,8 +169,11 @@ class Engine:
         """
         read_at, known = self._generation
         if fresh or time.monotonic() - read_at > _GENERATION_SECONDS:
-            known = await self.store.generation()
-            self._generation = (time.monotonic(), known)
+            began = time.monotonic()
+            found = await self.store.generation()
+            if self._generation[0] <= began:  # else somebody has read it since, or made the first one
+                self._generation = (began, found)
+            known = self._generation[1]
         if known is None or known.embedder == self.embedder.name:
             self._matched = self._matched or known is not None
             return known

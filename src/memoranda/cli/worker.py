@@ -138,9 +138,11 @@ class _Shift:
                 signal.signal(name, handler)
 
     def _signalled(self, *_: object) -> None:
+        if self._loop is None:  # nothing waits yet
+            self._end()
+            return
         with suppress(RuntimeError):  # it ended just now
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._end)
+            self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
         if not self._asked.is_set():
@@ -298,7 +300,12 @@ class _Shift:
             found = await self.engine.store.job(work.job.id, project=work.owner.project)
             if found is not None and found[1].status == 'dead':
                 self.tally.dead += 1 + len(work.merged)
-                log.warning('job %s was given up, `memoranda jobs show --all` tells why', found[1].id)
+                log.warning(
+                    'job %s was given up, `memoranda jobs show %s --all --project %s` tells why',
+                    found[1].id,
+                    short_id(found[1].id),
+                    found[1].project,
+                )
             if found is not None and found[1].status in ('dead', 'retrying'):
                 self.tally.failed += 1
 

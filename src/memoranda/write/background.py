@@ -208,9 +208,12 @@ class Dispatcher:
                     await asyncio.wait_for(self._wake.wait(), pause)
         finally:
             holding.cancel()
-            for task in self._tasks:
+            under_way = dict(self._tasks)
+            for task in under_way:
                 task.cancel()
-            await asyncio.gather(holding, *self._tasks, return_exceptions=True)
+            await asyncio.gather(holding, *under_way, return_exceptions=True)
+            for token in under_way.values():  # one that was cancelled before it began could not do so itself
+                self._store.abandon(token)
 
     async def _hurry(self) -> bool:
         with contextlib.suppress(StoreError):

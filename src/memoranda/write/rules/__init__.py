@@ -119,9 +119,10 @@ def _settled(proposals: Sequence[Proposal], existing: Sequence[MemoryRecord]) ->
 
 
 def _once(proposals: Iterator[Proposal]) -> Iterator[Proposal]:
-    seen: set[tuple[str, str | None, str]] = set()
+    seen: set[tuple[str, str | None, str, int]] = set()
     for p in proposals:
-        key = (p.op, p.target, fact_hash(p.text))
+        # Once in a message: what the next one says again confirms it, or takes back what came between.
+        key = (p.op, p.target, fact_hash(p.text), p.evidence[0].message if p.evidence else -1)
         if key not in seen:
             seen.add(key)
             yield p
