@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.stores.base import Work
     from memoranda.write.background import Background
-    from memoranda.write.worker import Outcome, Worker
+    from memoranda.write.worker import Worker
 
 __all__ = ['worker']
 
@@ -162,7 +162,7 @@ class _Shift:
             StoreError: The storage failed, with `once`.
         """
         self._loop = asyncio.get_running_loop()
-        self._count()
+        self.doer.watcher = self._ended
         if not await self._open():
             return
         self.opened = True
@@ -230,7 +230,7 @@ class _Shift:
             drain_seconds = 0.0
             raise
         finally:
-            ending = asyncio.ensure_future(dispatcher.stop(drain_seconds))
+            ending = asyncio.ensure_future(dispatcher.stop(drain_seconds, claim=False))
             await self._drained(ending)
             if not ending.done():
                 await self._unless_slow(dispatcher.stop(0.0))
@@ -276,21 +276,12 @@ class _Shift:
         await asyncio.wait((task,), timeout=_GRACE_SECONDS)
         return task.result() if task.done() else None
 
-    def _count(self) -> None:
-        run = self.doer.run
-
-        async def counted(work: Work, token: str, *, renewing: bool = False) -> Outcome:
-            began = time.monotonic()
-            try:
-                outcome = await run(work, token, renewing=renewing)
-            except Exception as error:
-                await self._failed(work, error)
-                raise
-            self.tally.done += 1 + len(work.merged)
-            log.debug('job %s done in %.1f s', short_id(work.job.id), time.monotonic() - began)
-            return outcome
-
-        self.doer.run = counted
+    async def _ended(self, work: Work, error: Exception | None) -> None:
+        if error is not None:
+            await self._failed(work, error)
+            return
+        self.tally.done += 1 + len(work.merged)
+        log.debug('job %s done', short_id(work.job.id))
 
     async def _failed(self, work: Work, error: Exception) -> None:
         if isinstance(error, ConfigurationError) and str(error) not in self._told:

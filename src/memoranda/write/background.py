@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memoranda.scope import Owner
     from memoranda.write.worker import Worker
 
-__all__ = ['Background']
+__all__ = ['Background', 'Dispatcher']
 
 log = logging.getLogger('memoranda.write')
 
@@ -161,6 +161,7 @@ class Dispatcher:
         self._recovered = float('-inf')
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._woken = False
+        self._claims = True
         # In no caller's context: its jobs are nobody's child, they are linked to what queued them.
         self._ended: Future[None] = Context().run(engine.start, self._work)
 
@@ -174,8 +175,9 @@ class Dispatcher:
         except RuntimeError:  # its loop ended just now
             return
 
-    async def stop(self, drain_seconds: float) -> None:
-        """See `Background.stop`."""
+    async def stop(self, drain_seconds: float, *, claim: bool = True) -> None:
+        """Finish what is under way and, with `claim`, what is due or waits for more turns, within the time."""
+        self._claims = claim
         self._stop_at = time.monotonic() + drain_seconds
         self._woken = False
         self.wake()
@@ -196,9 +198,9 @@ class Dispatcher:
                 if self._stop_at is not None:
                     if time.monotonic() >= self._stop_at:
                         return
-                    if not hurried:
-                        hurried = await self._hurry()
-                pause = await self._fill()
+                    if self._claims and not hurried:
+                        hurried = await self._hurry(self._stop_at - time.monotonic())
+                pause = await self._fill() if self._claims else self._engine.settings.poll_seconds
                 if self._stop_at is not None:
                     left = self._stop_at - time.monotonic()
                     if left <= 0 or (pause > 0 and not self._tasks):
@@ -215,9 +217,9 @@ class Dispatcher:
             for token in under_way.values():  # one that was cancelled before it began could not do so itself
                 self._store.abandon(token)
 
-    async def _hurry(self) -> bool:
-        with contextlib.suppress(StoreError):
-            await self._store.hurry()
+    async def _hurry(self, seconds: float) -> bool:
+        with contextlib.suppress(StoreError, TimeoutError):
+            await asyncio.wait_for(self._store.hurry(), seconds)
         return True
 
     async def _fill(self) -> float:
@@ -247,7 +249,6 @@ class Dispatcher:
                 return settings.poll_seconds
             due = await store.due_in()
             if due is None or due > 0:
-                self._works_again()
                 return settings.poll_seconds if due is None else min(due, settings.poll_seconds)
             token = new_token()
             work = await _take(self._engine, token)

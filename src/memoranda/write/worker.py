@@ -12,7 +12,7 @@ import logging
 import os
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +74,8 @@ class Worker:
         self._engine = engine
         self.process = Process(engine, extractor, related)
         self.lease_seconds = engine.settings.lease_seconds
+        self.watcher: Callable[[Work, Exception | None], Awaitable[None]] | None = None
+        """Told of each claimed job when it is done, or with what failed."""
         self._waiting: tuple[int, Turns] = (os.getpid(), Turns())
 
     @property
@@ -156,11 +158,15 @@ class Worker:
             with job_span(self._engine, work.job, merged=len(work.merged)) as span:
                 outcome = await self._run(work, token, renewing=renewing)
                 span.changed(outcome.edits)
-                return outcome
         except BaseException as error:
             if not isinstance(error, Exception):  # cancelled: the next one shall not wait for the lease to run out
                 self._store.abandon(token)
+            elif self.watcher is not None:
+                await self.watcher(work, error)
             raise
+        if self.watcher is not None:
+            await self.watcher(work, None)
+        return outcome
 
     async def _run_for(self, work: Work, appended: Appended, token: str, drawn: Drawn | None = None) -> Outcome:
         try:
