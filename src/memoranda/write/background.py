@@ -195,14 +195,15 @@ class Dispatcher:
             while True:
                 self._wake.clear()
                 self._woken = False  # from here on a new job wakes it again
-                if self._stop_at is not None:
-                    if time.monotonic() >= self._stop_at:
+                stop_at = self._stop_at  # when it is set from here on, one more look is due
+                if stop_at is not None:
+                    if time.monotonic() >= stop_at:
                         return
                     if self._claims and not hurried:
-                        hurried = await self._hurry(self._stop_at - time.monotonic())
+                        hurried = await self._hurry(stop_at - time.monotonic())
                 pause = await self._fill() if self._claims else self._engine.settings.poll_seconds
-                if self._stop_at is not None:
-                    left = self._stop_at - time.monotonic()
+                if stop_at is not None:
+                    left = stop_at - time.monotonic()
                     if left <= 0 or (pause > 0 and not self._tasks):
                         return
                     pause = min(pause, left)
