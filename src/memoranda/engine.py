@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from memoranda._breaker import Breaker
 from memoranda._bridge import may_block, wait_for
+from memoranda._precedence import is_for_job, step
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Edit
@@ -42,6 +43,7 @@ class Engine:
 
     def __init__(self, store: Store, *, embedder: Embedder, settings: Settings) -> None:
         from memoranda.embedders import QueryCache
+        from memoranda.embedders.together import Together
 
         self.store, self.embedder, self.settings = store, embedder, settings
         self.slots: tuple[SlotSpec, ...] = ()
@@ -53,6 +55,7 @@ class Engine:
         self.model_breaker = Breaker(after=MODEL_FAILURES, first=1.0, most=60.0)
         """Keeps a model that is down from being asked for every message."""
         self._queries = QueryCache(embedder)
+        self._together = Together(embedder, self._step_soon)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None
         self._generation: tuple[float, Generation | None] = (-_GENERATION_SECONDS, None)
@@ -83,22 +86,39 @@ class Engine:
         if first is not None:
             raise first
 
-    async def compute(self, function: Callable[[], T], *, awaited: bool = False) -> T:
+    async def compute(self, function: Callable[[], T], *, awaited: bool = False, foreign: bool = False) -> T:
         """Run something that takes the processor, off the caller's loop; a blocking caller runs it itself.
 
         Args:
             function: What to run.
             awaited: Whether an agent waits for it, so that it shan't queue behind the work of jobs.
+            foreign: Whether it is code of somebody else, which may wait for other jobs: then it is no step of one.
         """
+        job = is_for_job() and not foreign
+
+        def run() -> T:
+            with step() if job else contextlib.nullcontext():
+                return function()
+
         if may_block():
-            return function()
+            return run()
         context = copy_context()  # what an extractor traces there is part of the caller's trace
         while True:
             with contextlib.suppress(Closed):  # by another caller, just now: the next ones open again
                 threads = self._running()
-                future = (threads.awaited if awaited else threads.pool).submit(lambda _: context.run(function))
+                future = threads.for_(job=job, awaited=awaited).submit(lambda _: context.run(run))
                 break
         return await wait_for(future)
+
+    def _step_soon(self, function: Callable[[], None]) -> None:
+        def run(_: None) -> None:
+            with step():
+                function()
+
+        while True:
+            with contextlib.suppress(Closed):
+                self._running().jobs.submit(run)
+                return
 
     async def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine on the engine's own loop, where network clients live."""
@@ -130,6 +150,8 @@ class Engine:
         """Vectors of documents, (len(texts), dimensions)."""
         if not texts:
             return []
+        if self.embedder.local and is_for_job() and not may_block():
+            return await wait_for(self._together.put(texts))
         if self.embedder.local:
             return await self.compute(lambda: list(self.embedder.embed_now(texts)))
         return list(await self.on_loop(lambda: self.embedder.embed(texts)))
@@ -147,6 +169,9 @@ class Engine:
             wanted = texts(result) if self.embedder.local else ()
             return result, list(self._queries.embed_now(wanted)) if wanted else ()
 
+        if self.embedder.local and is_for_job() and not may_block():
+            result = await self.compute(read)
+            return result, await self.embed(texts(result))
         result, vectors = await self.compute(both, awaited=True)
         if not self.embedder.local and (wanted := texts(result)):
             vectors = list(await self.on_loop(lambda: self._queries.embed(wanted)))
@@ -227,11 +252,17 @@ class _Threads:
         self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
         # Of their own, so that a question or a message doesn't wait behind the pages of an import.
         self.awaited: Pool[None] = Pool(1, 'memoranda-front', lambda: None)
+        # One, as their steps are taken one at a time.
+        self.jobs: Pool[None] = Pool(1, 'memoranda-jobs', lambda: None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._under_way: set[Future[Any]] = set()
         self._closed = False
+
+    def for_(self, *, job: bool, awaited: bool) -> Pool[None]:
+        """The threads for what belongs to a job, or is awaited by an agent, or neither."""
+        return self.jobs if job else self.awaited if awaited else self.pool
 
     def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
         """Start a coroutine on the engine's own event loop, which starts with the first."""
@@ -260,6 +291,7 @@ class _Threads:
             wait(under_way)
             self.pool.close()
             self.awaited.close()
+            self.jobs.close()
             if self._loop is not None and self._thread is not None:
                 try:
                     asyncio.run_coroutine_threadsafe(last(), self._loop).result()

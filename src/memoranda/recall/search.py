@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from memoranda._precedence import first
 from memoranda.checks import check_count, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.recall.calibrate import Calibration, calibration_for
@@ -100,6 +102,12 @@ class SearchRequest:
 
 async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
     """The best hits, best first."""
+    # While a question is embedded elsewhere there is nothing to give way to.
+    with first() if engine.embedder.local else nullcontext():
+        return await _search(engine, request)
+
+
+async def _search(engine: Engine, request: SearchRequest) -> list[Hit]:
     speakers = await engine.store.speakers(request.reaches) if 'episodes' in request.include else ()
     semantic = request.strategy in ('hybrid', 'semantic')
     generation = await engine.generation() if semantic else None

@@ -154,6 +154,14 @@ class Bench:
         assert work is not None
         return work
 
+    def soon(self, *, turns: int = 1) -> Work:
+        """The same, once a job is due that was given back: that takes a moment."""
+        for _ in range(1000):
+            work = self.next(turns=turns)
+            if work is not None:
+                return work
+        raise AssertionError('the job stayed leased')
+
     def job(self, job_id: str, *, project: str = 'default') -> Job:
         """A job as it is now."""
         found = self.do(self.store.job(job_id, project=project))

@@ -16,7 +16,8 @@ from memoranda.stores.history import holds
 from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_base import StoreTests
 from memoranda.testing._store_changes import ChangeTests
-from memoranda.testing._store_queue import JobListTests, LeaseTests, MergeTests, QueueTests
+from memoranda.testing._store_jobs import JobListTests, MergeTests
+from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
 from memoranda.testing._store_writes import CommitTests, IntakeTests, JobTests
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda._breaker import Breaker
 from memoranda._bridge import wait_for
+from memoranda._precedence import begin_jobs
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import new_id
 from memoranda.stores.base import LeaseLost, Store, Work
@@ -188,6 +189,7 @@ class Dispatcher:
         return self._engine.store
 
     async def _work(self) -> None:
+        begin_jobs()
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         holding = asyncio.create_task(self._hold())
         hurried = False

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from memoranda._precedence import first
 from memoranda._telemetry import current_traceparent
 from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
@@ -46,7 +47,10 @@ async def batch_of(
     level = options.get('level')
     if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
         raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
-    drafts, history = await engine.compute(lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background)
+    with first():
+        drafts, history = await engine.compute(
+            lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background
+        )
     if not drafts:
         return None
     return Batch(
@@ -69,7 +73,8 @@ async def queue_up(engine: Engine, worker: Worker, background: Background, batch
     """Store messages durably, and leave to a worker what there is to do with them."""
     if batch is None:
         return AddResult(job_id=None, episode_ids=())
-    appended = await engine.store.append(batch)
+    with first():
+        appended = await engine.store.append(batch)
     receipt = AddResult(
         job_id=appended.job_id,
         episode_ids=tuple(appended.episode_ids),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+from memoranda._precedence import step
 from memoranda.checks import check_kind, storable
 from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown
 from memoranda.records import Usage
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from memoranda.write.prompt import Audience, Part
 
 __all__ = ['FailureReason', 'LLMExtractor', 'ModelFailed', 'ModelTimedOut']
+
+P = ParamSpec('P')
+T = TypeVar('T')
 
 _INSTALL: Final = 'run `pip install "memoranda[pydantic-ai]"`'
 _LEAST_INPUT: Final = 1_000
@@ -119,14 +123,14 @@ class LLMExtractor:
             return Extraction()
         built = await self._ready()
         audience: Audience = 'agent' if request.scope.home('').kind == 'agent' else 'user'
-        parts, reader = await asyncio.to_thread(self._prepare, request, audience)
+        parts, reader = await asyncio.to_thread(_in_a_step, self._prepare, request, audience)
         agent = self._agent(built, audience, lessons=request.lessons and audience == 'user')
         proposals: list[Proposal] = []
         usage = Usage()
         for part in parts:
             answer, took = await self._ask(agent, part.prompt, usage)
             usage += took
-            proposals += await asyncio.to_thread(reader.read, answer, part)
+            proposals += await asyncio.to_thread(_in_a_step, reader.read, answer, part)
         return Extraction(proposals=proposals, skipped=dict(reader.skipped), usage=usage)
 
     async def aclose(self) -> None:
@@ -235,7 +239,7 @@ class LLMExtractor:
             model_settings=settings,
         )
 
-        def bounded(ctx: RunContext[_Run], answer: Answer) -> Answer:
+        async def bounded(ctx: RunContext[_Run], answer: Answer) -> Answer:
             count = len(answer.operations)
             ctx.deps.problem = ''
             if count > MAX_OPERATIONS:
@@ -246,6 +250,11 @@ class LLMExtractor:
         agent.output_validator(bounded)
         built.agents[audience, lessons] = agent
         return agent
+
+
+def _in_a_step(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    with step():
+        return function(*args, **kwargs)
 
 
 def _usage(spent: RunUsage) -> Usage:

@@ -186,7 +186,8 @@ class Process:
         )
         extractor = self.extractor
         if isinstance(extractor, PureExtractor):
-            found = await engine.compute(lambda: extractor.propose(request))
+            ours = type(extractor).__module__.startswith('memoranda.write.')
+            found = await engine.compute(lambda: extractor.propose(request), foreign=not ours)
         else:
             found = await self._ask(extractor, request, renew)
         shown = {m.id for m in existing}

@@ -206,6 +206,30 @@ def cost(text: str) -> int:
     return count_tokens(_RUN.sub('\\g<0>\n.', text))
 
 
+def _most(text: str) -> int:
+    """No fewer than its tokens, which have a byte at least; counting them takes a hundred times as long."""
+    return len(text.encode('utf-8', 'surrogatepass'))
+
+
+class _Room:
+    """Tokens that are left for lines. They are counted when it gets tight."""
+
+    def __init__(self, tokens: int) -> None:
+        self._left = tokens
+        self._uncounted: list[str] = []
+
+    def take(self, line: str) -> bool:
+        """Put a line in, if there is room."""
+        if _most(line) + 1 <= self._left:
+            self._left -= _most(line) + 1
+            self._uncounted.append(line)
+            return True
+        self._left += sum(_most(text) - cost(text) for text in self._uncounted)
+        self._uncounted.clear()
+        self._left -= cost(line) + 1
+        return self._left >= 0
+
+
 def rules(audience: Audience) -> str:
     """The fixed rules, which every system text begins with."""
     return (_AGENT if audience == 'agent' else _USER).strip()
@@ -268,10 +292,8 @@ def parts(request: ExtractionRequest, audience: Audience, max_tokens: int) -> li
     known, shown = _known(nearest, max_tokens // 3)
     head = _head(request, audience)
     opening = f'{head}\n{_framed("known_facts", shown)}\n' if shown else f'{head}\n'
-    # Instructions and slots of the caller's own go in whole, however long.
-    budget = max(max_tokens - cost(opening) - max_tokens // 6 - 20, max_tokens // 4)
     found: list[Part] = []
-    for pieces in _packed(request.messages, budget):
+    for pieces in _whole(request.messages, opening, max_tokens) or _packed(request.messages, opening, max_tokens):
         earlier = [*request.previous, *request.messages[: pieces[0].message]]
         before = _earlier(earlier, max_tokens // 6)
         lines = [_shown(request.messages[p.message], p, number) for number, p in enumerate(pieces, 1)]
@@ -283,7 +305,17 @@ def parts(request: ExtractionRequest, audience: Audience, max_tokens: int) -> li
     return found
 
 
-def _packed(messages: Sequence[Episode], budget: int) -> Iterator[list[Piece]]:
+def _whole(messages: Sequence[Episode], opening: str, max_tokens: int) -> list[list[Piece]]:
+    """All messages in one call, where that needs no counting."""
+    pieces = [Piece(index, 0, len(message.text)) for index, message in enumerate(messages)]
+    shown = (_shown(messages[p.message], p, number) for number, p in enumerate(pieces, 1))
+    most = _most(opening) + max_tokens // 6 + 20 + sum(_most(text) + 1 for text in shown)
+    return [pieces] if most <= max_tokens else []
+
+
+def _packed(messages: Sequence[Episode], opening: str, max_tokens: int) -> Iterator[list[Piece]]:
+    # Instructions and slots of the caller's own go in whole, however long.
+    budget = max(max_tokens - cost(opening) - max_tokens // 6 - 20, max_tokens // 4)
     pieces: list[Piece] = []
     used = 0
     for index, message in enumerate(messages):
@@ -342,6 +374,7 @@ def _asked(spec: SlotSpec) -> str:
 def _known(existing: Sequence[MemoryRecord], budget: int) -> tuple[list[MemoryRecord], str]:
     kept: list[MemoryRecord] = []
     lines: list[str] = []
+    room = _Room(budget)
     for memory in existing:
         text = _line(memory.text)
         text = text if len(text) <= _KNOWN_CHARS else text[: _KNOWN_CHARS - 1] + '\u2026'
@@ -349,8 +382,7 @@ def _known(existing: Sequence[MemoryRecord], budget: int) -> tuple[list[MemoryRe
         notes += [f'until {memory.valid_to:%Y-%m-%d}'] if memory.valid_to else []
         notes += ['level run'] if memory.level == 'run' else []
         line = f'[{len(kept) + 1}] {text} ({", ".join(notes)})'
-        budget -= cost(line) + 1
-        if budget < 0:
+        if not room.take(line):
             break
         kept.append(memory)
         lines.append(line)
@@ -359,11 +391,11 @@ def _known(existing: Sequence[MemoryRecord], budget: int) -> tuple[list[MemoryRe
 
 def _earlier(messages: Sequence[Episode], budget: int) -> str:
     lines: list[str] = []
+    room = _Room(budget)
     for message in reversed(messages):
         text = message.text if len(message.text) <= _EARLIER_CHARS else message.text[: _EARLIER_CHARS - 1] + '\u2026'
         line = f'{_speaker(message)}\n{_marked(text)}'
-        budget -= cost(line) + 1
-        if budget < 0:
+        if not room.take(line):
             break
         lines.append(line)
     return '\n'.join(reversed(lines))

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from memoranda._precedence import for_job
 from memoranda._telemetry import count_job, job_span
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import NO_USAGE, Edit, Usage, now
@@ -187,7 +188,8 @@ class Worker:
 
     async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
         try:
-            outcome = await self._process(work, token, drawn, renewing)
+            with for_job():
+                outcome = await self._process(work, token, drawn, renewing)
             count_job('done', merged=len(work.merged))
             return outcome
         except LeaseLost:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import apsw
 
+from memoranda._precedence import is_for_job
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreadable, StoreUnwritable
 from memoranda.stores.sqlite.database import Connection
 
 __all__ = ['APPLICATION_ID', 'PAGE_SIZE', 'Closed', 'Durability', 'Writer', 'connect', 'translated']
 
 T = TypeVar('T')
+_Item: TypeAlias = tuple[Future[Any], Callable[[Connection], Any], bool]
 Durability = Literal['normal', 'full']
 
 APPLICATION_ID = 0x4D454D4F  # 'MEMO': tells our files from other SQLite files
 PAGE_SIZE = 16384
 _GROUP = 64
+_GROUP_OF_JOBS = 4
+"""So few that a message to be stored doesn't wait long for their end."""
+_MOST_PASSED_OVER = 4
+"""Groups that go before those of jobs while these wait."""
 IDLE_SECONDS = 2.0
 
 
@@ -155,66 +161,65 @@ class Writer:
     """The one thread of this process that writes, with group commit.
 
     Functions that wait together run in one transaction, each behind a savepoint, so one that fails takes back only
-    itself. Futures resolve after the commit.
+    itself. Those of jobs run after the others and fewer at once. Futures resolve after the commit.
     """
 
     def __init__(self, path: str, make: Callable[[], Connection], *, idle: Callable[[Connection], None]) -> None:
         self._path, self._make, self._idle = path, make, idle
-        self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[Connection], Any], bool] | None] = (
-            queue.SimpleQueue()
-        )
-        self._lock = threading.Lock()
+        self._ready = threading.Condition()
+        self._first: deque[_Item] = deque()
+        self._of_jobs: deque[_Item] = deque()
+        self._passed_over = 0
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
         """Queue a function; `alone` runs it outside a transaction (a checkpoint, a reopening)."""
         future: Future[T] = Future()
-        with self._lock:
+        with self._ready:
             if self._closed:
                 raise Closed(f'{self._path} is closed: open a new Memory')
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name='memoranda-writer', daemon=True)
                 self._thread.start()
-            self._queue.put((future, function, alone))
+            (self._of_jobs if is_for_job() else self._first).append((future, function, alone))
+            self._ready.notify()
         return future
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
-        with self._lock:
+        with self._ready:
             if self._closed:
                 return
             self._closed = True
             thread = self._thread
-            self._queue.put(None)
+            self._ready.notify()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
+    def _take(self, until: float) -> list[_Item] | None:
+        """What to write next: nothing when nothing came until then, None when it was closed and all is written."""
+        with self._ready:
+            while not self._first and not self._of_jobs:
+                left = until - time.monotonic()
+                if self._closed:
+                    return None
+                if left <= 0:
+                    return []
+                self._ready.wait(left)
+            # Jobs come last, but they do come, however much is asked.
+            passed_over = self._passed_over >= _MOST_PASSED_OVER
+            if self._first and not (self._of_jobs and passed_over):
+                self._passed_over += bool(self._of_jobs)
+                return [self._first.popleft() for _ in range(min(len(self._first), _GROUP))]
+            self._passed_over = 0
+            return [self._of_jobs.popleft() for _ in range(min(len(self._of_jobs), _GROUP_OF_JOBS))]
+
     def _work(self) -> None:
         connection: Connection | None = None
-        ending = False
         chores = time.monotonic() + IDLE_SECONDS
-        while not ending:
-            batch: list[tuple[Future[Any], Callable[[Connection], Any], bool]] = []
-            try:
-                item = self._queue.get(timeout=max(0.0, chores - time.monotonic()))
-            except queue.Empty:
-                if connection is not None:
-                    self._idle(connection)
-                chores = time.monotonic() + IDLE_SECONDS
-                continue
-            while True:
-                if item is None:
-                    ending = True
-                    break
-                if item[0].set_running_or_notify_cancel():
-                    batch.append(item)
-                if len(batch) >= _GROUP:
-                    break
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
+        while (taken := self._take(chores)) is not None:
+            batch = [item for item in taken if item[0].set_running_or_notify_cancel()]
             try:
                 if connection is None and batch:
                     connection = self._make()
@@ -222,8 +227,9 @@ class Writer:
                     self._run(connection, batch)
             except BaseException as error:
                 _fail(batch, error)
-            if connection is not None and not ending and time.monotonic() >= chores:  # also when it is never quiet
-                self._idle(connection)
+            if time.monotonic() >= chores and not self._closed:  # also when it is never quiet
+                if connection is not None:
+                    self._idle(connection)
                 chores = time.monotonic() + IDLE_SECONDS
         if connection is not None:
             with translated(self._path):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import apsw
 
 from memoranda._bridge import wait_for
+from memoranda._precedence import is_for_job, step
 from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
@@ -120,7 +121,8 @@ class SQLiteStore(Store):
                 readers = Pool(
                     1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
                 )
-                self._state = state = _Running(os.getpid(), writer, readers, self._leave, self._last)
+                of_jobs = Pool(1, 'memoranda-job-reader', self._connect_reader, _close)
+                self._state = state = _Running(os.getpid(), writer, readers, of_jobs, self._leave, self._last)
                 if not self._memory:
                     _files.enter(self._path)
             return state
@@ -210,6 +212,10 @@ class SQLiteStore(Store):
                     if connection.in_transaction:
                         connection.execute('ROLLBACK')
 
+        def stepwise(connection: Connection) -> T:
+            with step():
+                return read(connection)
+
         if self._memory:  # it lives in one connection, the writer's
             return await wait_for(self._submit(read, alone=True))
         while True:
@@ -219,7 +225,7 @@ class SQLiteStore(Store):
                 await self.open()
                 running.opened = True
             try:
-                future = running.readers.submit(read)
+                future = running.of_jobs.submit(stepwise) if is_for_job() else running.readers.submit(read)
             except RuntimeError:  # closed just now, see `_submit`
                 continue
             return await wait_for(future)
@@ -465,15 +471,19 @@ class _Running:
         pid: int,
         writer: Writer,
         readers: Pool[Connection],
+        of_jobs: Pool[Connection],
         leave: Callable[[], None],
         last: Callable[[Writer], None],
     ) -> None:
+        self.of_jobs = of_jobs
+        """Reads for jobs: the others are free for what is asked meanwhile."""
         self.pid, self.writer, self.readers, self.leave, self.last = pid, writer, readers, leave, last
         self.opened = False
 
 
 def _end(running: _Running) -> None:
     running.readers.close()
+    running.of_jobs.close()
     running.last(running.writer)
     running.writer.close()
     running.leave()
