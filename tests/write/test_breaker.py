@@ -301,13 +301,15 @@ def test_storage_and_model_may_fail_at_the_same_time(tmp_path: Path, clock: Cloc
     store = Failing(tmp_path / 'm.db')
     model = Thinking(fails=lambda number, _: down(retry_after=20.0) if number == 1 else None)
     with fast(None, store=store, extractor=model, settings=quick()) as memory:
+        memory.add('I like jazz', background=True, user_id='ben')
+        assert memory.flush(0.1) == 1
+        assert store.claims == 1
         with pytest.raises(ProcessingFailed):
             memory.add('I like tea', **ANA)
-        memory.add('I like jazz', background=True, user_id='ben')
-        assert memory.flush(0.1) == 2
         store.broken = False
         clock.now += 10.0  # the storage would be asked again, and the model not yet
         assert memory.flush(0.1) == 2
+        assert store.claims == 1
         clock.now += 11.0
         memory.retry_job(memory.jobs(**ANA).items[0].id, **ANA)
         assert memory.flush(SECONDS) == 0

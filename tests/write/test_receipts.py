@@ -164,6 +164,17 @@ def test_whoever_waits_so_meets_the_failures_of_the_job(tmp_path: Path) -> None:
     memory.close()
 
 
+def test_whoever_waits_so_does_not_try_again_before_its_time(tmp_path: Path) -> None:
+    model = Thinking(fails=lambda *_: RuntimeError('no'))
+    memory = fast(tmp_path / 'm.db', extractor=model, settings=Settings(retry_seconds=3600, max_retry_seconds=3600))
+    receipt = memory.add('I like tea', background=True, **ANA)
+    for _ in range(2):
+        with pytest.raises(TimeoutError, match='is retrying'):
+            receipt.result(0.05)
+    assert len(model.asked) == 1
+    memory.close()
+
+
 def test_several_who_wait_so_do_it_once(tmp_path: Path) -> None:
     model = Thinking()
 
