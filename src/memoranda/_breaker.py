@@ -9,6 +9,8 @@ from typing import Final
 
 __all__ = ['Breaker']
 
+MOST_SECONDS: Final = 86_400.0
+"""The longest that anybody is left alone because they asked for it."""
 PROBE_SECONDS: Final = 120.0
 """When whoever was let through to try has not told how it went, another one is."""
 
@@ -79,13 +81,17 @@ class Breaker:
         with self._lock:
             was_open = self._failures >= self._after
             self.cause = cause
-            self._failures = max(self._failures + 1, self._after if retry_after else 0)
+            asked = min(max(0.0, retry_after or 0.0), MOST_SECONDS)
+            if was_open and not self._probe_until:  # let through before it rested: that tells nothing new
+                self._until = max(self._until, time.monotonic() + asked)
+                return False
+            self._failures = max(self._failures + 1, self._after if asked else 0)
             self._probe_until = 0.0
             if self._failures < self._after:
                 return False
             rest = min(self._most, self._first * 2.0 ** min(self._failures - self._after, 30))
             # Half of it at random, so that several processes don't come back at the same moment.
-            self._until = time.monotonic() + max(rest * random.uniform(0.5, 1.0), retry_after or 0.0)  # noqa: S311 - no secret
+            self._until = time.monotonic() + max(rest * random.uniform(0.5, 1.0), asked)  # noqa: S311 - no secret
             return not was_open
 
     def withdraw(self) -> None:

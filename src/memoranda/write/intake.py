@@ -65,8 +65,14 @@ async def batch_of(
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,
         lease=not background,
-        quiet=Quiet(engine.settings.batch_turns, engine.settings.batch_seconds) if background else None,
+        quiet=_quiet(engine, scope, options) if background else None,
     )
+
+
+def _quiet(engine: Engine, scope: Scope, options: Mapping[str, Any]) -> Quiet:
+    # Without a run no further turn can come, and given facts are not read together: they'd wait for nothing.
+    grows = scope.run_id is not None and options.get('infer', True)
+    return Quiet(engine.settings.batch_turns if grows else 1, engine.settings.batch_seconds)
 
 
 async def queue_up(engine: Engine, worker: Worker, background: Background, batch: Batch | None) -> AddResult:
@@ -119,6 +125,8 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
         replayed=appended.replayed,
         skipped=outcome.skipped,
         usage=outcome.usage,
+        # Erased, or taken out of the queue, while it waited for earlier ones.
+        status='dropped' if {'erased', 'dropped'} & outcome.skipped.keys() else 'done',
     )
 
 

@@ -40,6 +40,7 @@ MAX_CONFLICTS: Final = 20
 MAX_CLASHES: Final = 3
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
+DAY_SECONDS: Final = 86_400.0
 SETTING_SECONDS: Final = 30.0
 """When a job is tried again that failed for a setting, which somebody has to mend."""
 
@@ -231,14 +232,12 @@ class Worker:
         if isinstance(error, ConfigurationError | StoreError):
             return Retry(after=min(SETTING_SECONDS, settings.max_retry_seconds), counted=False)
         age = (now() - work.job.created_at).total_seconds()
-        if work.job.attempts >= settings.max_attempts and not (
-            _is_outage(error) and age < settings.outage_hours * 3600
-        ):
+        tries = work.job.attempts - work.job.crashes  # a process that was killed tells nothing of the job
+        if tries >= settings.max_attempts and not (_is_outage(error) and age < settings.outage_hours * 3600):
             return Retry(after=None)
         # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         longest = min(settings.max_retry_seconds, settings.retry_seconds * 2.0 ** min(work.job.attempts - 1, 60))
-        asked: float | None = getattr(error, 'retry_after', None)
-        return Retry(after=(asked or 0.0) + random.uniform(0.0, longest))  # noqa: S311 - no secret
+        return Retry(after=_asked_to_wait(error) + random.uniform(0.0, longest))  # noqa: S311 - no secret
 
     async def _process(self, work: Work, token: str, drawn: Drawn | None, renewing: bool) -> Outcome:
         engine = self._engine
@@ -331,5 +330,14 @@ def _is_outage(error: Exception) -> bool:
 
 def _told(error: Exception) -> str:
     """An error in short: what an extractor raises may hold whole messages."""
-    words = str(error)
+    try:
+        words = str(error)
+    except Exception:
+        words = ''
     return f'{type(error).__name__}: {words[:200]}{"..." if len(words) > 200 else ""}'
+
+
+def _asked_to_wait(error: Exception) -> float:
+    """Seconds that a provider wants to be left alone, at most a day; an error of somebody else's may say anything."""
+    asked: object = getattr(error, 'retry_after', None)
+    return min(max(0.0, float(asked)), DAY_SECONDS) if isinstance(asked, int | float) else 0.0

@@ -139,7 +139,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if not drafts and batch.idempotency_key is None:
         return Appended(job_id=None, episode_ids=(), known=known, leased=False)
     ids, rows = _insert_episodes(connection, owner, conversation, stored, drafts, batch)
-    waiting = _one(connection, f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(owner.id))
+    waiting = _one(connection, f'SELECT EXISTS(SELECT 1 FROM job WHERE {OPEN_JOBS})', row_range(owner.id))
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
     job_id, moment = new_id(), to_us(now())
     leased = state == 'running'
@@ -186,9 +186,16 @@ def _due(connection: Connection, owner: int, conversation: int, quiet: Quiet, mo
     )
     which = (*row_range(owner), moment, conversation)
     turns = _one(connection, f'SELECT count(*) FROM job {earlier}', which)
-    due = moment if turns + 1 >= quiet.turns else moment + int(quiet.seconds * 1e6)
-    connection.execute(f'UPDATE job SET run_after = ?, touched_at = ? {earlier}', (due, moment, *which))
-    return due
+    if turns + 1 < quiet.turns:
+        due = moment + int(quiet.seconds * 1e6)
+        connection.execute(f'UPDATE job SET run_after = ?, touched_at = ? {earlier}', (due, moment, *which))
+        return due
+    connection.execute(  # the turns of other conversations that wait come first: else these would wait for them
+        f"UPDATE job SET run_after = ?, touched_at = ? WHERE {OPEN_JOBS} AND state = 'queued' AND attempts = 0 "
+        'AND last_error IS NULL AND run_after > ?',
+        (moment, moment, *row_range(owner), moment),
+    )
+    return moment
 
 
 def _said_under(scope: Scope) -> dict[str, str]:
@@ -367,8 +374,8 @@ def commit(connection: Connection, commit: Commit) -> None:
     if commit.job is not None:
         connection.execute(
             "UPDATE job SET state = 'done', finished_at = ?, worker = NULL, lease_until = NULL, last_error = NULL "
-            "WHERE state = 'running' AND worker = ?",
-            (to_us(now()), commit.worker),
+            "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into)",
+            (to_us(now()), commit.worker, commit.job.id),
         )
         spend(connection, commit.job.id, commit.usage)
         settle(connection, (owner.id,))
