@@ -245,7 +245,7 @@ def test_a_full_disk_is_said_so_and_nothing_half_written(tmp_path: Path) -> None
     said = run(code, path)
     assert len(said) == 4
     for one in said[1:]:
-        assert one.startswith(('StoreFull', 'StoreError'))
+        assert one.startswith(('StoreFull', 'StoreUnreachable'))
         assert str(path) in one
         assert 'space' in one
     check_file(path)

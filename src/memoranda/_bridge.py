@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine, Generator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-__all__ = ['may_block', 'run', 'wait_for']
+from memoranda._threads import settle
+
+__all__ = ['drive', 'may_block', 'run', 'wait_for', 'wait_within']
 
 T = TypeVar('T')
 _driven = threading.local()
@@ -62,6 +64,99 @@ async def _wait_trio(future: Future[T]) -> T:
     future.add_done_callback(wake)
     await done.wait()
     return future.result()
+
+
+async def wait_within(future: Future[Any], seconds: float | None) -> bool:
+    """Wait until a future is done, at most so long, without blocking whatever loop this runs on.
+
+    It is neither looked at nor cancelled: what it stands for goes on, also when the waiting is cancelled.
+
+    Args:
+        future: What to wait for.
+        seconds: None waits as long as it takes.
+
+    Returns:
+        Whether it is done.
+    """
+    if future.done():
+        return True
+    if may_block():
+        with suppress(CancelledError, TimeoutError):
+            future.exception(seconds)
+        return future.done()
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return await _wait_trio_within(future, seconds)
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    def wake(_: Future[Any]) -> None:
+        with suppress(RuntimeError):  # that loop has ended since
+            loop.call_soon_threadsafe(end)
+
+    future.add_done_callback(wake)
+    timer = None if seconds is None else loop.call_later(max(seconds, 0.0), end)
+    try:
+        await woken
+    finally:
+        if timer is not None:
+            timer.cancel()
+    return future.done()
+
+
+async def _wait_trio_within(future: Future[Any], seconds: float | None) -> bool:
+    import trio
+
+    token, done = trio.lowlevel.current_trio_token(), trio.Event()
+
+    def wake(_: Future[Any]) -> None:
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(done.set)
+
+    future.add_done_callback(wake)
+    with trio.move_on_after(float('inf') if seconds is None else max(seconds, 0.0)):
+        await done.wait()
+    return future.done()
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    """Run a coroutine of the engine to its end, whoever stops waiting for it.
+
+    It begins on this thread and goes on, step by step, on the threads whose futures it awaits. So it may await what
+    others do, and not take the processor itself. Cancelling what is returned cancels what it waits for just then.
+    """
+    done: Future[T] = Future()
+    awaited: list[Future[Any]] = []
+
+    def step(_: object = None) -> None:
+        _driven.depth = getattr(_driven, 'depth', 0) + 1
+        try:
+            future = cast('Future[Any]', coroutine.send(None))
+        except StopIteration as stop:
+            with suppress(InvalidStateError):  # it was cancelled
+                done.set_result(cast('T', stop.value))
+        except BaseException as error:
+            settle(done, error)
+        else:
+            awaited[:] = [future]
+            future.add_done_callback(step)
+        finally:
+            _driven.depth -= 1
+
+    def pass_on(done: Future[T]) -> None:
+        if done.cancelled():
+            for future in awaited:
+                future.cancel()
+
+    done.add_done_callback(pass_on)
+    step()
+    return done
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_ai.models import Model
 
+    from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
     from memoranda.profile import Profile
     from memoranda.settings import Settings
@@ -59,6 +60,7 @@ class Memory:
         extractor: Extractor | PureExtractor | None = None,
         settings: Settings | None = None,
         store: Store | None = None,
+        errors: Errors | None = None,
     ) -> None:
         self.aio = AsyncMemory(
             database,
@@ -70,6 +72,7 @@ class Memory:
             extractor=extractor,
             settings=settings,
             store=store,
+            errors=errors,
         )
         """The memory this one delegates to."""
 

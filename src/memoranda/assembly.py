@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from memoranda.errors import ConfigurationError, shown
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.worker import Worker
 
-__all__ = ['assemble']
+__all__ = ['Errors', 'assemble']
+
+Errors: TypeAlias = Literal['degrade', 'raise']
 
 NEAREST_EXISTING = 40
 """Memories an extractor is shown."""
@@ -34,6 +36,7 @@ def assemble(
     extractor: Extractor | PureExtractor | None,
     settings: Settings | None,
     store: Store | None,
+    errors: Errors | None = None,
 ) -> tuple[Engine, Worker, Background]:
     """An engine over a database, and what does its jobs. Nothing is opened or loaded yet.
 
@@ -49,6 +52,10 @@ def assemble(
     from memoranda.write.worker import Worker
 
     settings = settings if settings is not None else Settings()
+    if errors is not None:
+        if errors not in get_args(Errors):
+            raise ConfigurationError(f"errors={shown(errors)} is unknown: use 'degrade' or 'raise'")
+        settings = settings.model_copy(update={'errors': errors})
     if store is not None and database is not None:
         raise ConfigurationError('database and store were both given, and a memory has one: leave one of them out')
     wanted = model if model is not None else settings.model

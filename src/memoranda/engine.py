@@ -13,7 +13,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from memoranda._breaker import Breaker
-from memoranda._bridge import may_block, wait_for
+from memoranda._bridge import may_block, wait_for, wait_within
+from memoranda._degraded import Health
 from memoranda._precedence import is_for_job, step
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import EmbedderMismatch
@@ -54,12 +55,17 @@ class Engine:
         """What gives connections back, run on the engine's own loop."""
         self.model_breaker = Breaker(after=MODEL_FAILURES, first=1.0, most=60.0)
         """Keeps a model that is down from being asked for every message."""
+        self.health = Health()
+        """What else fails, and is left alone for a while."""
         self._queries = QueryCache(embedder)
         self._together = Together(embedder, self._step_soon)
         self._lock = threading.Lock()
         self._threads: _Threads | None = None
         self._generation: tuple[float, Generation | None] = (-_GENERATION_SECONDS, None)
         self._matched = False
+        self.lacks_embedder = False
+        """Whether another process has switched to an embedder that this engine lacks."""
+        store.when_replaced(self.forget_generation)
 
     async def close(self) -> None:
         """End the threads and close the store."""
@@ -156,12 +162,18 @@ class Engine:
             return await self.compute(lambda: list(self.embedder.embed_now(texts)))
         return list(await self.on_loop(lambda: self.embedder.embed(texts)))
 
-    async def ask(self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]) -> tuple[T, Sequence[FloatVector]]:
+    async def ask(
+        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]], *, seconds: float | None = None
+    ) -> tuple[T, Sequence[FloatVector]]:
         """Read a question and embed what it comes to, off the caller's loop, in one hop where the embedder is local.
 
         Args:
             read: Takes the processor.
             texts: What to embed of the result; recent ones are remembered.
+            seconds: How long to wait for a remote embedder; None: as long as it takes.
+
+        Raises:
+            TimeoutError: It took longer.
         """
 
         def both() -> tuple[T, Sequence[FloatVector]]:
@@ -174,7 +186,13 @@ class Engine:
             return result, await self.embed(texts(result))
         result, vectors = await self.compute(both, awaited=True)
         if not self.embedder.local and (wanted := texts(result)):
-            vectors = list(await self.on_loop(lambda: self._queries.embed(wanted)))
+            future = self.start(lambda: self._queries.embed(wanted))
+            try:
+                if not await wait_within(future, seconds):
+                    raise TimeoutError(f'embedder {self.embedder.name!r} did not answer within {seconds:g} s')
+                vectors = list(future.result())
+            finally:
+                future.cancel()
         return result, vectors
 
     def terms(self, text: str) -> Sequence[str]:
@@ -200,12 +218,12 @@ class Engine:
                 self._generation = (began, found)
             known = self._generation[1]
         if known is None or known.embedder == self.embedder.name:
-            self._matched = self._matched or known is not None
+            self._matched, self.lacks_embedder = known is not None, False
+            self.health.vectors.works()
             return known
         if self._matched:
-            log.warning(
-                'vectors are now made by %s, which is not configured here: searching by keywords', known.embedder
-            )
+            self.lacks_embedder = True
+            self.health.vectors.fails(known.embedder)
             return None
         raise EmbedderMismatch(
             f'embedder {self.embedder.name!r} cannot search vectors made by {known.embedder!r} '

@@ -17,6 +17,7 @@ __all__ = [
     'StoreBusy',
     'StoreError',
     'StoreFull',
+    'StoreUnreachable',
     'StoreUnreadable',
     'StoreUnwritable',
     'shown',
@@ -92,6 +93,10 @@ class StoreFull(StoreError):
 
 class StoreBusy(StoreError):
     """Another process held the database for longer than the busy timeout."""
+
+
+class StoreUnreachable(StoreError):
+    """The storage doesn't answer, or reading or writing it failed. It may well work later."""
 
 
 class EmbedderMismatch(StoreError, ConfigurationError):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
 
+from memoranda._degraded import open_store
 from memoranda._telemetry import traced
 from memoranda.checks import KEEP, Keep, as_moment, check_count, check_flag, check_slot, check_text
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
@@ -20,7 +21,7 @@ from memoranda.records import (
     ContextBlock,
     Edit,
     HistoryEntry,
-    Hit,
+    Hits,
     Job,
     JobPage,
     JobStatus,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_ai.models import Model
 
+    from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
     from memoranda.filters import Filter
     from memoranda.profile import Profile
@@ -76,6 +78,9 @@ class AsyncMemory:
         embedder: A Pydantic AI embedding model or its name; by default the bundled one, which works offline.
         extractor: Draws facts from messages, in place of a model or the rules.
         settings: By default read from the environment and `memoranda.toml`.
+        errors: `'degrade'` lets an agent go on when the storage or the embedder fails: `search` and `context` then
+            find nothing or go by keywords, and a background `add` keeps its messages until they can be stored
+            (docs/degraded.md). `'raise'` raises. By default the setting, which is `'degrade'`.
 
     Raises:
         ConfigurationError: A setting or argument that can't be used. Nothing is opened yet.
@@ -93,6 +98,7 @@ class AsyncMemory:
         extractor: Extractor | PureExtractor | None = None,
         settings: Settings | None = None,
         store: Store | None = None,
+        errors: Errors | None = None,
     ) -> None:
         from memoranda.assembly import assemble
 
@@ -105,6 +111,7 @@ class AsyncMemory:
             extractor=extractor,
             settings=settings,
             store=store,
+            errors=errors,
         )
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None
@@ -140,7 +147,7 @@ class AsyncMemory:
         return self._project
 
     async def __aenter__(self) -> Self:
-        await self._engine.store.open()
+        await open_store(self._engine)
         self._background.start()
         return self
 
@@ -154,7 +161,8 @@ class AsyncMemory:
     async def close(self) -> None:
         """Finish what is under way and close the storage, for every view. A later call opens it again.
 
-        Jobs get `drain_seconds` (a setting) to be done; the rest is done after the next start.
+        Jobs get `drain_seconds` (a setting) to be done; the rest is done after the next start. Messages that could not
+        be stored are tried once more; those that can't be even now are lost, and the log says how many.
         """
         await self._close(self._engine.settings.drain_seconds)
 
@@ -162,7 +170,10 @@ class AsyncMemory:
         try:
             await self._background.stop(drain_seconds)
         finally:
-            await self._engine.close()
+            try:
+                await self._engine.close()
+            finally:
+                self._background.spool.give_up()
 
     @traced('upsert_memory')
     async def add(
@@ -260,6 +271,8 @@ class AsyncMemory:
         )
         if background:
             return await queue_up(self._engine, self._worker, self._background, batch)
+        if batch is not None:
+            await self._background.spool.settle(batch.owner)
         return await take_in(self._engine, self._worker, batch)
 
     async def preview(
@@ -350,8 +363,11 @@ class AsyncMemory:
         as_of: Moments = None,
         known_at: Moments = None,
         explain: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The memories that answer a question, best first.
+
+        With `errors='degrade'`, nothing when the storage fails, and what keywords find when the embedder does; then
+        `degraded` of the result says so.
 
         Args:
             query: A question or some words, in any language.
@@ -373,8 +389,9 @@ class AsyncMemory:
         Raises:
             InvalidInput: Something can't be used.
             EmbedderMismatch: The file was made with another embedder.
+            StoreError: The storage fails, and `errors='raise'`; or it is not one of ours.
         """
-        from memoranda.recall.search import SearchRequest, search
+        from memoranda.recall.search import SearchRequest, answer
 
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         request = SearchRequest.checked(
@@ -388,7 +405,7 @@ class AsyncMemory:
             min_score=min_score,
             explain=explain,
         )
-        return await search(self._engine, request)
+        return await answer(self._engine, request)
 
     @traced('search_memory')
     async def context(
@@ -633,7 +650,9 @@ class AsyncMemory:
         Nothing of the words stays in the files once the result says `verified`.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        return await self._engine.store.erase(scope.erasure(self._project))
+        erasure = scope.erasure(self._project)
+        async with self._background.spool.erasing(erasure):
+            return await self._engine.store.erase(erasure)
 
     async def history(
         self,

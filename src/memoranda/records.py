@@ -9,7 +9,7 @@ import threading
 import time
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -32,6 +32,7 @@ __all__ = [
     'Follower',
     'HistoryEntry',
     'Hit',
+    'Hits',
     'Job',
     'JobPage',
     'JobStatus',
@@ -415,6 +416,19 @@ class Hit:
         return self.episode.text[self.start : self.end] if self.episode else ''
 
 
+class Hits(list[Hit]):
+    """What a search found, best first.
+
+    Attributes:
+        degraded: What it had to do without, such as `storage: StoreBusy` (then nothing was found) or
+            `embedder: EmbeddingFailed` (then by keywords only); None when all worked.
+    """
+
+    def __init__(self, hits: Iterable[Hit] = (), *, degraded: str | None = None) -> None:
+        super().__init__(hits)
+        self.degraded = degraded
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A slice of a listing, oldest first."""
@@ -441,6 +455,8 @@ class ContextBlock:
     relevant: tuple[Hit, ...] = ()
     left_out: int = 0
     """Hits that did not fit."""
+    degraded: str | None = None
+    """What it had to do without, as in `Hits`; then memories may be missing."""
 
     def __str__(self) -> str:
         return self.text

@@ -119,6 +119,8 @@ class Settings(BaseSettings):
       until they can be stored; a warning, a span and a counter tell it
     - `raise`: they raise
     """
+    degrade_seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """How long these three wait for the storage or a remote embedder before they go on without it."""
     max_text_chars: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     """Characters a message may have; a longer one is refused."""
     secrets: Literal['redact', 'allow'] = 'redact'
@@ -340,6 +342,7 @@ _EXPECTED: Mapping[str, str] = {
     'retry_seconds': 'give seconds, more than 0 and at most 86400',
     'max_retry_seconds': 'give seconds, more than 0 and at most 86400',
     'errors': 'give degrade or raise',
+    'degrade_seconds': 'give seconds, more than 0 and at most 3600',
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
     'secrets': 'give redact or allow',
     'agent_lessons': 'give off, review or auto',

@@ -1,4 +1,4 @@
-"""Ready to be moved into tests/write/{test_retries,test_breaker,test_batching}.py and _store_queue.py once proposed.patch is in."""
+"""Failures that are no ordinary ones: none of them costs a job more than its try, or stops the others."""
 
 from __future__ import annotations
 

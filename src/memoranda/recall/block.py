@@ -6,13 +6,15 @@ Remembered text is data: it is escaped so that it can close no tag and begin no 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from memoranda.filters import parse
+from memoranda._degraded import Straight, Without, recalling
+from memoranda.filters import Filter, parse
 from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
@@ -38,10 +40,28 @@ _CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> ContextBlock:
-    """The block for a question."""
+    """The block for a question, for an agent that goes on without it where the engine's settings want that."""
+    going = recalling(engine)
     standing: list[MemoryRecord] = []
-    for where in (_FIRST, _PROFILE):  # apart, so that a long profile doesn't push an allergy out
-        found, _ = await engine.store.page(
+    hits: list[Hit] = []
+    wanted = replace(request, min_score=max(request.min_score, MIN_SCORE), counted=False)
+    with contextlib.suppress(Without):  # what was read till then stays: an allergy is worth telling by itself
+        for where in (_FIRST, _PROFILE):  # apart, so that a long profile doesn't push an allergy out
+            standing += await _standing(engine, request, where, going)
+        hits = await search(engine, wanted, going)
+    block = await engine.compute(lambda: _compose(standing, hits, max_tokens), awaited=True)
+    if request.counted:
+        given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
+        note_uses(engine, given, request.moment.now)
+    degraded = going.end()
+    return block if degraded is None else replace(block, degraded=degraded)
+
+
+async def _standing(
+    engine: Engine, request: SearchRequest, where: Filter | None, going: Straight
+) -> Sequence[MemoryRecord]:
+    found, _ = await going.read(
+        lambda: engine.store.page(
             request.reaches,
             where=where,
             moment=request.moment,
@@ -50,13 +70,8 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
             cursor=None,
             newest_first=True,
         )
-        standing += found
-    hits = await search(engine, replace(request, min_score=max(request.min_score, MIN_SCORE), counted=False))
-    block = await engine.compute(lambda: _compose(standing, hits, max_tokens), awaited=True)
-    if request.counted:
-        given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
-        note_uses(engine, given, request.moment.now)
-    return block
+    )
+    return found
 
 
 def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int) -> ContextBlock:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from memoranda._degraded import Straight, Without, recalling
 from memoranda._precedence import first
 from memoranda.checks import check_count, check_unit, storable
 from memoranda.errors import InvalidInput, shown
@@ -16,7 +17,7 @@ from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
 from memoranda.recall.usage import note_uses
-from memoranda.records import Hit, MemoryRecord, now
+from memoranda.records import Hit, Hits, MemoryRecord, now
 from memoranda.stores.base import Moment, Ranked, SearchPlan
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from memoranda.lanes import Lane, LaneName
     from memoranda.scope import Reach
 
-__all__ = ['SearchRequest', 'Strategy', 'related', 'search']
+__all__ = ['SearchRequest', 'Strategy', 'answer', 'related', 'search']
 
 OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
@@ -100,22 +101,52 @@ class SearchRequest:
         )
 
 
-async def search(engine: Engine, request: SearchRequest) -> list[Hit]:
-    """The best hits, best first."""
+async def answer(engine: Engine, request: SearchRequest) -> Hits:
+    """The best hits, best first, for an agent that goes on without them where the engine's settings want that."""
+    going = recalling(engine)
+    try:
+        hits = await search(engine, request, going)
+    except Without:
+        hits = []
+    return Hits(hits, degraded=going.end())
+
+
+async def search(engine: Engine, request: SearchRequest, going: Straight | None = None) -> list[Hit]:
+    """The best hits, best first.
+
+    Args:
+        engine: Where to look.
+        request: What for.
+        going: How to ask for what it takes; by default whatever fails is raised.
+
+    Raises:
+        Without: The storage fails, and `going` goes on without it.
+    """
     # While a question is embedded elsewhere there is nothing to give way to.
     with first() if engine.embedder.local else nullcontext():
-        return await _search(engine, request)
+        return await _search(engine, request, going or Straight(engine))
 
 
-async def _search(engine: Engine, request: SearchRequest) -> list[Hit]:
-    speakers = await engine.store.speakers(request.reaches) if 'episodes' in request.include else ()
+async def _search(engine: Engine, request: SearchRequest, going: Straight) -> list[Hit]:
+    store = engine.store
+    speakers = await going.read(lambda: store.speakers(request.reaches)) if 'episodes' in request.include else ()
     semantic = request.strategy in ('hybrid', 'semantic')
-    generation = await engine.generation() if semantic else None
+    generation = await going.read(engine.generation) if semantic else None
     now = request.moment.as_of or request.moment.now
-    query, vectors = await engine.ask(
-        lambda: analyse(request.query, speakers=speakers, now=now),
-        lambda query: list(_texts(request, query).values()) if generation is not None else (),
-    )
+
+    def read() -> Query:
+        return analyse(request.query, speakers=speakers, now=now)
+
+    if generation is not None:
+        query, vectors = await going.ask(read, lambda query: list(_texts(request, query).values()))
+    else:
+        query, vectors = await engine.ask(read, lambda _: ())
+        if semantic and engine.lacks_embedder and going.lacks_embedder():
+            vectors = None
+    if vectors is None:
+        generation, vectors = None, ()
+        if request.strategy == 'semantic':
+            request = replace(request, strategy='keyword')
     calibration = calibration_for(generation.embedder if generation else None)
     plan = SearchPlan(
         reaches=request.reaches,
@@ -129,7 +160,7 @@ async def _search(engine: Engine, request: SearchRequest) -> list[Hit]:
         finish=lambda pairs: _finish(pairs, request),
         uses=request.counted and request.strategy == 'hybrid',
     )
-    hits = await engine.store.search(plan)
+    hits = await going.read(lambda: store.search(plan))
     if request.counted:
         note_uses(engine, (hit.memory for hit in hits if hit.memory is not None), request.moment.now)
     return hits

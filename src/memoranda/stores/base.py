@@ -499,6 +499,13 @@ class Store(ABC):
         """Write what was counted, if that needs no waiting. Never raises."""
         return
 
+    def when_replaced(self, tell: Callable[[], None]) -> None:
+        """Call this when another file or database turns up in the place of the one that was open.
+
+        From any thread; it returns at once. A store whose place can't be taken may leave this out.
+        """
+        return
+
     @abstractmethod
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages of these owners were said under."""

@@ -17,12 +17,14 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
 from memoranda._breaker import Breaker
-from memoranda._bridge import wait_for
+from memoranda._bridge import drive, wait_for, wait_within
+from memoranda._degraded import PROBE_SECONDS
 from memoranda._precedence import begin_jobs
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import new_id
 from memoranda.stores.base import LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
+from memoranda.write.spool import Spool
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -53,6 +55,8 @@ class Background:
         self._wanted = False
         self._recovered = float('-inf')
         self._dispatcher: Dispatcher | None = None
+        self.spool = Spool(engine, self._stored)
+        """What could not be stored yet."""
 
     @property
     def works(self) -> bool:
@@ -71,21 +75,39 @@ class Background:
         if dispatcher is not None:
             dispatcher.wake()
 
+    def _stored(self) -> None:
+        """What had waited for the storage was stored, so it works."""
+        self._ensure()
+        dispatcher = self._dispatcher
+        if dispatcher is not None:
+            dispatcher.works_again()
+            dispatcher.wake()
+
     async def stop(self, drain_seconds: float) -> None:
         """Finish what is due, as far as it can be done in so many seconds, and give the rest back."""
+        deadline = time.monotonic() + drain_seconds
+        await self.spool.stop(drain_seconds)
         with self._own_lock():
             self._wanted = False
             dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
-            await dispatcher.stop(drain_seconds)
+            await dispatcher.stop(max(0.0, deadline - time.monotonic()))
 
     async def flush(self, timeout: float | None, owner: Owner | None) -> int:
         """Wait until the jobs that are there now are done, those that wait for more turns too.
 
         Returns:
-            How many are not, when the time is over.
+            How many are not, when the time is over; messages that could not be stored count as a job for each add.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        unsaved = await self.spool.flush(owner, timeout) if self.spool.count(owner) else 0
+        if not unsaved:
+            return await self._flush(deadline, owner)
+        counting = drive(self._engine.store.waiting(owner, before=new_id()))
+        told = await wait_within(counting, PROBE_SECONDS) and counting.exception() is None
+        return unsaved + (counting.result() if told else 0)
+
+    async def _flush(self, deadline: float | None, owner: Owner | None) -> int:
         store, turns = self._engine.store, self._worker.turns
         before = new_id()
         await store.hurry(owner)
@@ -273,7 +295,7 @@ class Dispatcher:
                 return
         except Exception as error:  # noted with the job
             log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
-        self._works_again()
+        self.works_again()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
@@ -284,7 +306,8 @@ class Dispatcher:
         if self._storage.failed(type(error).__name__):
             log.warning('jobs wait, the storage fails (%s)', type(error).__name__)
 
-    def _works_again(self) -> None:
+    def works_again(self) -> None:
+        """The storage answers."""
         if self._storage.succeeded():
             log.warning('the storage works again, jobs are done')
 

@@ -17,8 +17,9 @@ from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata, without_secrets
-from memoranda.write.receipts import Following, outcome_of
+from memoranda.write.receipts import Waiting, receipt_of
 from memoranda.write.redact import redact
+from memoranda.write.spool import Kept
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -76,25 +77,14 @@ def _quiet(engine: Engine, scope: Scope, options: Mapping[str, Any]) -> Quiet:
 
 
 async def queue_up(engine: Engine, worker: Worker, background: Background, batch: Batch | None) -> AddResult:
-    """Store messages durably, and leave to a worker what there is to do with them."""
+    """Store messages durably, or keep them until that works, and leave to a worker what there is to do with them."""
     if batch is None:
         return AddResult(job_id=None, episode_ids=())
     with first():
-        appended = await engine.store.append(batch)
-    receipt = AddResult(
-        job_id=appended.job_id,
-        episode_ids=tuple(appended.episode_ids),
-        known=appended.known,
-        replayed=appended.replayed,
-        status='queued' if appended.job_id is not None else 'done',
-    )
-    if appended.job_id is None:
-        return receipt
-    if appended.replayed:
-        receipt = await outcome_of(engine, receipt, project=batch.owner.project)
-    else:
-        background.notify()
-    return replace(receipt, follower=Following(engine, worker, background, batch.owner, receipt))
+        saved = await background.spool.save(batch)
+    if isinstance(saved, Kept):
+        return Waiting(engine, worker, background, saved).receipt()
+    return await receipt_of(engine, worker, background, batch.owner, saved)
 
 
 async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn: Drawn | None = None) -> AddResult:

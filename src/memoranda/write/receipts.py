@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from memoranda._bridge import wait_within
+from memoranda._degraded import can_not_read
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import AddResult
-from memoranda.stores.base import LeaseLost
+from memoranda.stores.base import Appended, LeaseLost
 from memoranda.stores.leases import new_token
+from memoranda.write.spool import Kept, Lost
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 
-__all__ = ['Following', 'outcome_of']
+__all__ = ['Following', 'Waiting', 'outcome_of', 'receipt_of']
 
 
 async def outcome_of(engine: Engine, receipt: AddResult, *, project: str) -> AddResult:
@@ -32,8 +36,70 @@ async def outcome_of(engine: Engine, receipt: AddResult, *, project: str) -> Add
     return replace(receipt, status=job.status, error=job.last_error, changes=changes, usage=job.usage)
 
 
-class Following:
-    """Follows one job to its end (a `Follower`). Copies and pickles of a receipt follow nothing."""
+async def receipt_of(
+    engine: Engine, worker: Worker, background: Background, owner: Owner, appended: Appended
+) -> AddResult:
+    """The receipt of messages that were just stored."""
+    receipt = AddResult(
+        job_id=appended.job_id,
+        episode_ids=tuple(appended.episode_ids),
+        known=appended.known,
+        replayed=appended.replayed,
+        status='queued' if appended.job_id is not None else 'done',
+    )
+    if appended.job_id is None:
+        return receipt
+    if appended.replayed:
+        try:
+            receipt = await outcome_of(engine, receipt, project=owner.project)
+        except StoreError as error:  # what is stored is stored
+            if engine.settings.errors == 'raise' or not can_not_read(error):
+                raise
+    else:
+        background.notify()
+    return replace(receipt, follower=Following(engine, worker, background, owner, receipt))
+
+
+class _Follower:
+    """Copies and pickles of a receipt follow nothing."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+        return None
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+
+class Waiting(_Follower):
+    """Follows messages that are not stored yet, then their job (a `Follower`)."""
+
+    def __init__(self, engine: Engine, worker: Worker, background: Background, kept: Kept) -> None:
+        self._engine, self._worker, self._background, self._kept = engine, worker, background, kept
+
+    def receipt(self) -> AddResult:
+        """What the caller gets now."""
+        return AddResult(job_id=None, episode_ids=(), status='unsaved', error=self._kept.error, follower=self)
+
+    async def __call__(self, timeout: float | None) -> AddResult:
+        """The outcome, once there is one."""
+        kept, begun = self._kept, time.monotonic()
+        if kept.pid != os.getpid():
+            return replace(self.receipt(), error='they wait in the process that this one was forked from')
+        if not await wait_within(kept.stored, timeout):
+            raise TimeoutError(
+                f'the messages are not stored yet after {timeout:g} s ({kept.error}): they wait in this process, '
+                'mend the storage, or wait again'
+            )
+        try:
+            appended = kept.stored.result()
+        except Lost as lost:
+            return replace(self.receipt(), status=lost.status, error=str(lost), follower=None)
+        receipt = await receipt_of(self._engine, self._worker, self._background, kept.batch.owner, appended)
+        return await receipt.wait(None if timeout is None else max(0.0, timeout - (time.monotonic() - begun)))
+
+
+class Following(_Follower):
+    """Follows one job to its end (a `Follower`)."""
 
     def __init__(
         self, engine: Engine, worker: Worker, background: Background, owner: Owner, receipt: AddResult
@@ -87,9 +153,3 @@ class Following:
         except Exception:  # noted with the job
             return True
         return True
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> None:
-        return None
-
-    def __reduce__(self) -> tuple[type[None], tuple[()]]:
-        return type(None), ()

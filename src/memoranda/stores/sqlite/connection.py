@@ -1,7 +1,9 @@
-"""Opening the file, and the one writer."""
+"""Opening the file, and again when another one is at its path; and the one writer."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import threading
 import time
@@ -15,12 +17,25 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 import apsw
 
 from memoranda._precedence import is_for_job
-from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreadable, StoreUnwritable
+from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable, StoreUnreadable, StoreUnwritable
 from memoranda.stores.sqlite.database import Connection
 
-__all__ = ['APPLICATION_ID', 'PAGE_SIZE', 'Closed', 'Durability', 'Writer', 'connect', 'translated']
+__all__ = [
+    'APPLICATION_ID',
+    'PAGE_SIZE',
+    'Closed',
+    'Durability',
+    'Moved',
+    'Reader',
+    'Writer',
+    'connect',
+    'snapshot',
+    'translated',
+]
 
+log = logging.getLogger('memoranda')
 T = TypeVar('T')
+Identity: TypeAlias = tuple[int, int]
 _Item: TypeAlias = tuple[Future[Any], Callable[[Connection], Any], bool]
 Durability = Literal['normal', 'full']
 
@@ -32,6 +47,11 @@ _GROUP_OF_JOBS = 4
 _MOST_PASSED_OVER = 4
 """Groups that go before those of jobs while these wait."""
 IDLE_SECONDS = 2.0
+_MEMORY = ':memory:'
+_TRIES = 3
+_LET_GO_MS = 1000
+_BROKEN = (apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.NotADBError, apsw.CorruptError)
+"""After these a connection is not used again: what it holds open may be what is wrong."""
 
 
 @contextmanager
@@ -39,7 +59,7 @@ def translated(path: str) -> Generator[None]:
     """Turn SQLite's errors into ours, naming the file, the reason and the fix."""
     try:
         yield
-    except (apsw.BusyError, apsw.LockedError) as error:
+    except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
         raise StoreBusy(
             f'{path} stayed locked by another process past the busy timeout: '
             'end the process that holds it, or raise MEMORANDA_BUSY_TIMEOUT'
@@ -56,7 +76,9 @@ def translated(path: str) -> Generator[None]:
     except apsw.CorruptError as error:
         raise StoreUnreadable(f'{path} is damaged ({error}): restore it from a backup') from error
     except apsw.IOError as error:
-        raise StoreError(f'{path}: reading or writing failed ({error}): check the disk and its free space') from error
+        raise StoreUnreachable(
+            f'{path}: reading or writing failed ({error}): check the disk and its free space'
+        ) from error
     except (apsw.TooBigError, apsw.NoMemError) as error:
         raise StoreError(f'{path}: a value was too large ({error}): store less text at once') from error
     except apsw.Error as error:
@@ -93,7 +115,7 @@ def _to_wal(connection: Connection, path: str, deadline: float) -> None:
     # wait before it says so.
     while True:
         try:
-            _pragma(connection, 'journal_mode', 'wal', expect='memory' if path == ':memory:' else 'wal')
+            _pragma(connection, 'journal_mode', 'wal', expect='memory' if path == _MEMORY else 'wal')
             return
         except apsw.BusyError:
             if time.monotonic() >= deadline:
@@ -102,12 +124,12 @@ def _to_wal(connection: Connection, path: str, deadline: float) -> None:
 
 
 def _check_path(path: str) -> None:
-    if path == ':memory:':
+    if path == _MEMORY:
         return
     folder = Path(path).parent
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # unlike those of Path, these raise nothing where one may not look
         raise StoreUnwritable(f'{path} is a folder: name a file in it, for example {path}/memoranda.db')
-    if not folder.exists():
+    if not os.path.exists(folder):
         try:
             folder.mkdir(parents=True, mode=0o700)
         except OSError as error:
@@ -157,6 +179,81 @@ class Closed(StoreError):
     """The writer was closed."""
 
 
+class Moved(StoreError):
+    """The file at the path is not the one that the writer has open."""
+
+
+def _identity(path: str) -> Identity | None:
+    """Which file is at a path; None when there is none. The number of one that is open is given to no other."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def snapshot(connection: Connection, path: str) -> Generator[Connection]:
+    """One read transaction."""
+    with translated(path):
+        connection.execute('BEGIN')
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute('ROLLBACK')
+
+
+class Reader:
+    """A connection that reads, on its own thread. It follows the writer when another file is at the path.
+
+    Args:
+        path: Where the file is.
+        make: Opens it.
+        writer: Has opened it before, and so made and migrated it.
+    """
+
+    def __init__(self, path: str, make: Callable[[], Connection], writer: Writer) -> None:
+        self._path, self._make, self._writer = path, make, writer
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._opened: Identity | None = None
+        writer.readers.append(self)
+
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """One read transaction.
+
+        Raises:
+            Moved: The writer has to open the file first.
+        """
+        with self._lock:
+            found = _identity(self._path)
+            if found is None or found != self._writer.opened:
+                raise Moved(f'{self._path} is not open yet, or was replaced: it is opened now')
+            if self._opened != found:
+                self._drop()
+            if self._connection is None:
+                self._connection, self._opened = self._make(), found
+            try:
+                with snapshot(self._connection, self._path):
+                    yield self._connection
+            except StoreError as error:
+                if isinstance(error.__cause__, _BROKEN):
+                    self._drop()
+                raise
+
+    def close(self) -> None:
+        """Close it, once what is read is read; the next snapshot opens it again."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._connection, self._opened = self._connection, None, None
+        if connection is not None:
+            _drop(connection)
+
+
 class Writer:
     """The one thread of this process that writes, with group commit.
 
@@ -164,14 +261,26 @@ class Writer:
     itself. Those of jobs run after the others and fewer at once. Futures resolve after the commit.
     """
 
-    def __init__(self, path: str, make: Callable[[], Connection], *, idle: Callable[[Connection], None]) -> None:
-        self._path, self._make, self._idle = path, make, idle
+    def __init__(
+        self,
+        path: str,
+        make: Callable[[], Connection],
+        *,
+        idle: Callable[[Connection], None],
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path, self._make, self._idle, self._on_move = path, make, idle, moved
+        self.opened: Identity | None = None
+        """Which file it has open."""
+        self.readers: list[Reader] = []
+        self._beside: dict[str, Identity | None] = {}
         self._ready = threading.Condition()
         self._first: deque[_Item] = deque()
         self._of_jobs: deque[_Item] = deque()
         self._passed_over = 0
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._broken = False
 
     def submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
         """Queue a function; `alone` runs it outside a transaction (a checkpoint, a reopening)."""
@@ -220,23 +329,70 @@ class Writer:
         chores = time.monotonic() + IDLE_SECONDS
         while (taken := self._take(chores)) is not None:
             batch = [item for item in taken if item[0].set_running_or_notify_cancel()]
-            try:
-                if connection is None and batch:
-                    connection = self._make()
-                if connection is not None:
-                    self._run(connection, batch)
-            except BaseException as error:
-                _fail(batch, error)
+            if batch:
+                connection = self._do(connection, batch)
             if time.monotonic() >= chores and not self._closed:  # also when it is never quiet
                 if connection is not None:
                     self._idle(connection)
                 chores = time.monotonic() + IDLE_SECONDS
         if connection is not None:
-            with translated(self._path):
-                connection.close()
+            if self._is_elsewhere():
+                self._let_go(connection)
+            else:
+                _drop(connection)
 
-    def _run(self, connection: Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
-        together: list[tuple[Future[Any], Callable[..., Any], bool]] = []
+    def _do(self, connection: Connection | None, batch: list[_Item]) -> Connection | None:
+        """Run what waited. Returns the connection to go on with."""
+        try:
+            if connection is not None and self._is_elsewhere():
+                self._let_go(connection)
+                connection = None
+            if connection is None:
+                connection = self._open()
+            self._run(connection, batch)
+        except BaseException as error:
+            _fail(batch, error)
+        if connection is not None and self._broken:
+            _drop(connection)
+            connection = None
+        self._broken = False
+        return connection
+
+    def _open(self) -> Connection:
+        for _ in range(_TRIES):
+            before = _identity(self._path)
+            connection = self._make()
+            found = _identity(self._path)
+            # In between it may have been made, but not have become another one.
+            if self._path == _MEMORY or (found is not None and before in (found, None)):
+                self.opened = found
+                self._beside = {path: _identity(path) for path in (f'{self._path}-wal', f'{self._path}-shm')}
+                return connection
+            connection.close()
+        raise StoreUnreachable(f'{self._path} is replaced again and again: leave it in its place')
+
+    def _is_elsewhere(self) -> bool:
+        return self._path != _MEMORY and _identity(self._path) != self.opened
+
+    def _let_go(self, connection: Connection) -> None:
+        """Close a file that was replaced, moved or deleted, complete in itself wherever it is now."""
+        log.warning('%s was replaced, moved or deleted while it was open: what is there now is opened', self._path)
+        self.opened = None
+        for reader in self.readers:
+            reader.close()
+        with contextlib.suppress(apsw.Error):
+            connection.set_busy_timeout(_LET_GO_MS)
+            connection.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
+        _drop(connection)
+        for path, known in self._beside.items():
+            # SQLite would take the log of the one file for that of the other, and write it into that.
+            if known is not None and _identity(path) == known:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+        self._on_move()
+
+    def _run(self, connection: Connection, batch: list[_Item]) -> None:
+        together: list[_Item] = []
         for item in batch:
             if not item[2]:
                 together.append(item)
@@ -247,12 +403,16 @@ class Writer:
                 with translated(self._path):
                     result = item[1](connection)
             except BaseException as error:
+                self._look_at(error)
                 item[0].set_exception(error)
             else:
                 item[0].set_result(result)
         self._commit(connection, together)
 
-    def _commit(self, connection: Connection, batch: list[tuple[Future[Any], Callable[..., Any], bool]]) -> None:
+    def _look_at(self, error: BaseException) -> None:
+        self._broken = self._broken or isinstance(error.__cause__, _BROKEN)
+
+    def _commit(self, connection: Connection, batch: list[_Item]) -> None:
         if not batch:
             return
         done: list[tuple[Future[Any], Any]] = []
@@ -269,6 +429,7 @@ class Writer:
                         if connection.in_transaction:
                             connection.execute('ROLLBACK TO one')
                             connection.execute('RELEASE one')
+                            self._look_at(error)
                             failed.append((future, error))
                             continue
                         raise  # SQLite gave up the whole transaction (a full disk, an I/O error)
@@ -276,8 +437,10 @@ class Writer:
                     done.append((future, result))
                 connection.execute('COMMIT')
         except BaseException as error:
+            self._look_at(error)
             if connection.in_transaction:
-                connection.execute('ROLLBACK')
+                with contextlib.suppress(apsw.Error):
+                    connection.execute('ROLLBACK')
             _fail(batch, error)
             return
         for future, result in done:
@@ -286,7 +449,12 @@ class Writer:
             future.set_exception(error)
 
 
-def _fail(batch: list[tuple[Future[Any], Callable[..., Any], bool]], error: BaseException) -> None:
+def _drop(connection: Connection) -> None:
+    with contextlib.suppress(apsw.Error):
+        connection.close()
+
+
+def _fail(batch: list[_Item], error: BaseException) -> None:
     for future, _, _ in batch:
         if not future.done():
             future.set_exception(error)

@@ -262,6 +262,17 @@ class SweepFiles:
                 if path in self._open:
                     os.close(self._open.pop(path))
 
+    def renew(self, path: str) -> None:
+        """Another file may be at the path: let go of the one before."""
+        try:
+            found = os.stat(path)
+        except OSError:
+            found = None
+        with self._lock:
+            known = self._open.get(path)
+            if known is not None and (found is None or not os.path.samestat(os.fstat(known), found)):
+                os.close(self._open.pop(path))
+
     def descriptor(self, path: str) -> int:
         """The shared descriptor."""
         with self._lock:

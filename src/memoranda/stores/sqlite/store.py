@@ -37,7 +37,16 @@ from memoranda.stores.base import (
 )
 from memoranda.stores.sqlite import changes, erasing, generations, jobs, queue, reading, usage, writing
 from memoranda.stores.sqlite.cache import Cache
-from memoranda.stores.sqlite.connection import Closed, Durability, Writer, connect, translated
+from memoranda.stores.sqlite.connection import (
+    Closed,
+    Durability,
+    Moved,
+    Reader,
+    Writer,
+    connect,
+    snapshot,
+    translated,
+)
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.forking import forks
 from memoranda.stores.sqlite.schema import migrate
@@ -50,6 +59,8 @@ __all__ = ['SQLiteStore']
 T = TypeVar('T')
 log = logging.getLogger('memoranda.stores')
 _files = erasing.SweepFiles()
+_MOVES = 5
+"""In a row: then the file is replaced again and again, or its file system tells it by another number each time."""
 
 
 class SQLiteStore(Store):
@@ -87,6 +98,7 @@ class SQLiteStore(Store):
         self._lock = threading.Lock()
         self._state: _Running | None = None
         self._inherited: list[_Running] = []
+        self._when_replaced: list[Callable[[], None]] = []
         forks.watch(self)
 
     @property
@@ -117,11 +129,16 @@ class SQLiteStore(Store):
                 self._cache = Cache(self._cache.max_bytes)
                 self._state = state = None
             if state is None:
-                writer = Writer(self._path, self._connect_writer, idle=self._idle)
+                writer = Writer(self._path, self._connect_writer, idle=self._idle, moved=self._forget_file)
                 readers = Pool(
-                    1 if self._memory else self._reader_count, 'memoranda-reader', self._connect_reader, _close
+                    1 if self._memory else self._reader_count,
+                    'memoranda-reader',
+                    lambda: Reader(self._path, self._connect, writer),
+                    Reader.close,
                 )
-                of_jobs = Pool(1, 'memoranda-job-reader', self._connect_reader, _close)
+                of_jobs = Pool(
+                    1, 'memoranda-job-reader', lambda: Reader(self._path, self._connect, writer), Reader.close
+                )
                 self._state = state = _Running(os.getpid(), writer, readers, of_jobs, self._leave, self._last)
                 if not self._memory:
                     _files.enter(self._path)
@@ -176,8 +193,17 @@ class SQLiteStore(Store):
             raise
         return connection
 
-    def _connect_reader(self) -> Connection:
-        return self._connect()
+    def _forget_file(self) -> None:
+        """Another file is at the path: nothing read from the one before counts."""
+        self._cache = Cache(self._cache.max_bytes)
+        self._sweep, self._resume = erasing.Progress(), {}
+        _files.renew(self._path)
+        for tell in self._when_replaced:
+            tell()
+
+    def when_replaced(self, tell: Callable[[], None]) -> None:
+        """Call this when another file is found at the path."""
+        self._when_replaced.append(tell)
 
     def _scrub(self, connection: Connection, most_bytes: int | None) -> bool:
         if self._memory:
@@ -203,32 +229,36 @@ class SQLiteStore(Store):
             self._scrub(connection, erasing.TICK_BYTES)
 
     async def _read(self, function: Callable[[Connection], T]) -> T:
-        def read(connection: Connection) -> T:
-            with translated(self._path):
-                connection.execute('BEGIN')
-                try:
-                    return function(connection)
-                finally:
-                    if connection.in_transaction:
-                        connection.execute('ROLLBACK')
-
-        def stepwise(connection: Connection) -> T:
-            with step():
-                return read(connection)
-
         if self._memory:  # it lives in one connection, the writer's
-            return await wait_for(self._submit(read, alone=True))
+            return await wait_for(self._submit(lambda c: self._read_now(c, function), alone=True))
+
+        def read(reader: Reader) -> T:
+            with reader.snapshot() as connection:
+                return function(connection)
+
+        def stepwise(reader: Reader) -> T:
+            with step():
+                return read(reader)
+
+        moves = 0
         while True:
             running = self._running()
-            # The writer opens first: it creates the file and migrates it.
-            if not running.opened:
-                await self.open()
-                running.opened = True
             try:
-                future = running.of_jobs.submit(stepwise) if is_for_job() else running.readers.submit(read)
+                readers = running.of_jobs if is_for_job() else running.readers
+                future = readers.submit(stepwise if is_for_job() else read)
             except RuntimeError:  # closed just now, see `_submit`
                 continue
-            return await wait_for(future)
+            try:
+                return await wait_for(future)
+            except Moved:  # the writer opens first: it creates the file and migrates it
+                moves += 1
+                if moves == _MOVES:
+                    raise
+                await self.open()
+
+    def _read_now(self, connection: Connection, function: Callable[[Connection], T]) -> T:
+        with snapshot(connection, self._path):
+            return function(connection)
 
     async def _write(self, function: Callable[[Connection], T]) -> T:
         return await wait_for(self._submit(function))
@@ -470,15 +500,14 @@ class _Running:
         self,
         pid: int,
         writer: Writer,
-        readers: Pool[Connection],
-        of_jobs: Pool[Connection],
+        readers: Pool[Reader],
+        of_jobs: Pool[Reader],
         leave: Callable[[], None],
         last: Callable[[Writer], None],
     ) -> None:
         self.of_jobs = of_jobs
         """Reads for jobs: the others are free for what is asked meanwhile."""
         self.pid, self.writer, self.readers, self.leave, self.last = pid, writer, readers, leave, last
-        self.opened = False
 
 
 def _end(running: _Running) -> None:
@@ -496,10 +525,6 @@ def _shut(running: _Running, done: Future[None]) -> None:
         settle(done, error)
     else:
         settle(done)
-
-
-def _close(connection: Connection) -> None:
-    connection.close()
 
 
 def _fold(text: Any) -> Any:
