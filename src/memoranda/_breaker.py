@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from typing import Final
+
+from memoranda._locks import short_lock
 
 __all__ = ['Breaker']
 
@@ -28,7 +29,7 @@ class Breaker:
 
     def __init__(self, *, after: int, first: float, most: float) -> None:
         self._after, self._first, self._most = after, first, most
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         self._failures = 0
         self._until = 0.0
         self._probe_until = 0.0

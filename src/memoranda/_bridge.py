@@ -62,7 +62,11 @@ async def _wait_trio(future: Future[T]) -> T:
             return
 
     future.add_done_callback(wake)
-    await done.wait()
+    try:
+        await done.wait()
+    except BaseException:  # cancelled: as under asyncio, what nobody waits for any more is stopped if it can be
+        future.cancel()
+        raise
     return future.result()
 
 
@@ -160,19 +164,26 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Drive a coroutine of the engine to its end on this thread."""
+    """Drive a coroutine of the engine to its end on this thread.
+
+    An interrupt (Ctrl-C) stops what is waited for and is raised inside the coroutine, which cleans up as a task does
+    that is cancelled.
+    """
     _driven.depth = getattr(_driven, 'depth', 0) + 1
+    interrupt: BaseException | None = None
     try:
         while True:
             try:
-                future = coroutine.send(None)
+                future = coroutine.send(None) if interrupt is None else coroutine.throw(interrupt)
             except StopIteration as stop:
                 return cast('T', stop.value)
+            interrupt = None
             # Waits without raising what the future holds: the coroutine shall see it. (Cheaper than futures.wait.)
-            with suppress(CancelledError):
-                cast('Future[Any]', future).exception()
-    except BaseException:
-        coroutine.close()
-        raise
+            try:
+                with suppress(CancelledError):
+                    cast('Future[Any]', future).exception()
+            except BaseException as error:
+                cast('Future[Any]', future).cancel()
+                interrupt = error
     finally:
         _driven.depth -= 1

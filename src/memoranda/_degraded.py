@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from memoranda._breaker import Breaker
 from memoranda._bridge import drive, wait_within
+from memoranda._locks import short_lock
 from memoranda._telemetry import count_degraded
 from memoranda.errors import (
     ConfigurationError,
@@ -84,7 +84,7 @@ class Notice:
 
     def __init__(self, fails: str, works: str) -> None:
         self._fails, self._works = fails, works
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         self._failing = False
         self._since = self._told = 0.0
         self._calls = 0

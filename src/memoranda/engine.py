@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from memoranda._breaker import Breaker
 from memoranda._bridge import may_block, wait_for, wait_within
 from memoranda._degraded import Health
+from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job, step
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import EmbedderMismatch
@@ -59,7 +61,7 @@ class Engine:
         """What else fails, and is left alone for a while."""
         self._queries = QueryCache(embedder)
         self._together = Together(embedder, self._step_soon)
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         self._threads: _Threads | None = None
         self._generation: tuple[float, Generation | None] = (-_GENERATION_SECONDS, None)
         self._matched = False
@@ -262,6 +264,11 @@ class Engine:
         ]
 
 
+_live: set[_Threads] = set()
+"""Those whose loop runs."""
+_HALT_SECONDS: Final = 2.0
+
+
 class _Threads:
     """What runs in one process."""
 
@@ -293,10 +300,23 @@ class _Threads:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name='memoranda-loop', daemon=True)
                 self._thread.start()
+                _live.add(self)
             future = asyncio.run_coroutine_threadsafe(make(), self._loop)
             self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         return future
+
+    def halt(self) -> None:
+        """The interpreter ends: cancel what is under way, so that no half-done coroutine is torn down with it."""
+        import asyncio
+
+        with self._lock:
+            self._closed = True
+            loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        with contextlib.suppress(TimeoutError):  # something won't end
+            asyncio.run_coroutine_threadsafe(_cancel_rest(), loop).result(_HALT_SECONDS)
 
     def end(self, last: Callable[[], Coroutine[Any, Any, None]], done: Future[None]) -> None:
         """Finish what is under way, then `last`, and end the threads."""
@@ -312,15 +332,46 @@ class _Threads:
             self.jobs.close()
             if self._loop is not None and self._thread is not None:
                 try:
-                    asyncio.run_coroutine_threadsafe(last(), self._loop).result()
+                    asyncio.run_coroutine_threadsafe(_finish(last), self._loop).result()
                 finally:
                     self._loop.call_soon_threadsafe(self._loop.stop)
                     self._thread.join()
                     self._loop.close()
+                    _live.discard(self)
         except BaseException as error:
             settle(done, error)
         else:
             settle(done)
+
+
+async def _finish(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """What `asyncio.run` does at its end, with `last` before the threads of the loop end."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    await _cancel_rest()
+    try:
+        await last()
+    finally:
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()
+
+
+async def _cancel_rest() -> None:
+    """End the tasks that nobody waits for any more, such as those of callers that were cancelled."""
+    import asyncio
+
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+@atexit.register
+def _halt_all() -> None:
+    for threads in list(_live):
+        if threads.pid == os.getpid():
+            threads.halt()
 
 
 def _reworded(edit: Edit) -> bool:

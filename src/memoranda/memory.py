@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +58,7 @@ __all__ = ['AsyncMemory']
 Include: TypeAlias = Literal['memories', 'episodes']
 Moments: TypeAlias = datetime | str | float | None
 ModelT = TypeVar('ModelT', bound='BaseModel')
+_LOADED_LATER = ('recall.block', 'recall.search', 'write.edits', 'write.intake', 'write.queue')
 
 _CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
@@ -148,6 +150,7 @@ class AsyncMemory:
 
     async def __aenter__(self) -> Self:
         await open_store(self._engine)
+        await self._engine.compute(_load)
         self._background.start()
         return self
 
@@ -1166,3 +1169,9 @@ def _cursor(cursor: object) -> str | None:
     if not _CURSOR.fullmatch(text):
         raise InvalidInput(f'cursor={shown(text)} is not one that a page returned: pass page.cursor as it is')
     return text
+
+
+def _load() -> None:
+    """Import what operations import on their first use: here no event loop waits for it, and no fork falls into it."""
+    for name in _LOADED_LATER:
+        importlib.import_module(f'memoranda.{name}')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from memoranda._locks import short_lock
 from memoranda._profile_fields import Leaf, Node, Plan, Reading, Slot, plan_of
 from memoranda.errors import InvalidInput
 from memoranda.filters import parse
@@ -38,7 +38,7 @@ _ROUNDS: Final = 20
 """How often the items that a model refuses are left out one by one; then the whole list is."""
 _OF_A_SPEAKER: Final = re.compile(r'@[^.@]+$')
 """The end of a slot that belongs to somebody else who spoke in the conversation."""
-_lock = threading.Lock()
+_lock = short_lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

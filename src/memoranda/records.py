@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import threading
 import time
 import unicodedata
 import uuid
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from memoranda._locks import short_lock
 from memoranda.scope import Level, Scope
 
 __all__ = [
@@ -470,7 +470,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-_id_lock = threading.Lock()
+_id_lock = short_lock()
 _last_id = 0
 
 

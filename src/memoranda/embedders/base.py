@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
+from memoranda._locks import short_lock
 from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Checked(ABC):  # noqa: B024  # each of the two subclasses has an abstract
             raise ConfigurationError(f'dimensions={dimensions!r} is less than 1: pass the length of a vector, or None')
         self._name = name
         self._dimensions = dimensions
-        self._settling = threading.Lock()
+        self._settling = short_lock()
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self._name!r}, dimensions={self._dimensions})'

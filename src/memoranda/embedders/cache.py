@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from memoranda._locks import short_lock
 from memoranda.embedders.base import Embedder, check_vectors
 from memoranda.errors import InvalidInput
 
@@ -85,7 +85,8 @@ class _State:
     def __init__(self, embedder: Embedder, size: int) -> None:
         self.embedder = embedder
         self.size = size
-        self.lock = threading.Lock()
+        self.lock = short_lock()
+        self.pid = os.getpid()
         self.vectors: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self.flights: dict[bytes, Future[NDArray[np.float32] | None]] = {}
         self._key = os.urandom(32)
@@ -114,6 +115,9 @@ class _Call:
         state = self._state
         self.mine, self.theirs = {}, {}
         with state.lock:
+            if state.pid != os.getpid():  # the child of a fork: those who were embedding are threads of the parent
+                state.pid = os.getpid()
+                state.flights.clear()
             for digest in self._digests:
                 if digest in self._known or digest in self.mine or digest in self.theirs:
                     continue

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from memoranda._locks import short_lock
 from memoranda._threads import settle
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Together:
 
     def __init__(self, embedder: Embedder, start: Callable[[Callable[[], None]], None]) -> None:
         self._embedder, self._start = embedder, start
-        self._lock = threading.Lock()
+        self._lock = short_lock()
+        self._pid = os.getpid()
         self._waiting: deque[_Request] = deque()
         self._going = False
         self._recent: OrderedDict[str, FloatVector] = OrderedDict()
@@ -44,6 +46,9 @@ class Together:
         """Vectors of these texts, when it is their turn. The future may hold `EmbeddingFailed`."""
         future: Future[Sequence[FloatVector]] = Future()
         with self._lock:
+            if self._pid != os.getpid():  # the child of a fork: who was embedding, and who waited, are in the parent
+                self._pid, self._going = os.getpid(), False
+                self._waiting.clear()
             known = [self._recent.get(text) for text in texts]
             if all(vector is not None for vector in known):
                 future.set_result([vector for vector in known if vector is not None])

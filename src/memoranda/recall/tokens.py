@@ -6,13 +6,14 @@ The same text gives the same terms when it is written and when it is looked for,
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import cast
 
 from snowballstemmer.english_stemmer import EnglishStemmer  # pyright: ignore[reportMissingTypeStubs]
+
+from memoranda._locks import short_lock
 
 __all__ = ['index_terms', 'is_stop_word', 'query_terms']
 
@@ -166,7 +167,7 @@ class _Stemmer:
 
     def __init__(self) -> None:
         self._stemmer = EnglishStemmer()
-        self._lock = threading.Lock()
+        self._lock = short_lock()
 
     def stem(self, word: str) -> str:
         with self._lock:

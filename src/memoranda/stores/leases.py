@@ -62,3 +62,6 @@ def _is_zombie(pid: str) -> bool:
             return file.read().rpartition(')')[2].split()[0] in ('Z', 'X')
     except (OSError, IndexError):
         return False
+
+
+_machine()  # asks the file system, and remembers: now, since later an event loop would wait for it

@@ -245,19 +245,20 @@ class SweepFiles:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users: dict[str, int] = {}
+        self._users: dict[str, set[object]] = {}
         self._open: dict[str, int] = {}
 
-    def enter(self, path: str) -> None:
-        """A store opens the file."""
+    def enter(self, path: str, user: object) -> None:
+        """A store opens the file. May wait for the disk, so it is no call for an event loop."""
         with self._lock:
-            self._users[path] = self._users.get(path, 0) + 1
+            self._users.setdefault(path, set()).add(user)
 
-    def leave(self, path: str) -> None:
-        """A store has closed its last connection to the file."""
+    def leave(self, path: str, user: object) -> None:
+        """A store has closed its last connection to the file, or never opened one."""
         with self._lock:
-            self._users[path] -= 1
-            if not self._users[path]:
+            users = self._users.get(path, set())
+            users.discard(user)
+            if path in self._users and not users:
                 del self._users[path]
                 if path in self._open:
                     os.close(self._open.pop(path))

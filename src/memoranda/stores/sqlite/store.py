@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
@@ -129,7 +130,10 @@ class SQLiteStore(Store):
                 self._cache = Cache(self._cache.max_bytes)
                 self._state = state = None
             if state is None:
-                writer = Writer(self._path, self._connect_writer, idle=self._idle, moved=self._forget_file)
+                user = object()
+                writer = Writer(
+                    self._path, lambda: self._connect_writer(user), idle=self._idle, moved=self._forget_file
+                )
                 readers = Pool(
                     1 if self._memory else self._reader_count,
                     'memoranda-reader',
@@ -139,9 +143,8 @@ class SQLiteStore(Store):
                 of_jobs = Pool(
                     1, 'memoranda-job-reader', lambda: Reader(self._path, self._connect, writer), Reader.close
                 )
-                self._state = state = _Running(os.getpid(), writer, readers, of_jobs, self._leave, self._last)
-                if not self._memory:
-                    _files.enter(self._path)
+                leave = partial(_files.leave, self._path, user)
+                self._state = state = _Running(os.getpid(), writer, readers, of_jobs, leave, self._last)
             return state
 
     def _submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
@@ -168,16 +171,14 @@ class SQLiteStore(Store):
     def _save_uses(self, connection: Connection) -> None:
         usage.save(connection, self._uses, busy_ms=int(self._busy * 1000))
 
-    def _leave(self) -> None:
-        if not self._memory:
-            _files.leave(self._path)
-
     def _connect(self) -> Connection:
         connection = connect(self._path, busy_timeout=self._busy, durability=self._durability)
         connection.create_scalar_function('fold', _fold, 1, deterministic=True)
         return connection
 
-    def _connect_writer(self) -> Connection:
+    def _connect_writer(self, user: object) -> Connection:
+        if not self._memory:  # here, not where the store is asked: this may wait for the disk
+            _files.enter(self._path, user)
         connection = self._connect()
         try:
             with translated(self._path):

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import apsw
 
+from memoranda._locks import short_lock
 from memoranda.records import Hit
 from memoranda.scope import Owner
 from memoranda.stores.base import Ranked, SearchPlan
@@ -34,7 +35,7 @@ class PendingUses:
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         self._counts: dict[tuple[Owner, str], tuple[int, datetime]] = {}
 
     def add(self, uses: Iterable[tuple[Owner, str, int, datetime]]) -> None:
