@@ -341,7 +341,7 @@ def test_once_does_what_is_due_in_every_project_and_ends(cli: Cli, database: Pat
 def test_once_leaves_what_is_not_due_yet(cli: Cli, database: Path) -> None:
     patient = Settings(workers=0, batch_turns=10, batch_seconds=3600)
     with Memory(database, settings=patient) as memory:
-        memory.add('I live in Lisbon.', user_id='ana', background=True)
+        memory.add('I live in Lisbon.', user_id='ana', run_id='monday', background=True)
     assert '0 jobs done, 0 failed tries, 1 left' in cli('worker', '--once').err
 
 

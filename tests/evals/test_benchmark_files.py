@@ -31,6 +31,7 @@ _spec.loader.exec_module(_build)
 START = datetime(2024, 3, 1, tzinfo=UTC)
 # What differs from file to file: random ids, the salt of term hashes, wall-clock moments and what is made of them.
 RANDOM = {'id', 'change_id', 'memory_id', 'job_id', 'recorded_at', 'at', 'created_at', 'run_after', 'salt', 'payload'}
+RANDOM |= {'touched_at', 'finished_at'}
 RANDOM |= {'digest', 'prev_hash', 'hash', 'term', 'chain_head', 'before', 'after', 'value', 'actor'}
 
 

@@ -230,8 +230,13 @@ def _failure_json(outcome: CaseOutcome) -> dict[str, Any]:
 def _run_scripted(cases: Sequence[Any], limit: int | None, *, as_json: bool) -> None:
     from memoranda.evals.scripted import scripted_errors
 
-    logging.getLogger('memoranda').setLevel(logging.ERROR)  # the jobs that fail are meant to
-    rows = asyncio.run(scripted_errors(cases, each=limit or 5))
+    ours = logging.getLogger('memoranda')
+    before = ours.level
+    ours.setLevel(logging.ERROR)  # the jobs that fail are meant to
+    try:
+        rows = asyncio.run(scripted_errors(cases, each=limit or 5))
+    finally:
+        ours.setLevel(before)
     code = [row for row in rows if not row.beyond]
     if as_json:
         emit(
