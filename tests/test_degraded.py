@@ -337,6 +337,34 @@ def test_a_folder_that_vanishes_under_a_running_process_and_comes_back(tmp_path:
         assert texts(memory.get_all(**ANA)) == ['The tea is green', SAID]
 
 
+def test_closing_and_opening_again_is_no_outage(tmp_path: Path) -> None:
+    """A file that is opened while somebody else closes it has not been replaced, however often that happens."""
+    memory = fast(stored(tmp_path / 'memory.db'), errors='raise')
+    over, wrong = threading.Event(), list[object]()
+
+    def close() -> None:
+        while not over.is_set():
+            memory.close()
+
+    def search() -> None:
+        for _ in range(40):
+            try:
+                assert found(memory) == [SAID]
+            except Exception as error:
+                wrong.append(error)
+
+    closing, searching = ([threading.Thread(target=work) for _ in range(3)] for work in (close, search))
+    for thread in (*closing, *searching):
+        thread.start()
+    for thread in searching:
+        thread.join()
+    over.set()
+    for thread in closing:
+        thread.join()
+    memory.close()
+    assert wrong == []
+
+
 # --- what raises all the same ---
 
 

@@ -224,7 +224,9 @@ def test_jobs_are_done_one_at_a_time_for_whoever_drives_them(memory: Memory) -> 
     expected.append(queue(memory.in_project('other'), 'elsewhere'))
     expected.append(queue(memory, 'another of ana'))
     done: list[Job] = []
-    view = memory.in_project('third').scoped(Scope(user_id='eve'))  # of any project and owner
+    with pytest.raises(InvalidScope, match='bound to a scope'):
+        memory.scoped(Scope(user_id='eve')).process_one_job()
+    view = memory.in_project('third')  # of any project and owner
     while (job := view.process_one_job()) is not None:
         done.append(job)
     assert [job.id for job in done] == expected

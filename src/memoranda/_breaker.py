@@ -12,6 +12,8 @@ __all__ = ['Breaker']
 
 MOST_SECONDS: Final = 86_400.0
 """The longest that anybody is left alone because they asked for it."""
+SOON_SECONDS: Final = 1.0
+"""When to ask again while somebody tries: that may end any moment."""
 PROBE_SECONDS: Final = 120.0
 """When whoever was let through to try has not told how it went, another one is."""
 
@@ -47,7 +49,8 @@ class Breaker:
         with self._lock:
             if self._failures < self._after:
                 return 0.0
-            return max(0.0, self._until - time.monotonic(), self._probe_until - time.monotonic())
+            moment = time.monotonic()
+            return max(0.0, self._until - moment, min(self._probe_until - moment, SOON_SECONDS))
 
     def enter(self) -> float:
         """Ask to be let through.
@@ -59,7 +62,7 @@ class Breaker:
             if self._failures < self._after:
                 return 0.0
             moment = time.monotonic()
-            left = max(self._until - moment, self._probe_until - moment)
+            left = max(self._until - moment, min(self._probe_until - moment, SOON_SECONDS))
             if left > 0:
                 return left
             self._probe_until = moment + PROBE_SECONDS
@@ -83,7 +86,8 @@ class Breaker:
             was_open = self._failures >= self._after
             self.cause = cause
             asked = min(max(0.0, retry_after or 0.0), MOST_SECONDS)
-            if was_open and not self._probe_until:  # let through before it rested: that tells nothing new
+            # Let through before it rested: that tells nothing new.
+            if was_open and not self._probe_until and time.monotonic() < self._until:
                 self._until = max(self._until, time.monotonic() + asked)
                 return False
             self._failures = max(self._failures + 1, self._after if asked else 0)

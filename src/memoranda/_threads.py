@@ -92,8 +92,10 @@ def settle(future: Future[Any], error: BaseException | None = None) -> None:
     with contextlib.suppress(InvalidStateError):  # cancelled just now
         if error is None:
             future.set_result(None)
-        elif isinstance(error, StopIteration):  # a coroutine can't be told of one: it would wait for ever
-            told = RuntimeError('StopIteration was raised')
+        # A coroutine can't be told of a StopIteration: it would wait for ever. SystemExit and the like would end the
+        # loop that waits for it.
+        elif isinstance(error, StopIteration) or not isinstance(error, Exception):
+            told = RuntimeError(f'{type(error).__name__} was raised')
             told.__cause__ = error
             future.set_exception(told)
         else:

@@ -136,17 +136,17 @@ class Engine:
                 break
         return await wait_for(future)
 
-    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Start a coroutine on the engine's own loop and don't wait for it. `close` waits for what is not cancelled."""
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]], *, awaited: bool = True) -> Future[T]:
+        """Start a coroutine on the engine's own loop and don't wait for it. `close` waits for what is `awaited`."""
         while True:
             with contextlib.suppress(Closed):
-                return self._running().start(make)
+                return self._running().start(make, awaited=awaited)
 
     def later(self, seconds: float) -> Future[None]:
         """A future that is done after so many seconds, unless it is cancelled."""
         import asyncio
 
-        return self.start(lambda: asyncio.sleep(seconds))
+        return self.start(lambda: asyncio.sleep(seconds), awaited=False)
 
     def _running(self) -> _Threads:
         with self._lock:
@@ -289,8 +289,8 @@ class _Threads:
         """The threads for what belongs to a job, or is awaited by an agent, or neither."""
         return self.jobs if job else self.awaited if awaited else self.pool
 
-    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Start a coroutine on the engine's own event loop, which starts with the first."""
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]], *, awaited: bool = True) -> Future[T]:
+        """Start a coroutine on the engine's own event loop, which starts with the first; `end` waits if `awaited`."""
         import asyncio
 
         with self._lock:
@@ -301,8 +301,9 @@ class _Threads:
                 self._thread = threading.Thread(target=self._loop.run_forever, name='memoranda-loop', daemon=True)
                 self._thread.start()
                 _live.add(self)
-            future = asyncio.run_coroutine_threadsafe(make(), self._loop)
-            self._under_way.add(future)
+            future = asyncio.run_coroutine_threadsafe(_contained(make), self._loop)
+            if awaited:
+                self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         return future
 
@@ -342,6 +343,23 @@ class _Threads:
             settle(done, error)
         else:
             settle(done)
+
+
+async def _contained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What it returns or raises, but nothing that ends the loop or looks as if the caller had been cancelled."""
+    import asyncio
+
+    try:
+        return await make()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError('CancelledError was raised') from error
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(f'{type(error).__name__} was raised') from error
 
 
 async def _finish(last: Callable[[], Coroutine[Any, Any, None]]) -> None:

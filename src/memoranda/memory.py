@@ -151,7 +151,7 @@ class AsyncMemory:
     async def __aenter__(self) -> Self:
         await open_store(self._engine)
         await self._engine.compute(_load)
-        self._background.start()
+        await self._background.enter()
         return self
 
     async def __aexit__(
@@ -159,7 +159,8 @@ class AsyncMemory:
     ) -> None:
         # Whoever was interrupted wants to leave; nothing is lost, it is done after the next start.
         hasty = kind is not None and not issubclass(kind, Exception | SystemExit)
-        await self._close(0.0 if hasty else self._engine.settings.drain_seconds)
+        if self._background.leave(all_=False):  # else others are still inside
+            await self._close(0.0 if hasty else self._engine.settings.drain_seconds)
 
     async def close(self) -> None:
         """Finish what is under way and close the storage, for every view. A later call opens it again.
@@ -167,6 +168,7 @@ class AsyncMemory:
         Jobs get `drain_seconds` (a setting) to be done; the rest is done after the next start. Messages that could not
         be stored are tried once more; those that can't be even now are lost, and the log says how many.
         """
+        self._background.leave(all_=True)
         await self._close(self._engine.settings.drain_seconds)
 
     async def _close(self, drain_seconds: float) -> None:
@@ -176,6 +178,7 @@ class AsyncMemory:
             try:
                 await self._engine.close()
             finally:
+                self._background.closed()
                 self._background.spool.give_up()
 
     @traced('upsert_memory')
@@ -920,6 +923,11 @@ class AsyncMemory:
             ConfigurationError: It can't be done as this memory is set up. It stays queued.
             StoreError: The storage failed.
         """
+        if self._bound is not None:
+            raise InvalidScope(
+                'process_one_job() does the jobs of everybody, and this memory is bound to a scope: call it on the '
+                'memory itself'
+            )
         return await self._background.process_one()
 
     async def jobs(

@@ -111,7 +111,7 @@ def test_one_that_was_let_through_and_never_came_back_is_not_waited_for_all_the_
     breaker = opened()
     clock.now += 1.0
     assert breaker.enter() == 0
-    assert breaker.enter() == PROBE_SECONDS
+    assert 0 < breaker.enter() < PROBE_SECONDS  # it may come back any moment
     clock.now += PROBE_SECONDS
     assert breaker.enter() == 0
 

@@ -37,6 +37,7 @@ __all__ = [
     'Commit',
     'Draft',
     'EpisodePage',
+    'Erased',
     'ErasureResult',
     'Foreseen',
     'Generation',
@@ -121,6 +122,8 @@ class Batch:
     """Whether the caller does the job itself if it is its turn; otherwise it waits for a worker."""
     quiet: Quiet | None = None
     """Of a job for a worker: how long it may wait for more turns of its conversation."""
+    held: tuple[str, str] | None = None
+    """Store nothing unless this job is leased under this token."""
     expect_version: int | None = None
     """Store nothing unless the owner is as it was at this version, messages included, and no job of it waits."""
 
@@ -170,6 +173,8 @@ class Work:
     """The few messages before them in their conversation."""
     merged: Sequence[str] = ()
     """Ids of the jobs whose messages are done together with those of `job`. They share its lease and its fate."""
+    epoch: int | None = None
+    """The owner's, which grows with every erasure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +211,8 @@ class Commit:
     merged: Sequence[str] = ()
     worker: str = ''
     segment_vectors: Sequence[tuple[int, FloatVector]] = ()
+    epoch: int | None = None
+    """Of the work; when something of the owner was erased since, the commit is refused (`Erased`)."""
     generation: int | None = None
     """The embedding generation the vectors belong to."""
     usage: Usage = NO_USAGE
@@ -315,6 +322,10 @@ class Stats:
 
 class Clash(Conflict):
     """A current memory already says this, or holds this slot."""
+
+
+class Erased(Conflict):
+    """Something of the owner was erased since the job was taken, and may be in what was drawn: it is drawn anew."""
 
 
 class NewerJob(StoreError):

@@ -12,14 +12,16 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from memoranda._breaker import Breaker
 from memoranda._bridge import drive, wait_for, wait_within
 from memoranda._degraded import PROBE_SECONDS
 from memoranda._precedence import begin_jobs
+from memoranda._threads import settle
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import new_id
 from memoranda.stores.base import LeaseLost, Store, Work
@@ -53,6 +55,9 @@ class Background:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._wanted = False
+        self._inside = 0
+        self._closing: Future[None] | None = None
+        self._lent: set[Future[bool]] = set()
         self._recovered = float('-inf')
         self._dispatcher: Dispatcher | None = None
         self.spool = Spool(engine, self._stored)
@@ -63,10 +68,44 @@ class Background:
         """Whether jobs are done in this process now."""
         return self._dispatcher is not None and self._pid == os.getpid()
 
-    def start(self) -> None:
-        """Begin, unless the settings leave it to other processes."""
-        self._wanted = True
+    async def enter(self) -> None:
+        """Begin, unless the settings leave it to other processes, once whoever is closing has closed."""
+        while True:
+            with self._own_lock():
+                closing = self._closing
+                if closing is None:
+                    self._inside += 1
+                    self._wanted = True
+                    break
+            ended: Future[None] = Future()  # of this caller alone
+            closing.add_done_callback(lambda _, ended=ended: settle(ended))
+            await wait_for(ended)
         self._ensure()
+
+    def leave(self, *, all_: bool) -> bool:
+        """Whether whoever leaves is the last one, who has to close, and then call `closed`."""
+        with self._own_lock():
+            self._inside = 0 if all_ else max(0, self._inside - 1)
+            if self._inside == 0 and self._closing is None:
+                self._closing = Future()
+            return self._inside == 0
+
+    def closed(self) -> None:
+        """Let in those who wait to enter."""
+        with self._own_lock():
+            closing, self._closing = self._closing, None
+        if closing is not None:
+            settle(closing)
+
+    def lend(self, make: Callable[[], Coroutine[Any, Any, bool]]) -> Future[bool] | None:
+        """Do a job here while nobody works, on the engine's loop; None when there are as many as may run at once."""
+        with self._own_lock():
+            self._lent = {doing for doing in self._lent if not doing.done()}
+            if len(self._lent) >= self._engine.settings.workers:
+                return None
+            doing = Context().run(self._engine.start, make)
+            self._lent.add(doing)
+            return doing
 
     def notify(self) -> None:
         """A job was stored."""
@@ -90,8 +129,12 @@ class Background:
         with self._own_lock():
             self._wanted = False
             dispatcher, self._dispatcher = self._dispatcher, None
+            lent, self._lent = self._lent, set()
         if dispatcher is not None:
             await dispatcher.stop(max(0.0, deadline - time.monotonic()))
+        for doing in lent:
+            if not await wait_within(doing, max(0.0, deadline - time.monotonic())):
+                doing.cancel()
 
     async def flush(self, timeout: float | None, owner: Owner | None) -> int:
         """Wait until the jobs that are there now are done, those that wait for more turns too.
@@ -114,6 +157,8 @@ class Background:
         mine = None if self.works or self._engine.settings.workers == 0 else Dispatcher(self._engine, self._worker)
         try:
             while left := await store.waiting(owner, before=before):
+                if mine is None and not self.works and self._engine.settings.workers:  # it was closed meanwhile
+                    mine = Dispatcher(self._engine, self._worker)
                 if mine is None:
                     self.notify()
                 count_at = time.monotonic() + self._engine.settings.poll_seconds
@@ -168,7 +213,8 @@ class Background:
 
     def _own_lock(self) -> threading.Lock:
         if self._pid != os.getpid():  # the child of a fork: the lock may be held, and the dispatcher is the parent's
-            self._lock, self._dispatcher, self._pid = threading.Lock(), None, os.getpid()
+            self._lock, self._dispatcher, self._closing, self._lent = threading.Lock(), None, None, set()
+            self._pid = os.getpid()
         return self._lock
 
 
@@ -320,7 +366,7 @@ class Dispatcher:
             try:
                 if tokens:
                     await self._store.renew(*tokens, lease_seconds=self._engine.settings.lease_seconds)
-            except StoreError as error:  # whether a lease was lost is seen at the commit
+            except Exception as error:  # whether a lease was lost is seen at the commit
                 log.warning('leases could not be renewed (%s)', type(error).__name__)
 
 

@@ -17,7 +17,7 @@ from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata, without_secrets
-from memoranda.write.receipts import Waiting, receipt_of
+from memoranda.write.receipts import Waiting, outcome_of, receipt_of
 from memoranda.write.redact import redact
 from memoranda.write.spool import Kept
 
@@ -107,7 +107,7 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
     if appended.job_id is None:
         return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)
     outcome = await worker.finish(batch.owner, appended, batch.worker, drawn=drawn)
-    return AddResult(
+    result = AddResult(
         job_id=appended.job_id,
         episode_ids=ids,
         changes=tuple(outcome.edits),
@@ -118,6 +118,9 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
         # Erased, or taken out of the queue, while it waited for earlier ones.
         status='dropped' if {'erased', 'dropped'} & outcome.skipped.keys() else 'done',
     )
+    if 'taken over' in outcome.skipped:  # by another worker, or it was dropped or erased
+        result = await outcome_of(engine, result, project=batch.owner.project)
+    return result
 
 
 def _drafts(

@@ -86,7 +86,9 @@ def _caseless(words: Iterable[str]) -> set[str]:
     }
 
 
-def lesson_batch(engine: Engine, lesson: Candidate, work: Work, number: int, *, pending: bool, token: str) -> Batch:
+def lesson_batch(
+    engine: Engine, lesson: Candidate, work: Work, number: int, *, pending: bool, token: str, held: str
+) -> Batch:
     """A lesson as a message of the agent's own, whose evidence is itself: it points at nothing of the user's."""
     proposal = lesson.proposal
     text = ' '.join(proposal.text.split())
@@ -117,5 +119,7 @@ def lesson_batch(engine: Engine, lesson: Candidate, work: Work, number: int, *, 
         },
         idempotency_key=f'lesson:{work.job.id}:{number}',
         worker=token,
+        lease=False,  # nobody would renew it until the user's job is done
+        held=(work.job.id, held),
         lease_seconds=engine.settings.lease_seconds,
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from memoranda.checks import as_moment
 from memoranda.records import NO_USAGE, Change, Episode, MemoryRecord, Usage, fact_hash, new_id, now
@@ -29,8 +27,10 @@ __all__ = ['Drawn', 'Process', 'Related']
 
 log = logging.getLogger('memoranda.write')
 
+SETTING_SECONDS: Final = 30.0
+"""When it is tried again what failed for a setting, which somebody has to mend."""
+
 Related: TypeAlias = Callable[[Reach, str], Awaitable[Sequence[MemoryRecord]]]
-Renew: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +75,14 @@ class Process:
     def __init__(self, engine: Engine, extractor: Extractor | PureExtractor, related: Related) -> None:
         self._engine, self.extractor, self._related = engine, extractor, related
 
-    async def draw(self, work: Work, *, renew: Renew | None = None) -> Drawn:
+    async def draw(self, work: Work) -> Drawn:
         """Read the messages.
 
         Args:
             work: The messages and their options.
-            renew: Called every third of a lease while a model is asked.
         """
         engine, payload = self._engine, work.job.payload
-        extraction = await self._extract(work, renew)
+        extraction = await self._extract(work)
         proposals = await self._without_resets(work, extraction.proposals)
         # What a caller gives as it is may be as long as a message.
         longest = MAX_FACT_CHARS if payload.get('infer', True) else engine.settings.max_text_chars
@@ -164,7 +163,7 @@ class Process:
             generation=generation,
         )
 
-    async def _extract(self, work: Work, renew: Renew | None) -> Extraction:
+    async def _extract(self, work: Work) -> Extraction:
         options = work.job.payload
         if not options.get('infer', True):
             given = [i for i, m in enumerate(work.episodes) if m.role == 'user' or options.get('lesson')]
@@ -189,7 +188,7 @@ class Process:
             ours = type(extractor).__module__.startswith('memoranda.write.')
             found = await engine.compute(lambda: extractor.propose(request), foreign=not ours)
         else:
-            found = await self._ask(extractor, request, renew)
+            found = await self._ask(extractor, request)
         shown = {m.id for m in existing}
         # What it wasn't shown it can't mean: an id from anywhere else is a mistake, or an attack.
         aimed = [p for p in found.proposals if p.target is None or p.target in shown]
@@ -198,7 +197,7 @@ class Process:
             skipped['unknown target'] += len(found.proposals) - len(aimed)
         return replace(found, proposals=[_stamped(p, work, options) for p in aimed], skipped=skipped)
 
-    async def _ask(self, extractor: Extractor, request: ExtractionRequest, renew: Renew | None) -> Extraction:
+    async def _ask(self, extractor: Extractor, request: ExtractionRequest) -> Extraction:
         """Ask a model, unless it failed so often that it is left alone for a while."""
         engine, breaker = self._engine, self._engine.model_breaker
         rest = breaker.enter()
@@ -209,9 +208,8 @@ class Process:
                 reason='unavailable',
                 retry_after=rest,
             )
-        every = engine.settings.lease_seconds / 3
         try:
-            found = await engine.on_loop(lambda: _renewing(extractor.extract(request), renew, every))
+            found = await engine.on_loop(lambda: extractor.extract(request))
         except ModelFailed as error:
             if error.reason not in OUTAGES:
                 breaker.succeeded()  # it answered, if nothing of use
@@ -265,25 +263,6 @@ class Process:
                 [p] if p.op != 'reset' else [replace(p, op='retract', target=m.id, level=m.level) for m in found]
             )
         ]
-
-
-async def _renewing(answer: Awaitable[Extraction], renew: Renew | None, every: float) -> Extraction:
-    """Wait for a model, holding the lease meanwhile."""
-    if renew is None:
-        return await answer
-
-    async def hold() -> None:
-        while True:
-            await asyncio.sleep(every)
-            await renew()
-
-    holding = asyncio.create_task(hold())
-    try:
-        return await answer
-    finally:
-        holding.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await holding
 
 
 def _as_given(index: int, message: Episode, options: Mapping[str, Any]) -> Proposal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,7 @@ class Following(_Follower):
     ) -> None:
         self._engine, self._worker, self._background = engine, worker, background
         self._owner, self._receipt = owner, receipt
+        self._doing: Future[bool] | None = None
 
     async def __call__(self, timeout: float | None) -> AddResult:
         """The outcome, once there is one."""
@@ -113,6 +115,7 @@ class Following(_Follower):
         deadline = None if timeout is None else time.monotonic() + timeout
         begun = False
         while True:
+            watched: Owner | None = self._owner
             now = await outcome_of(engine, self._receipt, project=self._owner.project)
             if now.status in ('done', 'dead', 'dropped'):
                 return now
@@ -120,7 +123,14 @@ class Following(_Follower):
                 if not begun:
                     begun = True
                     await engine.store.hurry(self._owner)
-                if await self._do_next():
+                doing = self._doing if self._doing is not None and not self._doing.done() else None
+                self._doing = doing = doing or self._background.lend(self._do_next)
+                if doing is None:
+                    watched = None  # somebody else's job has to end first
+                elif (
+                    await wait_within(doing, None if deadline is None else max(0.0, deadline - time.monotonic()))
+                    and doing.result()
+                ):
                     continue
             seconds = engine.settings.poll_seconds
             if deadline is not None:
@@ -130,7 +140,7 @@ class Following(_Follower):
                     f'job {self._receipt.job_id} is {now.status} after {timeout:g} s: it goes on, wait again or ask '
                     'memory.job(...) later'
                 )
-            await self._worker.turns.progress(self._owner, seconds, engine.later)
+            await self._worker.turns.progress(watched, seconds, engine.later)
 
     async def _do_next(self) -> bool:
         """Do the owner's first job, if it is due."""

@@ -7,6 +7,7 @@ those who wait form a queue.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -16,17 +17,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from memoranda._precedence import for_job
+from memoranda._precedence import begin_jobs, for_job
 from memoranda._telemetry import count_job, job_span
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import NO_USAGE, Edit, Usage, now
 from memoranda.scope import Owner
-from memoranda.stores.base import Appended, Batch, Clash, Commit, LeaseLost, Store, Work
+from memoranda.stores.base import Appended, Batch, Clash, Commit, Erased, LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.extract import Extractor, PureExtractor
 from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.lessons import lesson_batch
-from memoranda.write.process import Drawn, Process, Related
+from memoranda.write.process import SETTING_SECONDS, Drawn, Process, Related
 from memoranda.write.turns import Turns
 
 if TYPE_CHECKING:
@@ -38,11 +39,10 @@ log = logging.getLogger('memoranda.write')
 
 MAX_CONFLICTS: Final = 20
 MAX_CLASHES: Final = 3
+MOST_UNWRITTEN: Final = 64
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
 DAY_SECONDS: Final = 86_400.0
-SETTING_SECONDS: Final = 30.0
-"""When a job is tried again that failed for a setting, which somebody has to mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class Worker:
         self.lease_seconds = engine.settings.lease_seconds
         self.watcher: Callable[[Work, Exception | None], Awaitable[None]] | None = None
         """Told of each claimed job when it is done, or with what failed."""
+        self._unwritten: dict[tuple[str, int | None], Drawn] = {}
+        """What models drew from messages, when it could not be written: they aren't asked again."""
         self._waiting: tuple[int, Turns] = (os.getpid(), Turns())
 
     @property
@@ -188,9 +190,10 @@ class Worker:
             ) from error
 
     async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
+        holding = self._engine.start(lambda: self._hold(token), awaited=False) if renewing else None
         try:
             with for_job():
-                outcome = await self._process(work, token, drawn, renewing)
+                outcome = await self._process(work, token, drawn)
             count_job('done', merged=len(work.merged))
             return outcome
         except LeaseLost:
@@ -199,6 +202,8 @@ class Worker:
             await self._give_back(work, token, error)
             raise
         finally:
+            if holding is not None:
+                holding.cancel()
             self.turns.advance(work.owner)
 
     async def _give_back(self, work: Work, token: str, error: Exception) -> None:
@@ -239,7 +244,7 @@ class Worker:
         longest = min(settings.max_retry_seconds, settings.retry_seconds * 2.0 ** min(work.job.attempts - 1, 60))
         return Retry(after=_asked_to_wait(error) + random.uniform(0.0, longest))  # noqa: S311 - no secret
 
-    async def _process(self, work: Work, token: str, drawn: Drawn | None, renewing: bool) -> Outcome:
+    async def _process(self, work: Work, token: str, drawn: Drawn | None) -> Outcome:
         engine = self._engine
         vectors = await engine.embed([text for _, text in work.segments])
         if vectors and self._asks_a_model(work, drawn):
@@ -249,11 +254,14 @@ class Worker:
                 found = [('episodes', row, v) for (row, _), v in zip(work.segments, vectors, strict=True)]
                 await self._store.put_vectors(generation, found)
                 work, vectors = replace(work, segments=()), ()
-        if drawn is None:
-            drawn = await self.process.draw(work, renew=(lambda: self._renew(token)) if renewing else None)
+        kept = self._unwritten.pop((work.job.id, work.epoch), None)
+        if drawn is None and kept is not None and [e.id for e in kept.episodes] == [e.id for e in work.episodes]:
+            drawn = kept
+        elif drawn is None:
+            drawn = await self.process.draw(work)
         else:
             drawn = drawn.said_in(work.episodes)
-        taught = await self._hand_over(work, drawn)
+        taught = await self._hand_over(work, drawn, token)
         generation = await engine.ensure_generation()
         number = generation.id if generation else None
         clashes = 0
@@ -268,12 +276,23 @@ class Worker:
                 merged=work.merged,
                 worker=token,
                 segment_vectors=[(row, vector) for (row, _), vector in zip(work.segments, vectors, strict=True)],
+                epoch=work.epoch,
                 generation=number,
                 usage=drawn.usage,
             )
             try:
                 await self._store.commit(commit)
             except LeaseLost:
+                raise
+            except Erased:  # what was drawn may hold words of what is gone
+                again = await self._store.load(work.job.id)
+                if again is None:
+                    raise LeaseLost(f'job {work.job.id} is gone, its messages were erased') from None
+                return await self._process(again, token, None)
+            except StoreError:  # nothing was wrong with the answer, which was paid for
+                self._unwritten[work.job.id, work.epoch] = drawn
+                while len(self._unwritten) > MOST_UNWRITTEN:
+                    self._unwritten.pop(next(iter(self._unwritten)), None)
                 raise
             except Clash:
                 clashes += 1
@@ -293,18 +312,24 @@ class Worker:
             and work.job.payload.get('infer', True)
         )
 
-    async def _renew(self, token: str) -> None:
-        with contextlib.suppress(StoreError):  # the lease runs on; whether it was lost is seen at the commit
-            await self._store.renew(token, lease_seconds=self.lease_seconds)
+    async def _hold(self, token: str) -> None:
+        """Renew a lease until it is cancelled."""
+        begin_jobs()
+        while True:
+            await asyncio.sleep(self.lease_seconds / 3)
+            with contextlib.suppress(Exception):  # it runs on; whether it was lost is seen at the commit
+                await self._store.renew(token, lease_seconds=self.lease_seconds)
 
-    async def _hand_over(self, work: Work, drawn: Drawn) -> list[tuple[Batch, Appended]]:
+    async def _hand_over(self, work: Work, drawn: Drawn, held: str) -> list[tuple[Batch, Appended]]:
         """Store lessons with the agent. Before the commit: a job that is done again hands over none twice."""
         stored: list[tuple[Batch, Appended]] = []
         review = self._engine.settings.agent_lessons == 'review'
         for number, lesson in enumerate(drawn.lessons):
-            batch = lesson_batch(self._engine, lesson, work, number, pending=review, token=new_token())
+            batch = lesson_batch(self._engine, lesson, work, number, pending=review, token=new_token(), held=held)
             try:
                 appended = await self._store.append(batch)
+            except LeaseLost:  # erased meanwhile, or somebody else's by now
+                raise
             except Conflict:
                 continue  # an earlier try of this job handed over another one in its place
             if appended.job_id is not None and not appended.replayed:

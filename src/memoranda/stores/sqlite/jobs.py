@@ -213,6 +213,7 @@ def _work(connection: Connection, where: Literal['row = ?', 'id = ?'], key: Any)
         segments=list(_unembedded_segments(connection, zip((r[0] for r in episode_rows), episodes, strict=True))),
         previous=read_episodes(reversed(previous), owner),
         merged=[id_ for id_, _ in merged],
+        epoch=connection.execute('SELECT epoch FROM owner WHERE id = ?', (found[18],)).fetchone()[0],
     )
 
 

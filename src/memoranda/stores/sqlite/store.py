@@ -241,7 +241,7 @@ class SQLiteStore(Store):
             with step():
                 return read(reader)
 
-        moves = 0
+        moves, before = 0, None
         while True:
             running = self._running()
             try:
@@ -252,7 +252,7 @@ class SQLiteStore(Store):
             try:
                 return await wait_for(future)
             except Moved:  # the writer opens first: it creates the file and migrates it
-                moves += 1
+                moves, before = (moves + 1 if running is before else 1), running  # it may have been closed meanwhile
                 if moves == _MOVES:
                     raise
                 await self.open()

@@ -22,6 +22,7 @@ from memoranda.stores.base import (
     Clash,
     Commit,
     Draft,
+    Erased,
     Generation,
     LeaseLost,
     Quiet,
@@ -124,6 +125,8 @@ def append(connection: Connection, batch: Batch) -> Appended:
     """Store unseen messages and their job."""
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
+    if batch.held is not None:
+        _check_held(connection, *batch.held)
     owner = ensure_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
@@ -357,6 +360,9 @@ def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     if commit.job is not None:
         _check_lease(connection, commit.job, commit.merged, commit.worker)
+        found = find_owner(connection, commit.owner)
+        if commit.epoch is not None and found is not None and found.epoch > commit.epoch:
+            raise Erased(f'something of the owner of job {commit.job.id} was erased meanwhile: read its messages again')
     if commit.expect_version is not None and _moved_on(connection, commit.owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
     owner = ensure_owner(connection, commit.owner)
@@ -419,11 +425,15 @@ def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable
 
 def _check_lease(connection: Connection, job: Job, merged: Sequence[str], worker: str) -> None:
     for id_ in (job.id, *merged):
-        found = connection.execute('SELECT state, worker FROM job WHERE id = ?', (id_,)).fetchone()
-        if found is None:
-            raise LeaseLost(f'job {id_} is gone, its messages were erased: its result was dropped')
-        if found != ('running', worker):
-            raise LeaseLost(f'job {id_} is {found[0]} and no longer held by this worker: its result was dropped')
+        _check_held(connection, id_, worker)
+
+
+def _check_held(connection: Connection, job_id: str, worker: str) -> None:
+    found = connection.execute('SELECT state, worker FROM job WHERE id = ?', (job_id,)).fetchone()
+    if found is None:
+        raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
+    if found != ('running', worker):
+        raise LeaseLost(f'job {job_id} is {found[0]} and no longer held by this worker: its result was dropped')
 
 
 def _write_change(
