@@ -8,14 +8,15 @@ through its token, and `run` drives a coroutine on a plain thread by blocking on
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Coroutine, Generator
-from concurrent.futures import CancelledError, Future, InvalidStateError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from memoranda._threads import settle
 
-__all__ = ['drive', 'may_block', 'run', 'wait_for', 'wait_within']
+__all__ = ['Errand', 'may_block', 'run', 'wait_for', 'wait_within']
 
 T = TypeVar('T')
 _driven = threading.local()
@@ -129,38 +130,49 @@ async def _wait_trio_within(future: Future[Any], seconds: float | None) -> bool:
     return future.done()
 
 
-def drive(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-    """Run a coroutine of the engine to its end, whoever stops waiting for it.
+class Errand(Generic[T]):
+    """A coroutine of the engine that ends also when nobody waits for it any more.
 
-    It begins on this thread and goes on, step by step, on the threads whose futures it awaits. So it may await what
-    others do, and not take the processor itself. Cancelling what is returned cancels what it waits for just then.
+    Whoever waits takes its steps, on a thread of their own; who stops waiting leaves them to `carry_on`. It may await
+    what other threads do, and not take the processor itself. It begins at once.
     """
-    done: Future[T] = Future()
-    awaited: list[Future[Any]] = []
 
-    def step(_: object = None) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.done: Future[T] = Future()
+        """What it returns or raises. Callbacks run where the last step was taken."""
+        self._coroutine = coroutine
+        self._awaited: Future[Any] = self.done
+        self._step()
+
+    def _step(self) -> None:
         _driven.depth = getattr(_driven, 'depth', 0) + 1
         try:
-            future = cast('Future[Any]', coroutine.send(None))
+            self._awaited = cast('Future[Any]', self._coroutine.send(None))
         except StopIteration as stop:
-            with suppress(InvalidStateError):  # it was cancelled
-                done.set_result(cast('T', stop.value))
+            self.done.set_result(cast('T', stop.value))
         except BaseException as error:
-            settle(done, error)
-        else:
-            awaited[:] = [future]
-            future.add_done_callback(step)
+            settle(self.done, error)
         finally:
             _driven.depth -= 1
 
-    def pass_on(done: Future[T]) -> None:
-        if done.cancelled():
-            for future in awaited:
-                future.cancel()
+    async def wait(self, seconds: float | None) -> bool:
+        """Go on until it is done, at most so long. Whether it is. One at a time may wait."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self.done.done():
+            if not await wait_within(self._awaited, None if deadline is None else deadline - time.monotonic()):
+                return False
+            self._step()
+        return True
 
-    done.add_done_callback(pass_on)
-    step()
-    return done
+    async def carry_on(self) -> None:
+        """Go on to the end, in the place of somebody who stopped waiting."""
+        await self.wait(None)
+
+    def cancel(self) -> None:
+        """Stop, and stop what it waits for unless that has begun."""
+        self._awaited.cancel()
+        self._coroutine.close()
+        self.done.cancel()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

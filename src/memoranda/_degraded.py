@@ -12,10 +12,11 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from memoranda._breaker import Breaker
-from memoranda._bridge import drive, wait_within
+from memoranda._bridge import Errand
 from memoranda._locks import short_lock
 from memoranda._telemetry import count_degraded
 from memoranda.errors import (
@@ -262,19 +263,20 @@ class Patient(Straight):
         part = self._health.reads
         self._enter(part)
         seconds, begun = self._patience(part), time.monotonic()
-        future = drive(make())
-        future.add_done_callback(part.heard)
+        errand = Errand(make())
+        errand.done.add_done_callback(part.heard)
         try:
-            done = await wait_within(future, seconds)
+            done = await errand.wait(seconds)
         except BaseException:
-            future.cancel()
+            errand.cancel()
             raise
         self._left -= time.monotonic() - begun
         if not done:
             part.failed('TimeoutError')
+            Context().run(self._engine.start, errand.carry_on)
             self._give_up(part, 'TimeoutError')
         try:
-            return future.result()
+            return errand.done.result()
         except StoreError as error:
             if can_not_read(error):
                 self._give_up(part, type(error).__name__)

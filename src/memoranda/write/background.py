@@ -18,7 +18,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
 from memoranda._breaker import Breaker
-from memoranda._bridge import drive, wait_for, wait_within
+from memoranda._bridge import wait_for, wait_within
 from memoranda._degraded import PROBE_SECONDS
 from memoranda._precedence import begin_jobs
 from memoranda._threads import settle
@@ -146,7 +146,8 @@ class Background:
         unsaved = await self.spool.flush(owner, timeout) if self.spool.count(owner) else 0
         if not unsaved:
             return await self._flush(deadline, owner)
-        counting = drive(self._engine.store.waiting(owner, before=new_id()))
+        before = new_id()
+        counting = self._engine.start(lambda: self._engine.store.waiting(owner, before=before))
         told = await wait_within(counting, PROBE_SECONDS) and counting.exception() is None
         return unsaved + (counting.result() if told else 0)
 

@@ -16,13 +16,13 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from contextvars import Context
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from memoranda._bridge import drive, run, wait_within
+from memoranda._bridge import Errand, run, wait_within
 from memoranda._degraded import PROBE_SECONDS, can_not_write
 from memoranda._telemetry import count_degraded
 from memoranda._threads import settle
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ['MAX_ADDS', 'MAX_CHARS', 'Kept', 'Lost', 'Spool']
 
 log = logging.getLogger('memoranda')
+T = TypeVar('T')
 
 MAX_ADDS: Final = 10_000
 """Kept at once."""
@@ -124,18 +125,19 @@ class Spool:
             part.notice.fails(cause)
             return self._keep(Kept(batch, cause))
         seconds = engine.settings.degrade_seconds
-        appending = drive(engine.store.append(batch))
-        appending.add_done_callback(part.heard)
+        errand = Errand(engine.store.append(batch))
+        errand.done.add_done_callback(part.heard)
         try:
-            if not await wait_within(appending, min(seconds, PROBE_SECONDS) if part.breaker.open else seconds):
+            if not await errand.wait(min(seconds, PROBE_SECONDS) if part.breaker.open else seconds):
                 part.failed(SLOW)
+                self._start(errand.carry_on)
                 # It may still be stored, so it is not tried a second time before that is known.
-                return self._keep(Kept(batch, SLOW), appending)
+                return self._keep(Kept(batch, SLOW), errand.done)
         except BaseException:
-            appending.cancel()
+            errand.cancel()
             raise
         try:
-            return appending.result()
+            return errand.done.result()
         except StoreError as error:
             if not can_not_write(error):
                 raise
@@ -160,10 +162,14 @@ class Spool:
             self._follow(kept, appending)
         if begun is not None:
             _ends.watch(self)
-            Context().run(self.engine.start, begun.work)  # not part of the trace of the add that began it
+            self._start(begun.work)
         infer = kept.batch.job.get('infer', True)
         count_degraded('upsert_memory' if infer else 'create_memory', kept.error)
         return kept
+
+    def _start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
+        """On the engine's own loop, and not as part of the trace of the add that began it."""
+        return Context().run(self.engine.start, make)
 
     def due(self, most: int) -> list[Kept]:
         """The first of each owner."""
@@ -186,7 +192,7 @@ class Spool:
             if kept.attempt is not None or kept.held or kept.stored.done():
                 return kept.attempt
             kept.attempt = attempt = Future[None]()
-        appending = drive(self.engine.store.append(kept.batch))
+        appending = self._start(lambda: self.engine.store.append(kept.batch))
         appending.add_done_callback(self.engine.health.writes.heard)
         self._follow(kept, appending, attempt)
         return attempt
@@ -201,6 +207,9 @@ class Spool:
         appending.add_done_callback(tried)
 
     def _tried(self, kept: Kept, done: Future[Appended]) -> None:
+        if done.cancelled():  # with the loop it ran on
+            kept.attempt = None
+            return
         error = done.exception()
         if isinstance(error, StoreError) and (can_not_write(error) or isinstance(error, StoreUnreadable)):
             kept.error, kept.failure, kept.attempt = type(error).__name__, error, None
