@@ -278,3 +278,53 @@ def two_requests(address: Path) -> list[str]:
             one.connect(str(address))
             one.sendall(b'GET / HTTP/1.0\r\n\r\n')
         return [one.makefile().read().splitlines()[-1] for one in asking]
+
+
+FORKS_BESIDE_SEARCHES = """
+import faulthandler, os, sys, threading, warnings
+faulthandler.dump_traceback_later(60, exit=True)
+warnings.simplefilter('ignore')  # of forking with threads
+from memoranda import Memory
+from memoranda.testing import HashingEmbedder, ScriptedExtractor
+memory = Memory(sys.argv[1], embedder=HashingEmbedder(), extractor=ScriptedExtractor())
+memory.add('Before the fork', user_id='ana')
+failures, stop = [], threading.Event()
+
+def work(user):
+    number = 0
+    while not stop.is_set() or number < 5:
+        try:
+            memory.add(f'{user} says {number}', user_id=user)
+            memory.search('says', user_id=user)
+        except BaseException as error:
+            failures.append(repr(error))
+            return
+        number += 1
+
+threads = [threading.Thread(target=work, args=(f'user{n}',)) for n in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(8):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join()
+memory.close()
+print('failures:', failures)
+"""
+
+
+@posix
+def test_forks_beside_threads_that_search_and_add_do_not_hang(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, '-c', FORKS_BESIDE_SEARCHES, str(tmp_path / 'm.db')],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=subprocess_environment(),
+    )
+    assert (done.returncode, done.stdout) == (0, 'failures: []\n'), done.stderr
