@@ -343,7 +343,7 @@ def test_closing_and_opening_again_is_no_outage(tmp_path: Path) -> None:
     over, wrong = threading.Event(), list[object]()
 
     def close() -> None:
-        while not over.is_set():
+        while not over.wait(0.001):  # a thread that closes without a pause starves the others of the interpreter
             memory.close()
 
     def search() -> None:
@@ -356,9 +356,11 @@ def test_closing_and_opening_again_is_no_outage(tmp_path: Path) -> None:
     closing, searching = ([threading.Thread(target=work) for _ in range(3)] for work in (close, search))
     for thread in (*closing, *searching):
         thread.start()
-    for thread in searching:
-        thread.join()
-    over.set()
+    try:
+        for thread in searching:
+            thread.join()
+    finally:
+        over.set()
     for thread in closing:
         thread.join()
     memory.close()

@@ -122,8 +122,8 @@ class Batch:
     """Whether the caller does the job itself if it is its turn; otherwise it waits for a worker."""
     quiet: Quiet | None = None
     """Of a job for a worker: how long it may wait for more turns of its conversation."""
-    held: tuple[str, str] | None = None
-    """Store nothing unless this job is leased under this token."""
+    held: tuple[str, str, int | None] | None = None
+    """Store nothing unless this job is leased under this token and nothing of its owner was erased since the epoch."""
     expect_version: int | None = None
     """Store nothing unless the owner is as it was at this version, messages included, and no job of it waits."""
 
@@ -450,6 +450,8 @@ class Store(ABC):
         retry_after: float | None,
         usage: Usage = NO_USAGE,
         counted: bool = True,
+        outage: bool = False,
+        epoch: int | None = None,
     ) -> None:
         """Give a job back, and those merged with it: queued again after so many seconds, or dead when None.
 
@@ -460,6 +462,8 @@ class Store(ABC):
             retry_after: Seconds.
             usage: What it took in vain.
             counted: Whether it was a try of the job; not when something else is to blame.
+            outage: Whether a provider was down: counted in the payload, as `outages`.
+            epoch: Of the work; when something of the owner was erased since, only the first word of the error is kept.
         """
 
     @abstractmethod

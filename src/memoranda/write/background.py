@@ -26,6 +26,7 @@ from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import new_id
 from memoranda.stores.base import LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
+from memoranda.write.process import SETTING_SECONDS
 from memoranda.write.spool import Spool
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Background:
         self._wanted = False
         self._inside = 0
         self._closing: Future[None] | None = None
+        self._closers = 0
         self._lent: set[Future[bool]] = set()
         self._recovered = float('-inf')
         self._dispatcher: Dispatcher | None = None
@@ -86,13 +88,18 @@ class Background:
         """Whether whoever leaves is the last one, who has to close, and then call `closed`."""
         with self._own_lock():
             self._inside = 0 if all_ else max(0, self._inside - 1)
-            if self._inside == 0 and self._closing is None:
-                self._closing = Future()
-            return self._inside == 0
+            if self._inside:
+                return False
+            self._closers += 1
+            self._closing = self._closing or Future()
+            return True
 
     def closed(self) -> None:
         """Let in those who wait to enter."""
         with self._own_lock():
+            self._closers -= 1
+            if self._closers > 0:  # another one still closes
+                return
             closing, self._closing = self._closing, None
         if closing is not None:
             settle(closing)
@@ -215,7 +222,7 @@ class Background:
     def _own_lock(self) -> threading.Lock:
         if self._pid != os.getpid():  # the child of a fork: the lock may be held, and the dispatcher is the parent's
             self._lock, self._dispatcher, self._closing, self._lent = threading.Lock(), None, None, set()
-            self._pid = os.getpid()
+            self._pid, self._closers = os.getpid(), 0
         return self._lock
 
 
@@ -228,6 +235,9 @@ class Dispatcher:
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._storage = Breaker(after=1, first=0.5, most=30.0)
+        longest = min(SETTING_SECONDS, engine.settings.max_retry_seconds)
+        self._settings = Breaker(after=1, first=longest, most=longest)
+        """Open while every job fails for a setting: one at a time tells whether it was mended."""
         self._recovered = float('-inf')
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._woken = False
@@ -313,10 +323,10 @@ class Dispatcher:
             await store.recover(lease_seconds=settings.lease_seconds)
             self._recovered = time.monotonic()
         while True:
-            rest = self._engine.model_breaker.resting
+            rest = max(self._engine.model_breaker.resting, self._settings.resting)
             if rest > 0:
                 return min(rest, settings.poll_seconds)
-            tender = self._engine.model_breaker.open or self._storage.open
+            tender = self._engine.model_breaker.open or self._storage.open or self._settings.open
             if len(self._tasks) >= (1 if tender else settings.workers):
                 return settings.poll_seconds
             due = await store.due_in()
@@ -340,8 +350,13 @@ class Dispatcher:
             if not isinstance(error, ConfigurationError):  # that is no fault of the storage
                 self._failed(error)
                 return
+            self._settings.failed(type(error).__name__)
+        except ConfigurationError as error:  # the next job would meet the same
+            self._settings.failed(type(error).__name__)
         except Exception as error:  # noted with the job
             log.debug('job %s was not done (%s)', work.job.id, type(error).__name__)
+        else:
+            self._settings.succeeded()
         self.works_again()
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -120,6 +120,6 @@ def lesson_batch(
         idempotency_key=f'lesson:{work.job.id}:{number}',
         worker=token,
         lease=False,  # nobody would renew it until the user's job is done
-        held=(work.job.id, held),
+        held=(work.job.id, held, work.epoch),
         lease_seconds=engine.settings.lease_seconds,
     )

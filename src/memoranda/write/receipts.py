@@ -107,7 +107,8 @@ class Following(_Follower):
     ) -> None:
         self._engine, self._worker, self._background = engine, worker, background
         self._owner, self._receipt = owner, receipt
-        self._doing: Future[bool] | None = None
+        self._doing: tuple[int, Future[bool]] | None = None
+        """The job that is done for it, and in which process."""
 
     async def __call__(self, timeout: float | None) -> AddResult:
         """The outcome, once there is one."""
@@ -123,12 +124,12 @@ class Following(_Follower):
                 if not begun:
                     begun = True
                     await engine.store.hurry(self._owner)
-                doing = self._doing if self._doing is not None and not self._doing.done() else None
-                self._doing = doing = doing or self._background.lend(self._do_next)
+                doing = self._lent()
                 if doing is None:
                     watched = None  # somebody else's job has to end first
                 elif (
                     await wait_within(doing, None if deadline is None else max(0.0, deadline - time.monotonic()))
+                    and not doing.cancelled()  # by a close
                     and doing.result()
                 ):
                     continue
@@ -141,6 +142,12 @@ class Following(_Follower):
                     'memory.job(...) later'
                 )
             await self._worker.turns.progress(watched, seconds, engine.later)
+
+    def _lent(self) -> Future[bool] | None:
+        if self._doing is None or self._doing[0] != os.getpid() or self._doing[1].done():
+            doing = self._background.lend(self._do_next)
+            self._doing = None if doing is None else (os.getpid(), doing)
+        return None if self._doing is None else self._doing[1]
 
     async def _do_next(self) -> bool:
         """Do the owner's first job, if it is due."""

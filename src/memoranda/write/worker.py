@@ -190,7 +190,9 @@ class Worker:
             ) from error
 
     async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
-        holding = self._engine.start(lambda: self._hold(token), awaited=False) if renewing else None
+        holding = (
+            self._engine.start(lambda: self._hold(token), awaited=False) if renewing and self._may_take_long else None
+        )
         try:
             with for_job():
                 outcome = await self._process(work, token, drawn)
@@ -224,6 +226,8 @@ class Worker:
                 retry_after=retry.after,
                 usage=usage if isinstance(usage, Usage) else NO_USAGE,
                 counted=retry.counted,
+                outage=retry.counted and _is_outage(error),
+                epoch=work.epoch,
             )
         except StoreError as unwritable:
             log.warning('job %s could not be given back (%s)', work.job.id, type(unwritable).__name__)
@@ -237,8 +241,11 @@ class Worker:
         if isinstance(error, ConfigurationError | StoreError):
             return Retry(after=min(SETTING_SECONDS, settings.max_retry_seconds), counted=False)
         age = (now() - work.job.created_at).total_seconds()
-        tries = work.job.attempts - work.job.crashes  # a process that was killed tells nothing of the job
-        if tries >= settings.max_attempts and not (_is_outage(error) and age < settings.outage_hours * 3600):
+        # A process that was killed, or a provider that was down, tells nothing of the job.
+        tries = work.job.attempts - work.job.crashes - work.job.payload.get('outages', 0)
+        begun = work.job.attempts - work.job.crashes
+        lasts = begun >= settings.max_attempts and age >= settings.outage_hours * 3600
+        if lasts if _is_outage(error) else tries >= settings.max_attempts:
             return Retry(after=None)
         # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         longest = min(settings.max_retry_seconds, settings.retry_seconds * 2.0 ** min(work.job.attempts - 1, 60))
@@ -261,7 +268,10 @@ class Worker:
             drawn = await self.process.draw(work)
         else:
             drawn = drawn.said_in(work.episodes)
-        taught = await self._hand_over(work, drawn, token)
+        try:
+            taught = await self._hand_over(work, drawn, token)
+        except Erased:
+            return await self._anew(work, token)
         generation = await engine.ensure_generation()
         number = generation.id if generation else None
         clashes = 0
@@ -285,10 +295,7 @@ class Worker:
             except LeaseLost:
                 raise
             except Erased:  # what was drawn may hold words of what is gone
-                again = await self._store.load(work.job.id)
-                if again is None:
-                    raise LeaseLost(f'job {work.job.id} is gone, its messages were erased') from None
-                return await self._process(again, token, None)
+                return await self._anew(work, token)
             except StoreError:  # nothing was wrong with the answer, which was paid for
                 self._unwritten[work.job.id, work.epoch] = drawn
                 while len(self._unwritten) > MOST_UNWRITTEN:
@@ -305,12 +312,24 @@ class Worker:
             return Outcome(decision.edits, Counter(drawn.skipped) + Counter(decision.skipped), drawn.usage)
         raise Conflict(f'job {work.job.id} met a concurrent change {MAX_CONFLICTS} times: try again')
 
+    async def _anew(self, work: Work, token: str) -> Outcome:
+        """Read the messages once more, beside what is left."""
+        again = await self._store.load(work.job.id)
+        if again is None:
+            raise LeaseLost(f'job {work.job.id} is gone, its messages were erased')
+        return await self._process(again, token, None)
+
     def _asks_a_model(self, work: Work, drawn: Drawn | None) -> bool:
         return (
             drawn is None
             and not isinstance(self.process.extractor, PureExtractor)
             and work.job.payload.get('infer', True)
         )
+
+    @property
+    def _may_take_long(self) -> bool:
+        """Whether somebody elsewhere is asked."""
+        return not (isinstance(self.process.extractor, PureExtractor) and self._engine.embedder.local)
 
     async def _hold(self, token: str) -> None:
         """Renew a lease until it is cancelled."""
@@ -328,7 +347,7 @@ class Worker:
             batch = lesson_batch(self._engine, lesson, work, number, pending=review, token=new_token(), held=held)
             try:
                 appended = await self._store.append(batch)
-            except LeaseLost:  # erased meanwhile, or somebody else's by now
+            except (Erased, LeaseLost):  # or somebody else's by now
                 raise
             except Conflict:
                 continue  # an earlier try of this job handed over another one in its place

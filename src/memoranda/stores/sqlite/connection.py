@@ -324,6 +324,12 @@ class Writer:
             self._passed_over = 0
             return [self._of_jobs.popleft() for _ in range(min(len(self._of_jobs), _GROUP_OF_JOBS))]
 
+    def _rest(self, connection: Connection) -> None:
+        try:
+            self._idle(connection)
+        except Exception as error:  # without this thread everybody who writes waits for ever
+            log.warning('%s: chores failed (%s)', self._path, type(error).__name__)
+
     def _work(self) -> None:
         connection: Connection | None = None
         chores = time.monotonic() + IDLE_SECONDS
@@ -333,7 +339,7 @@ class Writer:
                 connection = self._do(connection, batch)
             if time.monotonic() >= chores and not self._closed:  # also when it is never quiet
                 if connection is not None:
-                    self._idle(connection)
+                    self._rest(connection)
                 chores = time.monotonic() + IDLE_SECONDS
         if connection is not None:
             if self._is_elsewhere():

@@ -175,7 +175,7 @@ def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turn
 
 
 def _options(payload: str) -> dict[str, Any]:
-    return {name: value for name, value in json.loads(payload).items() if name not in ('episodes', 'trace')}
+    return {name: value for name, value in json.loads(payload).items() if name not in ('episodes', 'trace', 'outages')}
 
 
 def load(connection: Connection, job_id: str) -> Work | None:
@@ -276,12 +276,19 @@ def fail(
     retry_after: float | None,
     usage: Usage,
     counted: bool,
+    outage: bool,
+    epoch: int | None,
 ) -> None:
     """Give a job back, and those merged with it."""
     spend(connection, job.id, usage)
     moment = to_us(now())
+    since = connection.execute('SELECT epoch FROM owner WHERE id = (SELECT owner FROM job WHERE id = ?)', (job.id,))
+    if epoch is not None and any(found > epoch for (found,) in since):
+        error = error.partition(':')[0]  # it may quote what is gone
     found = connection.execute(
         'UPDATE job SET state = ?, run_after = ?, touched_at = ?, last_error = ?, attempts = max(attempts - ?, 0), '
+        "payload = CASE ? WHEN 0 THEN payload ELSE json_set(payload, '$.outages', "
+        "coalesce(json_extract(payload, '$.outages'), 0) + 1) END, "
         'finished_at = ?, worker = NULL, lease_until = NULL, merged_into = NULL '
         "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into) RETURNING row",
         (
@@ -290,6 +297,7 @@ def fail(
             moment,
             error[:2000],
             int(not counted),
+            int(outage),
             moment if retry_after is None else None,
             worker,
             job.id,

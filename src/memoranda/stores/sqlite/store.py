@@ -337,9 +337,11 @@ class SQLiteStore(Store):
         retry_after: float | None,
         usage: Usage = NO_USAGE,
         counted: bool = True,
+        outage: bool = False,
+        epoch: int | None = None,
     ) -> None:
         """Give a job back."""
-        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after, usage, counted))
+        await self._write(lambda c: jobs.fail(c, job, worker, error, retry_after, usage, counted, outage, epoch))
 
     def abandon(self, worker: str) -> None:
         """Give back whatever is leased under this token."""

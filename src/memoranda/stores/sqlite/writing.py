@@ -126,7 +126,8 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
     if batch.held is not None:
-        _check_held(connection, *batch.held)
+        _check_held(connection, batch.held[0], batch.held[1])
+        _check_epoch(connection, batch.held[0], batch.held[2])
     owner = ensure_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
@@ -360,9 +361,7 @@ def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     if commit.job is not None:
         _check_lease(connection, commit.job, commit.merged, commit.worker)
-        found = find_owner(connection, commit.owner)
-        if commit.epoch is not None and found is not None and found.epoch > commit.epoch:
-            raise Erased(f'something of the owner of job {commit.job.id} was erased meanwhile: read its messages again')
+        _check_epoch(connection, commit.job.id, commit.epoch)
     if commit.expect_version is not None and _moved_on(connection, commit.owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
     owner = ensure_owner(connection, commit.owner)
@@ -426,6 +425,12 @@ def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable
 def _check_lease(connection: Connection, job: Job, merged: Sequence[str], worker: str) -> None:
     for id_ in (job.id, *merged):
         _check_held(connection, id_, worker)
+
+
+def _check_epoch(connection: Connection, job_id: str, epoch: int | None) -> None:
+    found = _one(connection, 'SELECT epoch FROM owner WHERE id = (SELECT owner FROM job WHERE id = ?)', (job_id,))
+    if epoch is not None and found is not None and found > epoch:
+        raise Erased(f'something of the owner of job {job_id} was erased meanwhile: read its messages again')
 
 
 def _check_held(connection: Connection, job_id: str, worker: str) -> None:
