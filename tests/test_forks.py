@@ -87,6 +87,32 @@ def test_a_fork_in_the_middle_of_a_job_leaves_the_job_to_the_parent(tmp_path: Pa
 
 
 @posix
+def test_a_fork_while_its_parent_does_a_job_for_who_waits_can_wait_too(tmp_path: Path) -> None:
+    code = """
+    warnings.simplefilter('ignore')  # of forking with threads
+    from _thinking import Thinking
+
+    model = Thinking(held=True)
+    memory = fast(path, extractor=model)
+    receipt = memory.add('I like tea', user_id='ana', background=True)
+    waiting = threading.Thread(target=receipt.result, args=[60])
+    waiting.start()
+    model.wait_asked()
+
+    def child():
+        assert receipt.result(60).status == 'done'
+
+    pid = in_child(child)
+    model.let_go()
+    ended(pid)
+    waiting.join()
+    print(*texts(memory.get_all(user_id='ana')), sep='\\n')
+    memory.close()
+    """
+    assert program(code, tmp_path / 'memory.db') == ['I like tea']
+
+
+@posix
 def test_forks_of_a_busy_process_work(tmp_path: Path) -> None:
     """Whatever its threads hold at that moment, a child is not held up by them."""
     code = """

@@ -13,6 +13,7 @@ import pytest
 from _fakes import Grammar, fast, fast_async
 from _left import nothing_left
 from _programs import SECONDS, program, stored
+from _thinking import Thinking
 from memoranda.settings import Settings
 from memoranda.write.extract import Extraction, ExtractionRequest
 
@@ -132,6 +133,30 @@ def test_closing_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
         thread.join()
     memory.close()
     assert stored(tmp_path / 'memory.db') == ['I like tea']
+
+
+def test_whoever_enters_between_two_who_close_keeps_its_workers(tmp_path: Path) -> None:
+    async def main() -> None:
+        model = Thinking(held=True)
+        memory = fast_async(tmp_path / 'm.db', extractor=model)
+        await memory.__aenter__()
+        await memory.add('I like tea', background=True, user_id='ana')
+        await asyncio.to_thread(model.wait_asked)
+        closing = [asyncio.create_task(memory.close()) for _ in range(2)]
+        await asyncio.sleep(0)
+
+        async def enter() -> None:
+            async with memory:
+                await asyncio.gather(*closing)
+                await memory.add('I like jazz', background=True, user_id='ben')
+                assert await memory.flush(SECONDS) == 0
+
+        entering = asyncio.create_task(enter())
+        await asyncio.sleep(0)
+        model.let_go()
+        await entering
+
+    asyncio.run(main())
 
 
 def test_adds_that_race_with_closing_are_kept(tmp_path: Path) -> None:

@@ -658,7 +658,9 @@ class AsyncMemory:
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         erasure = scope.erasure(self._project)
         async with self._background.spool.erasing(erasure):
-            return await self._engine.store.erase(erasure)
+            result = await self._engine.store.erase(erasure)
+        self._worker.forget()
+        return result
 
     async def history(
         self,

@@ -168,9 +168,11 @@ def test_whoever_waits_so_does_not_try_again_before_its_time(tmp_path: Path) -> 
     model = Thinking(fails=lambda *_: RuntimeError('no'))
     memory = fast(tmp_path / 'm.db', extractor=model, settings=Settings(retry_seconds=3600, max_retry_seconds=3600))
     receipt = memory.add('I like tea', background=True, **ANA)
-    for _ in range(2):
-        with pytest.raises(TimeoutError, match='is retrying'):
+    while memory.job(receipt.job_id or '', **ANA).status != 'retrying':
+        with pytest.raises(TimeoutError):
             receipt.result(0.05)
+    with pytest.raises(TimeoutError, match='is retrying'):
+        receipt.result(0.05)
     assert len(model.asked) == 1
     memory.close()
 
@@ -214,6 +216,21 @@ def test_a_receipt_of_a_memory_that_was_closed_is_followed_when_asked(tmp_path: 
     with fast(tmp_path / 'm.db') as later:
         assert later.flush(SECONDS) == 0
     assert texts(receipt.result(SECONDS).memories) == ['I like tea']
+    memory.close()
+
+
+def test_closing_while_somebody_waits_leaves_the_job_to_the_next_who_asks(tmp_path: Path) -> None:
+    model = Thinking(held=True)
+    memory = fast(tmp_path / 'm.db', extractor=model, settings=Settings(drain_seconds=0))
+    receipt = memory.add('I like tea', background=True, **ANA)
+    results: list[AddResult] = []
+    waiting = threading.Thread(target=lambda: results.append(receipt.result(SECONDS)))
+    waiting.start()
+    model.wait_asked()
+    memory.close()
+    model.let_go()
+    waiting.join(SECONDS)
+    assert [r.status for r in results] == ['done']
     memory.close()
 
 

@@ -80,6 +80,24 @@ def test_an_outage_that_lasts_too_long_does() -> None:
         assert len(model.asked) == 2
 
 
+def test_a_bad_answer_after_an_outage_is_tried_again_like_any_other() -> None:
+    model = Thinking(fails=lambda number, _: down() if number < 7 else ValueError('x') if number < 9 else None)
+    with fast(extractor=model, settings=quick(max_attempts=3)) as memory:
+        assert memory.add('I like tea', background=True, **ANA).result(SECONDS).status == 'done'
+        assert len(model.asked) == 9
+
+
+def test_a_wrong_setting_is_met_by_one_job_at_a_time() -> None:
+    model = Thinking(fails=lambda *_: ConfigurationError('no key'))
+    memory = fast(extractor=model, settings=quick(retry_seconds=3600, max_retry_seconds=3600))
+    for number in range(40):
+        memory.add('I like tea', background=True, user_id=f'user {number}')
+    with memory:
+        model.wait_asked()
+        assert memory.flush(0.5) == 40
+        assert len(model.asked) <= 8  # those that were begun before the first one had failed
+
+
 def test_a_wrong_setting_is_no_fault_of_the_job() -> None:
     model = Thinking(fails=lambda number, _: ConfigurationError('no key') if number < 8 else None)
     with fast(extractor=model, settings=quick(max_attempts=2)) as memory:

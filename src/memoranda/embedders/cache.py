@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ['QueryCache']
+__all__ = ['QueryCache', 'digest_of']
+
+
+def digest_of(text: str, key: bytes) -> bytes:
+    """What stands for a text that is not to be kept: 16 bytes that tell nothing without the key."""
+    return hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), key=key, digest_size=16).digest()
 
 
 class QueryCache:
@@ -94,7 +99,7 @@ class _State:
     def digest(self, query: object) -> bytes:
         if not isinstance(query, str):
             raise InvalidInput(f'query is a {type(query).__name__}, and an embedder takes text: pass str(...)')
-        return hashlib.blake2b(query.encode('utf-8', 'surrogatepass'), key=self._key, digest_size=16).digest()
+        return digest_of(query, self._key)
 
 
 class _Call:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from memoranda._locks import short_lock
 from memoranda._threads import settle
+from memoranda.embedders.cache import digest_of
 
 if TYPE_CHECKING:
     from memoranda.embedders.base import Embedder
@@ -21,7 +22,8 @@ _TEXTS: Final = 8
 _CHARS: Final = 400
 """Of one go, unless one request alone has more: a question that comes meanwhile waits for its end, some 10 ms."""
 _KEPT: Final = 256
-"""Recent vectors: a message is embedded to look for what is known about it, and to be found itself."""
+"""Recent vectors: a message is embedded to look for what is known about it, and to be found itself.
+No text is kept, only its digest."""
 
 _Request: TypeAlias = tuple[Sequence[str], 'Future[Sequence[FloatVector]]']
 
@@ -40,7 +42,8 @@ class Together:
         self._pid = os.getpid()
         self._waiting: deque[_Request] = deque()
         self._going = False
-        self._recent: OrderedDict[str, FloatVector] = OrderedDict()
+        self._recent: OrderedDict[bytes, FloatVector] = OrderedDict()
+        self._key = os.urandom(32)
 
     def put(self, texts: Sequence[str]) -> Future[Sequence[FloatVector]]:
         """Vectors of these texts, when it is their turn. The future may hold `EmbeddingFailed`."""
@@ -49,7 +52,7 @@ class Together:
             if self._pid != os.getpid():  # the child of a fork: who was embedding, and who waited, are in the parent
                 self._pid, self._going = os.getpid(), False
                 self._waiting.clear()
-            known = [self._recent.get(text) for text in texts]
+            known = [self._recent.get(digest_of(text, self._key)) for text in texts]
             if all(vector is not None for vector in known):
                 future.set_result([vector for vector in known if vector is not None])
                 return future
@@ -98,7 +101,7 @@ class Together:
                 self._embed([one])
             return
         with self._lock:
-            self._recent |= vectors
+            self._recent |= {digest_of(text, self._key): vector for text, vector in vectors.items()}
             while len(self._recent) > _KEPT:
                 self._recent.popitem(last=False)
         for texts, future in taken:

@@ -82,6 +82,10 @@ class Worker:
         """What models drew from messages, when it could not be written: they aren't asked again."""
         self._waiting: tuple[int, Turns] = (os.getpid(), Turns())
 
+    def forget(self) -> None:
+        """Keep nothing of what was drawn so far: something was erased."""
+        self._unwritten.clear()
+
     @property
     def turns(self) -> Turns:
         """Who waits for whom in this process."""
