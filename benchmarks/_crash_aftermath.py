@@ -263,7 +263,7 @@ def _look_inside(stage: Stage, noted: Said, found: Findings) -> None:
 
 
 def _broken(connection: apsw.Connection, owner: int, length: int, head: str) -> str:
-    """What is wrong with an owner's audit chain; empty when it is whole."""
+    """What is wrong with an owner's audit chain; empty when it is whole. Of an erased one the last link is left."""
     entries = read_history(
         connection.execute(
             'SELECT h.row, h.change_id, h.memory_id, h.op, h.actor, h.reason, h.at, h.digest, h.prev_hash, h.hash, '
@@ -272,12 +272,15 @@ def _broken(connection: apsw.Connection, owner: int, length: int, head: str) -> 
             (owner,),
         ).fetchall()
     )
+    gone = 0
     before = ''
-    for number, entry in enumerate(entries, 1):
+    if entries and entries[0].after == {'erased': 'everything', 'blanked': [[1, length - 1]]}:
+        gone, before = length - 1, entries[0].prev_hash
+    for number, entry in enumerate(entries, gone + 1):
         if entry.seq != number or entry.prev_hash != before or not holds(entry):
             return f'link {number}'
         before = entry.hash
-    return '' if (len(entries), before) == (length, head) else f'{len(entries)} links of {length}'
+    return '' if (gone + len(entries), before) == (length, head) else f'{gone + len(entries)} links of {length}'
 
 
 def _ask_doctor(stage: Stage, found: Findings) -> None:

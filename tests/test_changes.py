@@ -618,7 +618,7 @@ def contradictions(memory: Memory) -> set[tuple[str, str]]:
     }
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(first=SAID, steps=st.lists(STEPS, max_size=6), pick=st.integers(0, 6))
 def test_reverting_gives_back_the_state_before_and_keeps_what_was_believed(
     shared: Memory, first: Step, steps: list[Step], pick: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import random
 import subprocess
 import sys
@@ -134,6 +135,23 @@ def test_nothing_of_an_erased_user_is_left_in_the_files(path: Path) -> None:
         assert m.search('USER6 says', user_id='user6')
     check_file(path)
     assert left(path, 'user5') == 0
+
+
+def test_of_an_erased_user_one_link_stays_that_tells_how_many_there_were(path: Path) -> None:
+    with memory(path) as m:
+        for text in ('USER5 one', 'USER5 two', 'USER5 three'):
+            m.add(text, infer=False, user_id='user5')
+        m.delete_all(user_id='user5')
+        m.add('USER5 anew', infer=False, user_id='user5')
+    connection = apsw.Connection(str(path))
+    links = connection.execute(
+        'SELECT op, seq, after FROM (SELECT op, h.row & 0xffffff AS seq, after FROM history h '
+        'JOIN history_text t ON t.row = h.row ORDER BY h.row)'
+    ).fetchall()
+    connection.close()
+    (closing, first) = links
+    assert (closing[:2], json.loads(closing[2])) == (('erase', 4), {'blanked': [[1, 3]], 'erased': 'everything'})
+    assert first[:2] == ('add', 1)
 
 
 def test_the_vectors_go_too(path: Path) -> None:

@@ -215,7 +215,9 @@ def test_a_full_disk_is_said_so_and_nothing_half_written(tmp_path: Path) -> None
     code = """
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    m = memory()
+    from memoranda.settings import Settings
+    # A lease that could not be given back while the disk was full is given back as soon as it can be.
+    m = Memory(path, embedder=HashingEmbedder(), extractor=ScriptedExtractor(), settings=Settings(lease_seconds=86_400))
     m.add('The first', user_id='ana')
     size = os.path.getsize(path + '-wal')
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,19 @@ ANA = {'user_id': 'ana'}
 OURS = 'memoranda-'
 
 
-def our_threads() -> list[str]:
+def our_threads() -> set[threading.Thread]:
     for thread in threading.enumerate():
         if thread.name == 'memoranda-close':  # it has told that all is closed and is about to end
             thread.join(30)
-    return [t.name for t in threading.enumerate() if t.name.startswith(OURS)]
+    return {t for t in threading.enumerate() if t.name.startswith(OURS)}
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Every test here closes what it opens, and no thread of ours may be left then."""
-    before = set(our_threads())
+    before = our_threads()
     yield
-    assert set(our_threads()) <= before
+    assert our_threads() <= before
 
 
 def in_threads(count: int, work: Callable[[int], object]) -> None:
@@ -100,17 +99,14 @@ class Asking:
         return Grammar().propose(request)
 
 
-def test_fifty_threads_share_a_memory_and_nothing_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    took: list[float] = []
+def test_fifty_threads_share_a_memory_and_nothing_is_lost(tmp_path: Path) -> None:
     users = [f'user {i}' for i in range(10)]
     with fast(tmp_path / 'memory.db') as memory:
 
         def work(number: int) -> None:
             user = users[number % len(users)]
-            for i in range(100):
-                began = time.perf_counter()
+            for i in range(20):
                 result = memory.add(f'fact{i}of{number} is known', infer=i % 10 == 0, user_id=user)
-                took.append(time.perf_counter() - began)
                 assert len(result.memories) == 1
                 if i % 10 == 5:
                     hits = memory.search(f'fact{i}of{number}', user_id=user, strategy='keyword', top_k=1)
@@ -118,16 +114,10 @@ def test_fifty_threads_share_a_memory_and_nothing_is_lost(tmp_path: Path, capsys
 
         in_threads(50, work)
         stats = memory.stats()
-        assert (stats.memories, stats.episodes, stats.jobs_queued, stats.jobs_dead) == (5000, 5000, 0, 0)
+        assert (stats.memories, stats.episodes, stats.jobs_queued, stats.jobs_dead) == (1000, 1000, 0, 0)
         for k, user in enumerate(users):
-            expected = {f'fact{i}of{n} is known' for n in range(k, 50, 10) for i in range(100)}
+            expected = {f'fact{i}of{n} is known' for n in range(k, 50, 10) for i in range(20)}
             assert set(texts(memory.get_all(limit=1000, user_id=user))) == expected
-    took.sort()
-    with capsys.disabled():
-        p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
-        print(
-            f'\n5,000 adds by 50 threads: p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, worst {took[-1] * 1e3:.1f} ms'
-        )
 
 
 def test_many_threads_about_one_slot_leave_one_value(tmp_path: Path) -> None:
@@ -420,14 +410,14 @@ def test_an_async_extractor_that_raises_is_a_failure_like_any_other(tmp_path: Pa
 
 
 def test_closing_ends_every_thread_and_a_later_call_opens_again(tmp_path: Path) -> None:
-    before = set(our_threads())
+    before = our_threads()
     memory = fast(tmp_path / 'memory.db', extractor=Asking())
-    assert set(our_threads()) == before  # nothing runs before it is used
+    assert our_threads() <= before  # nothing runs before it is used
     for number in range(3):
         memory.add(f'fact {number}', **ANA)
-        assert set(our_threads()) != before
+        assert not our_threads() <= before
         memory.close()
-        assert set(our_threads()) == before
+        assert our_threads() <= before
         memory.close()
     assert len(memory.get_all(**ANA)) == 3
     memory.close()
@@ -461,11 +451,12 @@ def test_closing_waits_for_an_extraction_that_is_under_way(tmp_path: Path) -> No
 
 
 def test_views_share_what_is_closed(tmp_path: Path) -> None:
+    before = our_threads()
     memory = fast(tmp_path / 'memory.db')
     view = memory.in_project('acme').scoped(Scope(user_id='ana'))
     view.add('I like tea')
     memory.close()
-    assert [t for t in our_threads() if 'reader' in t] == []
+    assert our_threads() <= before
     assert texts(view.get_all()) == ['I like tea']
     view.close()
 
@@ -608,7 +599,7 @@ def test_two_memories_on_one_file_see_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('kind', [Memory, AsyncMemory])
 def test_making_a_memory_opens_nothing(tmp_path: Path, kind: Any) -> None:
-    before = set(our_threads())
+    before = our_threads()
     kind(tmp_path / 'memory.db')
-    assert set(our_threads()) == before
+    assert our_threads() <= before
     assert not (tmp_path / 'memory.db').exists()

@@ -67,6 +67,7 @@ def test_what_is_called_a_secret_is_one(text: str, kept: str) -> None:
         'I live in Porto and like 3 cups of tea',
         'Call me on +351 912 345 678',
         'The order number is 1234567890123',
+        'A ratio of 8262004175273984.0',
         'ISBN 978-3-16-148410-0',
         'My password is not written here',
         'my password is too long',

@@ -12,15 +12,14 @@ from functools import lru_cache
 
 __all__ = ['holder_is_gone', 'new_token']
 
-_boot: tuple[int, str] = (0, '')
+_names: dict[int, str] = {}
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_names.clear)
 
 
 def _this_process() -> str:
     """A name for this process that its successor with the same number doesn't share."""
-    global _boot
-    if _boot[0] != os.getpid():  # first use, or the child of a fork
-        _boot = (os.getpid(), secrets.token_hex(4))
-    return _boot[1]
+    return _names.setdefault(os.getpid(), secrets.token_hex(4))  # atomic: threads that ask first at once agree
 
 
 def new_token() -> str:

@@ -63,7 +63,7 @@ _DETECTORS: Final[Sequence[_Detector]] = (
         ),
         None,
     ),
-    ('card number', re.compile(r'(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-])'), _luhn),
+    ('card number', re.compile(r'(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)'), _luhn),
 )
 
 

@@ -194,9 +194,7 @@ class Worker:
             ) from error
 
     async def _run(self, work: Work, token: str, drawn: Drawn | None = None, *, renewing: bool = True) -> Outcome:
-        holding = (
-            self._engine.start(lambda: self._hold(token), awaited=False) if renewing and self._may_take_long else None
-        )
+        holding = self._engine.start(lambda: self._hold(token), awaited=False) if renewing else None
         try:
             with for_job():
                 outcome = await self._process(work, token, drawn)

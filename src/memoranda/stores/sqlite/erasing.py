@@ -39,8 +39,6 @@ TICK_BYTES = 256 << 20
 """How much of a large file is swept every two seconds; a tenth of a second in which nothing else is written."""
 _HEADERS = {0x0D: 8, 0x0A: 8, 0x05: 12, 0x02: 12}  # b-tree page types and the length of their headers
 _CHECKPOINT_WAIT_MS = 100
-_PLAIN_REASONS = "'extraction', 'stored as given', 'lesson', 'edited', 'deleted', 'erasure'"
-"""Most entries have one of these, without a word of the caller's; they stay, for writing each entry anew takes time."""
 
 
 def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
@@ -71,16 +69,13 @@ def _whole(connection: Connection, owner: OwnerRow) -> ErasureResult:
         episodes=_count(connection, 'SELECT count(*) FROM episode WHERE row BETWEEN ? AND ?', span),
         scrub='pending',
     )
-    tables = ['memory', 'episode', 'segment', 'conversation', 'change_set', 'history_text', 'job']
+    tables = ['memory', 'episode', 'segment', 'conversation', 'change_set', 'history', 'history_text', 'job']
     for table in [*tables, *(t for pair in _vector_tables(connection) for t in pair)]:
         connection.execute(f'DELETE FROM {table} WHERE row BETWEEN ? AND ?', span)
     connection.execute('DELETE FROM evidence WHERE episode BETWEEN ? AND ?', span)
-    connection.execute(
-        f"UPDATE history SET reason = '' WHERE row BETWEEN ? AND ? AND reason NOT IN ({_PLAIN_REASONS})", span
-    )
     for table in ('posting', 'speaker', 'rejected', 'usage', 'queue'):
         connection.execute(f'DELETE FROM {table} WHERE owner = ?', (owner.id,))
-    _note(connection, owner, 'everything')
+    _close_chain(connection, owner)
     clock = tick(connection)
     connection.execute(
         "UPDATE owner SET kind = 'erased', key = ?, salt = zeroblob(16), version = ?, epoch = ? WHERE id = ?",
@@ -132,7 +127,7 @@ def _part(connection: Connection, owner: OwnerRow, erasure: Erasure) -> ErasureR
         '(SELECT 1 FROM episode WHERE episode.conversation = conversation.row)',
         (low, high),
     )
-    _note(connection, owner, ', '.join(wanted))
+    _note(connection, owner, ', '.join(wanted), _blanks(connection, owner))
     clock = tick(connection)
     connection.execute('UPDATE owner SET version = ?, epoch = ? WHERE id = ?', (clock, clock, owner.id))
     return ErasureResult(memories=gone, versions=len(memories), episodes=len(episodes), scrub='pending')
@@ -196,20 +191,33 @@ def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> None:
     settle(connection, (owner.id,))
 
 
-def _note(connection: Connection, owner: OwnerRow, what: str) -> None:
+def _close_chain(connection: Connection, owner: OwnerRow) -> None:
+    """In place of a chain whose entries all go: one link that says how many there were, behind the last one's hash."""
+    (length,) = connection.execute('SELECT chain_length FROM owner WHERE id = ?', (owner.id,)).fetchone()
+    _note(connection, owner, 'everything', [[1, length]] if length else [])
+
+
+def _blanks(connection: Connection, owner: OwnerRow) -> list[list[int]]:
+    """Which entries have no words left, as ranges."""
+    ranges: list[list[int]] = []
+    for (row,) in connection.execute(
+        'SELECT h.row FROM history h LEFT JOIN history_text t ON t.row = h.row '
+        'WHERE h.row BETWEEN ? AND ? AND t.row IS NULL ORDER BY h.row',
+        row_range(owner.id),
+    ):
+        number = row & SEQ_MASK
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ranges
+
+
+def _note(connection: Connection, owner: OwnerRow, what: str, blanked: list[list[int]]) -> None:
     """Append a link that names the entries without words, so that an honest blank can be told from tampering."""
     length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
-    low, high = row_range(owner.id)
-    blanked = [
-        r & SEQ_MASK
-        for (r,) in connection.execute(
-            'SELECT h.row FROM history h LEFT JOIN history_text t ON t.row = h.row '
-            'WHERE h.row BETWEEN ? AND ? AND t.row IS NULL ORDER BY h.row',
-            (low, high),
-        )
-    ]
     at, salt, change_id = to_us(now()), secrets.token_hex(16), new_id()
-    after = dump_state({'erased': what, 'blanked': _ranges(blanked)})
+    after = dump_state({'erased': what, 'blanked': blanked})
     digest = digest_of(salt, '', None, after)
     link_hash = erase_hash(head, length + 1, change_id, at, digest)
     row = owner.id << SEQ_BITS | (length + 1)
@@ -221,16 +229,6 @@ def _note(connection: Connection, owner: OwnerRow, what: str) -> None:
     connection.execute(
         'UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length + 1, link_hash, owner.id)
     )
-
-
-def _ranges(numbers: Sequence[int]) -> list[list[int]]:
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return ranges
 
 
 _ZEROS = bytes(65536)  # as long as a page can be

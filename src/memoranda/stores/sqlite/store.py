@@ -100,6 +100,8 @@ class SQLiteStore(Store):
         self._state: _Running | None = None
         self._inherited: list[_Running] = []
         self._when_replaced: list[Callable[[], None]] = []
+        self._abandoned: dict[str, None] = {}
+        """Tokens whose leases are not given back yet: it is tried again, for the disk may be full."""
         forks.watch(self)
 
     @property
@@ -272,6 +274,7 @@ class SQLiteStore(Store):
         self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False, ahead: str | None = None
     ) -> Work | None:
         """Lease the owner's earliest unfinished job."""
+        await self._give_back()
         return await self._write(lambda c: jobs.claim(c, owner, worker, lease_seconds, due, ahead))
 
     async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
@@ -284,6 +287,7 @@ class SQLiteStore(Store):
 
     async def recover(self, *, lease_seconds: float) -> int:
         """Give back what is leased to processes that are gone, and what lies in the future."""
+        await self._give_back()
         if not await self._read(queue.stuck):
             return 0
         return await self._write(lambda c: queue.recover(c, lease_seconds))
@@ -345,8 +349,17 @@ class SQLiteStore(Store):
 
     def abandon(self, worker: str) -> None:
         """Give back whatever is leased under this token."""
+        self._abandoned[worker] = None
         with contextlib.suppress(StoreError):
-            self._submit(lambda c: jobs.abandon(c, worker))
+            future = self._submit(lambda c: jobs.abandon(c, worker))
+            future.add_done_callback(lambda f: f.cancelled() or f.exception() or self._abandoned.pop(worker, None))
+
+    async def _give_back(self) -> None:
+        tokens = tuple(self._abandoned)
+        if tokens:
+            await self._write(lambda c: [jobs.abandon(c, token) for token in tokens])
+            for token in tokens:
+                self._abandoned.pop(token, None)
 
     async def snapshot(
         self,
