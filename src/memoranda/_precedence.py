@@ -8,6 +8,7 @@ searches or adds.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -15,10 +16,12 @@ from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Final
 
-__all__ = ['begin_jobs', 'first', 'for_job', 'give_way', 'is_for_job', 'step']
+__all__ = ['begin_jobs', 'first', 'for_job', 'give_way', 'is_for_job', 'stand_back', 'step']
 
 LONGEST_WAIT: Final = 0.02
 """Seconds that a step waits for those who go first: jobs end, however much is asked."""
+
+_NAP: Final = 0.002
 
 _job: ContextVar[bool] = ContextVar('memoranda_job', default=False)
 
@@ -89,6 +92,14 @@ def first() -> Generator[None]:
 def give_way() -> None:
     """Block until nobody goes first, or it took long enough. For threads of jobs."""
     _gate.clear.wait(LONGEST_WAIT)
+
+
+async def stand_back() -> None:
+    """The same without blocking, for what jobs do on the engine's loop."""
+    waited = 0.0
+    while waited < LONGEST_WAIT and not _gate.clear.is_set():
+        await asyncio.sleep(_NAP)
+        waited += _NAP
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ['Together']
 
 _TEXTS: Final = 8
-_CHARS: Final = 400
+_CHARS: Final = 260
 """Of one go, unless one request alone has more: a question that comes meanwhile waits for its end, some 10 ms."""
 _KEPT: Final = 256
 """Recent vectors: a message is embedded to look for what is known about it, and to be found itself.

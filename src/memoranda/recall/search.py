@@ -51,6 +51,8 @@ class SearchRequest:
     explain: bool = False
     counted: bool = False
     """Whether the hits count as uses of the memories."""
+    nearest: bool = False
+    """Whether what is most like the question is wanted as it is, not weighed against each other for a prompt."""
 
     @classmethod
     def checked(
@@ -158,7 +160,7 @@ async def _search(engine: Engine, request: SearchRequest, going: Straight) -> li
         where=request.where,
         rank=lambda lanes: _rank(lanes, query, request, calibration),
         finish=lambda pairs: _finish(pairs, request),
-        uses=request.counted and request.strategy == 'hybrid',
+        uses=request.counted and request.strategy == 'hybrid' and not request.nearest,
     )
     hits = await going.read(lambda: store.search(plan))
     if request.counted:
@@ -193,6 +195,7 @@ async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semant
             include=('memories',),
             top_k=limit,
             strategy='hybrid' if semantic else 'keyword',
+            nearest=True,
         )
         found.append([hit.memory for hit in await search(engine, request) if hit.memory is not None])
     chosen: dict[str, MemoryRecord] = {}
@@ -215,13 +218,15 @@ def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibrati
         lanes,
         strategy=request.strategy,
         # Passages and facts of the same turns stand beside each other, so both together need more rows.
-        top_k=(request.top_k + OVERFETCH) * len(request.include),
+        top_k=request.top_k if request.nearest else (request.top_k + OVERFETCH) * len(request.include),
         now=request.moment.as_of or request.moment.now,
         calibration=calibration,
     )
 
 
 def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list[Hit]:
+    if request.nearest:
+        return [hit for _, hit in pairs[: request.top_k]]
     relevant = [pair for pair in pairs if pair[0].score >= request.min_score]
     # Asked about the past, what has been superseded since is what is wanted.
     past = request.moment.as_of is not None or request.moment.known_at is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from memoranda._precedence import step
+from memoranda._precedence import stand_back, step
 from memoranda.checks import check_kind, storable
 from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown
 from memoranda.records import Usage
@@ -159,6 +159,7 @@ class LLMExtractor:
         longest = self._timeout * len(self._models) * (self._retries + 1) + 1
         try:
             async with asyncio.timeout(longest):
+                await stand_back()
                 result = await agent.run(prompt, deps=run, usage=spent)
         except (ConfigurationError, ModelFailed):
             raise
