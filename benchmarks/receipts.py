@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/receipts.py [--dir DIR] [--memories 100000] [--workers 48] [--processes 4] [--adds 5000]
 
-First receipts of one process whose workers are busy all the time, then several processes that add to one file at once.
+First receipts of one process whose workers are busy all the time, then the same with the workers in a process of their
+own, then several processes that add to one file at once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from memoranda.embedders import resolve_embedder
 from memoranda.settings import Settings
 
 if TYPE_CHECKING:
-    from multiprocessing.synchronize import Barrier
+    from multiprocessing.synchronize import Barrier, Event
 
     import numpy as np
     from numpy.typing import NDArray
@@ -85,6 +86,8 @@ def main() -> None:
         build(original, arguments.memories)
         with copied(original) as path:
             reached &= asyncio.run(receipts(path, arguments))
+        with copied(original) as path, worker_apart(path, arguments):
+            asyncio.run(receipts(path, arguments, apart=True))
         if arguments.processes:
             with copied(original) as path:
                 reached &= processes(path, arguments.processes, arguments.adds)
@@ -103,16 +106,40 @@ def copied(original: Path) -> Generator[Path]:
             Path(f'{path}{suffix}').unlink(missing_ok=True)
 
 
-async def receipts(path: Path, arguments: argparse.Namespace) -> bool:
-    """Add at a steady rate while the workers always have something to do."""
+@contextmanager
+def worker_apart(path: Path, arguments: argparse.Namespace) -> Generator[None]:
+    """What `memoranda worker` is, with a model that takes its time."""
+    spawn = multiprocessing.get_context('spawn')
+    over = spawn.Event()
+    worker = spawn.Process(target=_work, args=(path, arguments.workers, arguments.model_seconds, over))
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
+
+
+def _work(path: Path, workers: int, seconds: float, over: Event) -> None:
+    async def main() -> None:
+        settings = Settings(workers=workers, drain_seconds=0)
+        embedder = Named(StoredVectors(World(5)).name)
+        async with AsyncMemory(path, model=SlowModel(seconds).model, embedder=embedder, settings=settings):
+            await asyncio.to_thread(over.wait)
+
+    asyncio.run(main())
+
+
+async def receipts(path: Path, arguments: argparse.Namespace, *, apart: bool = False) -> bool:
+    """Add at a steady rate while the workers, here or elsewhere, always have something to do."""
     slow = SlowModel(arguments.model_seconds)
-    settings = Settings(workers=arguments.workers, drain_seconds=0, secrets='redact')
+    settings = Settings(workers=0 if apart else arguments.workers, drain_seconds=0, secrets='redact')
     embedder = Named(StoredVectors(World(5)).name)
     ahead = int(arguments.workers / max(arguments.model_seconds, 0.1) * (arguments.seconds + 5))
     async with AsyncMemory(path, model=slow.model, embedder=embedder, settings=settings) as memory:
         before = await memory.stats()
         # Loads the modules and the model.
-        receipt = await memory.add(long_message(0, 0), user_id='first', background=arguments.workers > 0)
+        receipt = await memory.add(long_message(0, 0), user_id='first', background=settings.workers > 0)
         await receipt.wait(timeout=60)
 
         async def add(number: int) -> None:
@@ -124,7 +151,8 @@ async def receipts(path: Path, arguments: argparse.Namespace) -> bool:
             await add(number)
         title(
             f'a receipt for 500 characters, {arguments.rate:g} a second for {arguments.seconds:g} s, '
-            f'{arguments.workers} workers, a model that takes {arguments.model_seconds:g} s'
+            f'{arguments.workers} workers{" in another process" if apart else ""}, '
+            f'a model that takes {arguments.model_seconds:g} s'
         )
         asked, others, gaps, running = slow.asked, Others(), Gaps(), list[int]()
         end = time.perf_counter() + arguments.seconds
@@ -146,7 +174,8 @@ async def receipts(path: Path, arguments: argparse.Namespace) -> bool:
     print(f'  gaps without the engine  {gathered(alone.seconds)}')
     share = sum(running) / max(len(running), 1)
     rate = done / arguments.seconds
-    print(f'  {done} extractions began meanwhile, {rate:.1f} a second; {share:.1f} at once in the model')
+    if not apart:
+        print(f'  {done} extractions began meanwhile, {rate:.1f} a second; {share:.1f} at once in the model')
     with Memory(path, embedder=embedder, settings=Settings(workers=0)) as reopened:
         stats = reopened.stats()
     expected = 1 + ahead + len(taken)
