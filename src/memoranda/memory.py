@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_ar
 from memoranda._degraded import open_store
 from memoranda._telemetry import traced
 from memoranda.checks import KEEP, Keep, as_moment, check_count, check_flag, check_slot, check_text
-from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
+from memoranda.errors import ConfigurationError, Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.records import (
     AddResult,
     Change,
@@ -150,9 +151,20 @@ class AsyncMemory:
 
     async def __aenter__(self) -> Self:
         await open_store(self._engine)
-        await self._engine.compute(_load)
+        await self._engine.compute(self._load)
         await self._background.enter()
         return self
+
+    def _load(self) -> None:
+        """Load what operations load on their first use: here no event loop waits for it, and no fork falls into it."""
+        for name in _LOADED_LATER:
+            importlib.import_module(f'memoranda.{name}')
+        from memoranda.embedders.local import LocalEmbedder
+
+        embedder = self._engine.embedder
+        if self._engine.settings.workers and isinstance(embedder, LocalEmbedder):  # takes up to two seconds
+            with contextlib.suppress(ConfigurationError):  # told by whatever needs it
+                embedder.load()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -1179,9 +1191,3 @@ def _cursor(cursor: object) -> str | None:
     if not _CURSOR.fullmatch(text):
         raise InvalidInput(f'cursor={shown(text)} is not one that a page returned: pass page.cursor as it is')
     return text
-
-
-def _load() -> None:
-    """Import what operations import on their first use: here no event loop waits for it, and no fork falls into it."""
-    for name in _LOADED_LATER:
-        importlib.import_module(f'memoranda.{name}')

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Cli
 
-COMMANDS = 'demo add search list show edit forget history import doctor reindex version'.split()
+COMMANDS = 'demo chat add search list show edit forget history import doctor reindex version'.split()
 
 
 @pytest.mark.parametrize('command', COMMANDS)

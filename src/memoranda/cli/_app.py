@@ -90,6 +90,7 @@ def _register() -> None:
     from memoranda.cli import (
         add,
         changes,
+        chat,
         clean,
         demo,
         doctor,
@@ -112,6 +113,7 @@ def _register() -> None:
 
     for name, function in (
         ('demo', demo.demo),
+        ('chat', chat.chat),
         ('add', add.add),
         ('search', search.search),
         ('list', listing.list_),

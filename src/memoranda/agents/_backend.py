@@ -1,0 +1,246 @@
+"""What the capability needs of a memory, and how the engine gives it. A provider gives it in `_provider_backend`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from memoranda.errors import InvalidInput, MemoryNotFound, shown
+from memoranda.recall.block import count_tokens, escape, short_id
+from memoranda.records import Hit, MemoryRecord
+from memoranda.scope import Scope
+
+if TYPE_CHECKING:
+    from memoranda.memory import AsyncMemory
+
+__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'fact_line']
+
+MAX_PAGES = 10
+"""Of 1,000 memories each, among which the one with a short id is looked for."""
+MAX_QUERY_CHARS = 1_000
+"""A longer prompt is a text with a question about it, and the text would drown the question."""
+PART_CHARS = 300
+LEAD_TOKENS = 80
+"""What `context` says around its lines, at most; here that is a matter of instructions."""
+TELLING_CHARS = 12
+"""A shorter quote may well stand in a conversation by chance."""
+_SENTENCE_END = re.compile(r'(?<=[.!?\n\u3002\uff01\uff1f\u061f])')
+_MARKS = ('?', '\uff1f', '\u061f')
+_UNFIT = re.compile(r'[^0-9A-Za-z_.~-]+')
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message to store. Plain data: it crosses the border of a durable operation."""
+
+    role: Literal['user', 'assistant']
+    text: str
+    at: datetime | None = None
+    """When it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of what is given to a model. Plain data, as `Said`."""
+
+    id: str
+    """Of the memory or the message, in full."""
+    text: str
+    """As the model sees it: one line, escaped, with its date and a short id at its end (see `fact_line`)."""
+    tokens: int = -1
+    """Of `text` and its line end, in o200k; -1: not counted yet, which takes time."""
+    standing: bool = False
+    """Told whatever the question is."""
+    here: tuple[str, ...] = ()
+    """Words it rests on: while the model reads some of them in this conversation anyway, the line is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Lines in the order of their weight, standing ones first."""
+
+    lines: tuple[Line, ...] = ()
+    degraded: str | None = None
+    """What had to be done without, such as `storage: StoreBusy`; then lines may be missing."""
+
+
+class Backend(Protocol):
+    """What the capability needs of a memory.
+
+    Every method may raise: the capability logs it, marks the span, and lets the run go on. It also bounds their time,
+    by cancelling them. Arguments and results are plain data, because calls are operations of a durable workflow.
+    """
+
+    traced: bool
+    """Whether it makes OpenTelemetry spans itself. Otherwise the capability does."""
+
+    async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
+        """What is worth telling for a question, at most about `max_tokens` of lines.
+
+        The capability asks for more than it gives to the model, and leaves out what the model still sees.
+        """
+        ...
+
+    async def remember(
+        self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
+    ) -> None:
+        """Store messages of a conversation (`scope.run_id`). A second call with the same key changes nothing."""
+        ...
+
+    async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
+        """What a model asked for by the tool."""
+        ...
+
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
+        """Store a fact as given.
+
+        Args:
+            fact: A sentence.
+            scope: Whose.
+            key: A second call with the same one changes nothing.
+            here: It holds in this conversation only.
+
+        Returns:
+            Whether it is stored durably; False when it is kept until it can be.
+        """
+        ...
+
+    async def forget(self, memory_id: str, scope: Scope) -> str:
+        """Take a memory back, of the user (or else the owner) of the scope only, and return its words.
+
+        Args:
+            memory_id: In full, or the short id at the end of a line.
+            scope: Whose.
+
+        Raises:
+            MemoryNotFound: No such memory there.
+        """
+        ...
+
+
+def fact_line(id_: str, text: str, at: datetime | None, *, kind: str | None = None, standing: bool = False) -> Line:
+    """A line for a fact: `- text (date) [m:short id]`."""
+    words = f'asked: {escape(text)}' if kind == 'instruction' else escape(text)
+    when = f' ({at:%Y-%m-%d})' if at is not None else ''
+    line = f'- {words}{when} [m:{_UNFIT.sub("", short_id(id_))}]'
+    return Line(id=id_, text=line, tokens=count_tokens(line) + 1, standing=standing)
+
+
+class EngineBackend:
+    """An `AsyncMemory`. It bounds its own time, goes on without a storage that fails, and makes its own spans."""
+
+    traced = True
+
+    def __init__(self, memory: AsyncMemory) -> None:
+        self.memory = memory
+
+    async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
+        """The block `context` makes, line by line."""
+        block = await self.memory.context(
+            shortened(query), **_ids(scope), top_k=top_k, max_tokens=max_tokens + LEAD_TOKENS
+        )
+        rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
+        standing = [
+            Line(id=m.id, text=line, standing=True, here=_here(m, scope))
+            for m, line in zip(block.standing, rendered, strict=False)
+        ]
+        relevant = [
+            Line(id=hit.id, text=line, here=_said_here(hit, scope))
+            for hit, line in zip(block.relevant, rendered[len(standing) :], strict=True)
+        ]
+        return Recalled(lines=(*standing, *relevant), degraded=block.degraded)
+
+    async def remember(
+        self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
+    ) -> None:
+        """One row in the outbox; facts are drawn later, by a worker."""
+        await self.memory.add(
+            [{'role': m.role, 'content': m.text, 'timestamp': m.at} for m in messages],
+            **_ids(scope),
+            metadata=metadata,
+            background=True,
+            idempotency_key=key,
+        )
+
+    async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
+        """Facts and passages of messages, best first."""
+        hits = await self.memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
+        return Recalled(lines=tuple(_hit_line(h) for h in hits if not h.stale), degraded=hits.degraded)
+
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
+        """As a fact that needs no model; it can be found by its words at once."""
+        receipt = await self.memory.add(
+            fact,
+            **_ids(scope),
+            infer=False,
+            level='run' if here and scope.user_id is not None else None,
+            background=True,
+            idempotency_key=key,
+        )
+        return receipt.status != 'unsaved'
+
+    async def forget(self, memory_id: str, scope: Scope) -> str:
+        """Retract it. What an agent or an application shares is nobody's own to take back."""
+        own = _ids(Scope(user_id=scope.user_id, run_id=scope.run_id) if scope.user_id is not None else scope)
+        found = await self._find(memory_id, own)
+        await self.memory.delete(found.id, **own)
+        return found.text
+
+    async def _find(self, memory_id: str, own: Mapping[str, Any]) -> MemoryRecord:
+        wanted = memory_id.strip().strip('[]').removeprefix('m:')
+        matches: list[MemoryRecord] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await self.memory.get_all(**own, limit=1000, cursor=cursor)
+            matches += [m for m in page if wanted in (m.id, short_id(m.id))]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        if len(matches) > 1:
+            raise InvalidInput(f'{shown(memory_id)} is the short id of {len(matches)} memories: pass the full id')
+        if not matches:
+            raise MemoryNotFound(f'memory {shown(memory_id)} does not exist here: pass the id at the end of a line')
+        return matches[0]
+
+
+def shortened(query: str) -> str:
+    """What of a prompt is searched for: of a long one its last questions, else where it begins and ends."""
+    if len(query) <= MAX_QUERY_CHARS:
+        return query
+    sentences = (part.strip() for part in _SENTENCE_END.split(query))
+    asked = [part for part in sentences if part.endswith(_MARKS) and 3 < len(part) <= PART_CHARS]
+    return '\n'.join(asked[-3:]) or f'{query[:PART_CHARS]}\n{query[-PART_CHARS:]}'
+
+
+def _ids(scope: Scope) -> dict[str, Any]:
+    found = (
+        ('user_id', scope.user_id),
+        ('agent_id', scope.agent_id),
+        ('run_id', scope.run_id),
+        ('app_id', scope.app_id),
+    )
+    return {name: value for name, value in found if value is not None}
+
+
+def _here(memory: MemoryRecord, scope: Scope) -> tuple[str, ...]:
+    # The same history may go on under another conversation id, as when an application keeps none.
+    least = 1 if scope.run_id is not None and memory.said_under.run_id == scope.run_id else TELLING_CHARS
+    return tuple(e.quote for e in memory.evidence if len(e.quote) >= least)
+
+
+def _said_here(hit: Hit, scope: Scope) -> tuple[str, ...]:
+    if hit.memory is not None:
+        return _here(hit.memory, scope)
+    return (hit.text,)
+
+
+def _hit_line(hit: Hit) -> Line:
+    if hit.memory is not None:
+        return fact_line(hit.id, hit.text, hit.memory.valid_from, kind=hit.memory.kind)
+    assert hit.episode is not None
+    who = escape(hit.episode.name or hit.episode.role)
+    line = f'- {who} said: "{escape(hit.text)}" ({hit.episode.occurred_at:%Y-%m-%d}) [e:{short_id(hit.id)}]'
+    return Line(id=hit.id, text=line)

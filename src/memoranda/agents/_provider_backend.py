@@ -1,0 +1,348 @@
+"""What the capability needs of a memory, given by any provider under a `MemoryConfig`."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
+
+from memoranda._breaker import Breaker
+from memoranda.agents._backend import Line, Recalled, Said, fact_line, shortened
+from memoranda.agents._engine_memories import EngineMemory
+from memoranda.agents._providing import as_score, by_relevance_and_age, moment_of
+from memoranda.agents.engine import MemorandaProvider
+from memoranda.agents.provider import (
+    MemoryConfig,
+    MemoryProvider,
+    MemoryScope,
+    RetrievalStrategy,
+    RetrievedMemory,
+)
+from memoranda.errors import (
+    ConfigurationError,
+    InvalidInput,
+    InvalidScope,
+    MemoryNotFound,
+    StoreError,
+    StoreUnreachable,
+    shown,
+)
+from memoranda.recall.block import short_id
+from memoranda.scope import Scope
+
+__all__ = ['ProviderBackend']
+
+log = logging.getLogger('memoranda')
+
+MAX_WAITING: Final = 1_000
+"""Conversations whose turns wait to be stored; with more, the one that has waited for longest is handed over."""
+MAX_KEYS: Final = 10_000
+"""Of calls that are known to be repeated."""
+MAX_LISTED: Final = 1_000
+"""Memories that a provider is asked for where it can't be asked for the latest, or for a short id."""
+OVERFETCH: Final = 3
+
+
+@dataclass(slots=True)
+class _Turns:
+    """What was said in a conversation and is not stored yet."""
+
+    scope: Scope
+    said: dict[str, tuple[Said, ...]] = field(default_factory=dict[str, tuple[Said, ...]])
+    """By the key of the call that brought it."""
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    is_stored: bool = False
+    """Being stored just now."""
+
+    @property
+    def count(self) -> int:
+        """How many turns: those that were answered."""
+        return sum(_is_answered(messages) for messages in self.said.values())
+
+
+class ProviderBackend:
+    """A provider in the runs of an agent. Whatever goes wrong is raised: the capability lets the run go on.
+
+    Args:
+        provider: Any; of ours, `MemorandaProvider`, more is known than the protocol tells.
+        config: Every field is obeyed. Of a provider that has a `config` of its own, this one counts in runs.
+    """
+
+    def __init__(self, provider: MemoryProvider, config: MemoryConfig | None = None) -> None:
+        self.config = MemoryConfig() if config is None else config
+        engine = provider if isinstance(provider, MemorandaProvider) else None
+        if engine is not None:
+            engine = provider = engine.configured(self.config)
+        self.provider: MemoryProvider = provider
+        self.traced = engine is not None
+        self._engine = engine
+        self._waiting: OrderedDict[tuple[Scope, str | None], _Turns] = OrderedDict()
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        # One cancelled run says nothing of the provider.
+        self._reads, self._writes = (Breaker(after=2, first=5.0, most=60.0) for _ in range(2))
+
+    async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
+        """What the provider finds; of that the capability tells `config.top_k`, as far as they fit."""
+        if not self.config.auto_retrieve or not self.config.memory_summary_in_system:
+            return Recalled()
+        return await self.search(query, scope, top_k=top_k)
+
+    async def remember(
+        self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
+    ) -> None:
+        """Store turns of a conversation, when there are `config.store_after_turns` of them.
+
+        A turn is over with its answer. Till then it waits in this process, unless the provider is ours, which stores it
+        at once; so does the prompt of a run that failed, until the next turn of its conversation or `flush`.
+        """
+        if not self.config.auto_store or not messages:
+            return
+        ids, stamp = self._ids(scope), {**self.config.metadata, **(metadata or {})}
+        if self._engine is not None and self.config.store_after_turns == 1:
+            await self._engine.store_memories(
+                _as_dicts(messages), metadata=stamp, background=True, idempotency_key=key, **self._ids_of_ours(scope)
+            )
+            return
+        if key in self._keys:
+            return
+        place = (Scope(**ids), scope.run_id)
+        turns = self._waiting.setdefault(place, _Turns(scope))
+        turns.said.setdefault(key, tuple(messages) if self._engine is not None else _dated(messages))
+        turns.metadata |= stamp
+        # At an answer only: a prompt whose model waits for it is no time to try what failed before.
+        if _is_answered(messages) and turns.count >= self.config.store_after_turns:
+            await self._store(place)
+        if len(self._waiting) > MAX_WAITING:
+            _, oldest = self._waiting.popitem(last=False)
+            if not oldest.is_stored:
+                await self._hand_over(oldest.said, oldest)
+
+    async def flush(self) -> None:
+        """Store what waits."""
+        for place in list(self._waiting):
+            await self._store(place)
+
+    async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
+        """What the provider finds."""
+        return Recalled(lines=tuple(_line(m) for m in await self._retrieve(shortened(query), scope, top_k=top_k)))
+
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
+        """Store a sentence: as it is where the provider is ours, else as something that the user said."""
+        if self._engine is not None:
+            ids = self._ids_of_ours(scope)
+            with _asking():
+                return await self._engine.store_fact(fact, here=here, idempotency_key=key, **ids)
+        if here and self.config.scope is not MemoryScope.RUN:
+            raise InvalidInput(
+                'only_this_conversation=True, and this memory keeps nothing for one conversation: call it with False, '
+                'or not at all'
+            )
+        if key not in self._keys:
+            said = Said('user', fact, at=datetime.now(UTC))
+            with _asking(self._writes):
+                await self.provider.store_memories(
+                    _as_messages([said]), metadata=dict(self.config.metadata) or None, **self._ids(scope)
+                )
+            self._note(key)
+        return True
+
+    async def forget(self, memory_id: str, scope: Scope) -> str:
+        """Delete a memory that is listed under the ids of the scope."""
+        wanted = memory_id.strip().strip('[]').removeprefix('m:')
+        with _asking():
+            listed = _sound(
+                await self.provider.get_all_memories(limit=MAX_LISTED, **self._ids(scope)), of=self.provider
+            )
+        found = {m.id: m for m in listed if wanted in (m.id, short_id(m.id))}
+        if len(found) > 1:
+            raise InvalidInput(f'{shown(memory_id)} is the short id of {len(found)} memories: pass the full id')
+        for id_, memory in found.items():
+            if await self.provider.delete_memory(id_):
+                return memory.memory
+        raise MemoryNotFound(f'memory {shown(memory_id)} does not exist here: pass the id at the end of a line')
+
+    async def _store(self, place: tuple[Scope, str | None]) -> None:
+        """Hand over what waits of a conversation. What isn't taken waits on."""
+        turns = self._waiting.get(place)
+        if turns is None or turns.is_stored:
+            return
+        turns.is_stored = True
+        try:
+            while turns.said:
+                taken = dict(turns.said)
+                await self._hand_over(taken, turns)
+                for key in taken:  # more may have been said meanwhile
+                    del turns.said[key]
+                    self._note(key)
+                if turns.count < self.config.store_after_turns:
+                    break
+        finally:
+            turns.is_stored = False
+        if not turns.said and self._waiting.get(place) is turns:
+            del self._waiting[place]
+
+    async def _hand_over(self, taken: Mapping[str, Sequence[Said]], turns: _Turns) -> None:
+        said, metadata = [m for messages in taken.values() for m in messages], turns.metadata
+        if self._engine is None:
+            with _asking(self._writes):
+                await self.provider.store_memories(
+                    _as_messages(said), metadata=dict(metadata) or None, **self._ids(turns.scope)
+                )
+            return
+        ids, key = self._ids_of_ours(turns.scope), list(taken)[-1]
+        await self._engine.store_memories(
+            _as_dicts(said), metadata=metadata, background=True, idempotency_key=key, **ids
+        )
+
+    def _note(self, key: str) -> None:
+        self._keys[key] = None
+        while len(self._keys) > MAX_KEYS:
+            self._keys.popitem(last=False)
+
+    async def _retrieve(self, query: str, scope: Scope, *, top_k: int) -> list[RetrievedMemory]:
+        ids, strategy, metadata = self._ids(scope), self.config.retrieval_strategy, self.config.metadata
+        if self._engine is not None:  # it knows the config
+            with _asking():
+                return await self._engine.retrieve_memories(query, top_k=top_k, also_run_id=scope.run_id, **ids)
+        with _asking(self._reads):
+            if strategy is RetrievalStrategy.RECENCY:
+                found: object = await self.provider.get_all_memories(**ids, limit=MAX_LISTED)
+            else:
+                many = top_k * OVERFETCH if strategy is RetrievalStrategy.HYBRID else top_k
+                found = await self.provider.retrieve_memories(query, top_k=many, metadata=dict(metadata) or None, **ids)
+        memories = _sound(found, of=self.provider)
+        if strategy is RetrievalStrategy.RECENCY:
+            fitting = [m for m in memories if _holds(m.metadata, metadata)]
+            return sorted(fitting, key=moment_of, reverse=True)[:top_k]
+        memories = [m for m in memories if m.score >= self.config.min_relevance_score]
+        return (by_relevance_and_age(memories) if strategy is RetrievalStrategy.HYBRID else memories)[:top_k]
+
+    def _ids_of_ours(self, scope: Scope) -> dict[str, Any]:
+        """Our engine is told the conversation too: some of what a user says holds in it only."""
+        ids = self._ids(scope)
+        in_conversation = 'user_id' in ids and scope.run_id is not None
+        return {**ids, 'run_id': scope.run_id} if in_conversation else ids
+
+    def _ids(self, scope: Scope) -> dict[str, Any]:
+        """The ids that the config's scope takes of a run's."""
+        wanted: Mapping[MemoryScope, tuple[tuple[str, ...], str]] = {
+            MemoryScope.USER: (('user_id',), 'user_id'),
+            MemoryScope.AGENT: (('agent_id',), 'agent_id'),
+            MemoryScope.RUN: (('user_id', 'run_id'), 'run_id'),
+            MemoryScope.GLOBAL: ((), ''),
+        }
+        names, needed = wanted[self.config.scope]
+        ids = {name: cast('str | None', getattr(scope, name)) for name in names}
+        if needed and ids[needed] is None:
+            raise ConfigurationError(
+                f'the scope of this run has no {needed}, and config.scope is {self.config.scope.value!r}: give the '
+                f'capability a scope with {needed}, or another config'
+            )
+        return {name: value for name, value in ids.items() if value is not None}
+
+
+@contextmanager
+def _asking(breaker: Breaker | None = None) -> Generator[None]:
+    """Ask a provider; leave it alone for a while when it was cancelled again and again, because it doesn't answer.
+
+    Raises:
+        StoreUnreachable: It is being left alone.
+        ConfigurationError: It doesn't take these ids. No model can mend that, as it could mend other input.
+    """
+    left = 0.0 if breaker is None else breaker.enter()
+    if left > 0:
+        raise StoreUnreachable(f'the provider did not answer, and is left alone for {left:.0f} s: wait, or look at it')
+    answered = True
+    try:
+        yield
+    except InvalidScope as error:
+        raise ConfigurationError(str(error)) from error
+    except BaseException as error:
+        answered = isinstance(error, Exception)  # an error is an answer
+        raise
+    finally:
+        if breaker is not None:
+            _ = breaker.succeeded() if answered else breaker.failed('no answer')
+
+
+def _is_answered(messages: Sequence[Said]) -> bool:
+    return any(m.role == 'assistant' for m in messages)
+
+
+def _as_dicts(said: Sequence[Said]) -> list[dict[str, Any]]:
+    """As our engine is given them: without a moment where none is known, for a repeated call says the same."""
+    return [{'role': m.role, 'content': m.text, 'timestamp': m.at} for m in said]
+
+
+def _dated(said: Sequence[Said]) -> tuple[Said, ...]:
+    """With the moment they came at where they have none, which stays the same in every try to store them."""
+    at = datetime.now(UTC)
+    return tuple(m if m.at is not None else replace(m, at=at) for m in said)
+
+
+def _as_messages(said: Sequence[Said]) -> list[ModelMessage]:
+    """As a provider is given them."""
+    messages: list[ModelMessage] = []
+    for one in said:
+        at = one.at or datetime.now(UTC)
+        if one.role == 'user':
+            messages.append(ModelRequest(parts=[UserPromptPart(one.text, timestamp=at)]))
+        else:
+            messages.append(ModelResponse(parts=[TextPart(one.text)], timestamp=at))
+    return messages
+
+
+def _sound(found: object, *, of: object) -> list[RetrievedMemory]:
+    """What of a provider's answer can be used.
+
+    Raises:
+        StoreError: It is no list.
+    """
+    if not isinstance(found, list | tuple):
+        raise StoreError(
+            f'{type(of).__name__} answered with a {type(found).__name__}, and memories come as a list: correct the '
+            'provider'
+        )
+    sound: list[RetrievedMemory] = []
+    answered = cast('Sequence[object]', found)
+    for one in answered:
+        id_, text = cast('object', getattr(one, 'id', None)), cast('object', getattr(one, 'memory', None))
+        if not isinstance(id_, str | int) or id_ == '' or not isinstance(text, str) or not text.strip():
+            continue
+        if isinstance(one, EngineMemory):
+            sound.append(one)
+            continue
+        metadata, at = getattr(one, 'metadata', None), getattr(one, 'created_at', None)
+        sound.append(
+            RetrievedMemory(
+                id=str(id_),
+                memory=text,
+                score=as_score(getattr(one, 'score', None)),
+                metadata=cast('dict[str, Any]', metadata) if isinstance(metadata, dict) else {},
+                created_at=at.isoformat() if isinstance(at, datetime) else at if isinstance(at, str) else None,
+            )
+        )
+    if len(sound) < len(answered):
+        log.warning('%s: %d memories can not be used', type(of).__name__, len(answered) - len(sound))
+    return sound
+
+
+def _holds(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(key in metadata and metadata[key] == value for key, value in wanted.items())
+
+
+def _line(memory: RetrievedMemory) -> Line:
+    at = moment_of(memory)
+    kind = memory.kind if isinstance(memory, EngineMemory) else None
+    line = fact_line(memory.id, memory.memory, at if at.year > 1 else None, kind=kind)
+    if isinstance(memory, EngineMemory) and kind is None:  # so that nobody tries to forget it
+        head, _, short = line.text.rpartition('[m:')
+        line = replace(line, text=f'{head}[e:{short}')
+    quotes = memory.quotes if isinstance(memory, EngineMemory) else (memory.memory,)
+    return replace(line, here=quotes)
