@@ -15,7 +15,7 @@ from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.messages import ModelMessage, ModelRequest, ToolReturnPart, UserPromptPart
 from pydantic_ai.models.instrumented import InstrumentationSettings
 
-from _capability import Deps, Speaker, agent_of, blocks, run, stored
+from _capability import SECONDS, Deps, Speaker, agent_of, blocks, of_the_user, run, stored
 from _fakes import fast_async
 from _outages import Flaky
 from memoranda import Scope
@@ -78,6 +78,37 @@ def test_a_provider_that_hangs_costs_a_run_no_more_than_the_timeout() -> None:
     async def main() -> None:
         agent = agent_of(Broken('hangs'), Speaker('Hello'), timeout=0.01, remember='off')
         assert (await agent.run('I like tea', deps=Deps())).output == 'Hello'
+
+    run(main())
+
+
+def test_a_run_that_is_cancelled_while_it_looks_something_up_remembers_the_prompt() -> None:
+    class Slow(Broken):
+        def __init__(self) -> None:
+            super().__init__('hangs')
+            self.begun = asyncio.Event()
+            self.said: list[str] = []
+
+        async def retrieve_memories(self, query: str, **_: Any) -> list[RetrievedMemory]:
+            self.begun.set()
+            return await self._fail('retrieve')
+
+        async def store_memories(self, messages: list[ModelMessage], **_: Any) -> list[StoredMemory]:
+            await asyncio.sleep(0)
+            self.said += [str(part.content) for m in messages for part in m.parts if isinstance(part, UserPromptPart)]
+            return []
+
+    async def main() -> None:
+        provider = Slow()
+        backend = LongTermMemory(provider, scope=of_the_user, timeout=SECONDS)
+        agent = Agent(Speaker().model, deps_type=Deps, capabilities=[backend])
+        task = asyncio.create_task(agent.run('I like tea', deps=Deps()))
+        await provider.begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await backend.backend.flush()
+        assert provider.said == ['I like tea']
 
     run(main())
 

@@ -27,7 +27,7 @@ def provider(requests: list[dict[str, Any]]) -> Generator[str]:
     """An endpoint for chat completions that says `ok` to everything; its address."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             requests.append(json.loads(self.rfile.read(int(self.headers['Content-Length']))))
             choice = {'index': 0, 'finish_reason': 'stop', 'message': {'role': 'assistant', 'content': 'ok'}}
             answer = {'id': 'c1', 'object': 'chat.completion', 'created': 1, 'model': 'stub', 'choices': [choice]}

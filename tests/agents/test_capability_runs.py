@@ -144,7 +144,7 @@ def test_a_cancelled_run_remembers_what_the_user_said() -> None:
     run(main())
 
 
-def test_going_on_after_a_failure_stores_the_prompt_once() -> None:
+def test_going_on_after_a_failure_stores_the_prompt_once(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with fast_async() as memory:
             await memory.add('Likes green tea', user_id='ana', infer=False)
@@ -155,6 +155,24 @@ def test_going_on_after_a_failure_stores_the_prompt_once() -> None:
             await agent.run(deps=Deps(), message_history=history)
             assert speaker.told == ['Likes green tea']
             assert (await stored(memory))[1:] == ['user: Which tea do I like?', 'assistant: Green']
+        assert caplog.records == []
+
+    run(main())
+
+
+def test_asking_for_another_answer_stores_the_prompt_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with fast_async() as memory:
+            agent = agent_of(memory, Speaker('one', 'two', 'three'))
+            for _ in range(2):
+                sent = [ModelRequest([UserPromptPart('I like tea')])]  # as a user interface sends it, each time anew
+                await agent.run(deps=Deps(), message_history=sent, conversation_id='chat')
+            longer = [*sent, ModelResponse([TextPart('two')]), ModelRequest([UserPromptPart('I like tea')])]
+            await agent.run(deps=Deps(), message_history=longer, conversation_id='chat')
+            assert await stored(memory) == [
+                'user: I like tea', 'assistant: one', 'assistant: two', 'user: I like tea', 'assistant: three',
+            ]  # fmt: skip
+        assert caplog.records == []
 
     run(main())
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from pydantic_ai import Agent
+from pydantic_ai.capabilities import PrefixTools
 from pydantic_ai.models.test import TestModel
 
-from _capability import Deps, Speaker, agent_of, run, stored
+from _capability import Deps, Speaker, agent_of, returned, run, stored
 from _fakes import fast_async
 from memoranda import Scope
 from memoranda.agents import LongTermMemory
@@ -167,6 +168,25 @@ def test_two_memories_on_one_agent_have_ids_of_their_own() -> None:
             await agent.run('Is there any tea that I like?')
             assert sorted(speaker.told) == ['Likes green tea', 'The kettle for tea is broken']
             assert (await ours.stats()).episodes == 1
+
+    run(main())
+
+
+def test_tools_of_a_second_memory_have_a_prefix() -> None:
+    async def main() -> None:
+        speaker = Speaker(('recall', {'query': 'tea'}), ('team_recall', {'query': 'kettle'}), 'Green')
+        async with fast_async() as mine, fast_async() as ours:
+            await mine.add('Likes green tea', user_id='ana', infer=False)
+            await ours.add('The kettle is broken', app_id='team', infer=False)
+            team = LongTermMemory(ours, scope=Scope(app_id='team'), recall='tool', remember='off', id='team_memory')
+            own = LongTermMemory(mine, scope=Scope(user_id='ana'), recall='tool', remember='auto')
+            agent = Agent(speaker.model, capabilities=[own, PrefixTools(team, prefix='team')])
+            await agent.run('Tea, please')
+            assert sorted(speaker.tools) == ['recall', 'team_recall']
+            first, second = returned(speaker.requests[-1])
+            assert 'Likes green tea' in first
+            assert 'The kettle is broken' in second
+            assert (await stored(mine))[1:] == ['user: Tea, please', 'assistant: Green']
 
     run(main())
 

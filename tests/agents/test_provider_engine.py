@@ -73,6 +73,7 @@ def test_what_a_tutorial_says_is_known_right_after_it_is_stored(
             assert memories[0].memory == known
             assert memories[0].score >= 0.7
             assert memories[0].id == stored[0].id
+            assert repr(memories[0]).startswith(f"RetrievedMemory(id='{stored[0].id}', memory='{known}', score=")
             assert await memory.retrieve_memories(query=asked, user_id='somebody else') == []
 
     asyncio.run(main())

@@ -21,13 +21,13 @@ OTHERS_SCORE: Final = 0.25
 _UNFIT = re.compile(r'["\\\x00-\x1f\x7f]')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EngineMemory(RetrievedMemory):
     """A memory of the engine, or the passage of a message."""
 
-    kind: str | None = field(default=None, repr=False)
+    kind: str | None = None
     """None for a passage."""
-    quotes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    quotes: tuple[str, ...] = field(default=(), compare=False)
     """The words it rests on."""
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic_ai.framing import register_tag, wrap
 from pydantic_ai.messages import (
@@ -66,10 +65,8 @@ class Incoming:
 
     text: str
     """Without files, images, blocks of ours and state of the application; may be empty."""
-    at: datetime | None = None
-    """When, if a message tells."""
-    run_id: str | None = None
-    """The run it was first said in, if it was said in an earlier one that did not get an answer."""
+    said_in: tuple[str, ...] | None = None
+    """Which message of which run it is, if it came at the end of a history: it may have been stored before."""
 
 
 def block(lines: Iterable[Line]) -> str:
@@ -87,7 +84,8 @@ def is_block(content: object) -> bool:
     """Whether an item of a prompt is a block, by its metadata or by its tag."""
     if isinstance(content, TextContent):
         metadata = content.metadata
-        if isinstance(metadata, dict) and METADATA_KEY in metadata:
+        ours = cast('Mapping[str, Any]', metadata).get(METADATA_KEY) if isinstance(metadata, Mapping) else None
+        if isinstance(ours, Mapping) and 'recalled' in ours:
             return True
         content = content.content
     return isinstance(content, str) and content.lstrip().startswith(_OPENING) and content.rstrip().endswith(_CLOSING)
@@ -156,7 +154,11 @@ def incoming(prompt: Prompt, messages: Sequence[ModelMessage]) -> Incoming | Non
     if all(is_block(item) for part in parts for item in _items(part.content)):
         return None
     text = '\n'.join(filter(None, (prompt_text(part.content) for part in parts)))
-    return Incoming(text, at=parts[0].timestamp, run_id=last.run_id)
+    if last.run_id is not None:
+        return Incoming(text, said_in=(last.run_id,))
+    # From a user interface, which may send it again for another answer: then it stands at the same place.
+    place = sum(m.role == 'user' for m in said_in(messages))
+    return Incoming(text, said_in=('', str(place)))
 
 
 def prompt_text(prompt: str | Sequence[UserContent]) -> str:
@@ -237,9 +239,9 @@ def _without_block(part: ModelRequestPart) -> ModelRequestPart | None:
     return replace(part, content=kept) if kept else None
 
 
-def key_of(scope: Scope, run_id: str | None, *what: str) -> str:
+def key_of(scope: Scope, *what: str | None) -> str:
     """An idempotency key: the same for the same step of the same run in the same scope."""
-    ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id, run_id)
+    ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
     return hashlib.sha256(json.dumps((*ids, *what)).encode('utf-8', 'surrogatepass')).hexdigest()
 
 

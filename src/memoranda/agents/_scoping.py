@@ -103,7 +103,9 @@ def _in_conversation(scope: Scope, ctx: RunContext[Any]) -> Scope:
 
 def is_nested(ctx: RunContext[Any]) -> bool:
     """Whether a run was started inside another one, such as by a tool: then its prompt is the words of a model."""
-    from pydantic_ai._run_context import get_current_run_context
-
+    try:
+        from pydantic_ai._run_context import get_current_run_context
+    except ImportError:  # it is private there: then nested runs look like any other
+        return False
     outer = get_current_run_context()
     return outer is not None and outer.run_id != ctx.run_id

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -346,9 +347,7 @@ class Mem0Provider(BaseMemoryProvider):
                 self._of_loop[loop] = server = OpenSourceServer(self._host, key)
                 return server
             os.environ.setdefault('MEM0_TELEMETRY', 'False')
-            import mem0  # pyright: ignore[reportMissingImports]
-
-            library = cast('Any', mem0)
+            library: Any = import_module('mem0')
             if not self._remote:
                 self._made = library.AsyncMemory.from_config(dict(self._library or {}))
                 return cast('object', self._made)

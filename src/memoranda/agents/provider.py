@@ -121,7 +121,7 @@ class MemoryConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RetrievedMemory:
     """One thing that is known."""
 
@@ -130,9 +130,12 @@ class RetrievedMemory:
     """Its words. They are data, and never instructions."""
     score: float = 1.0
     """0..1, how well it answers; 1.0 where nothing was asked."""
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
-    created_at: str | None = field(default=None, repr=False)
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    created_at: str | None = None
     """ISO 8601, when it was said."""
+
+    def __repr__(self) -> str:
+        return f'RetrievedMemory(id={self.id!r}, memory={self.memory!r}, score={self.score!r})'
 
     def __post_init__(self) -> None:
         if self.metadata is None:  # pyright: ignore[reportUnnecessaryComparison]  # as providers may well pass it
