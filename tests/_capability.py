@@ -81,7 +81,7 @@ class Speaker:
 
 
 def agent_of(memory: Any, speaker: Speaker | None = None, **arguments: Any) -> Agent[Deps, Any]:
-    """An agent with a memory. Arguments of the agent are `output_type`, `tools`, `name`; the others the capability's."""
+    """An agent with a memory. Arguments are the capability's, but `output_type`, `tools_`, `name` and `retries`."""
     own = {name: arguments.pop(name) for name in ('output_type', 'tools_', 'name', 'retries') if name in arguments}
     if 'tools_' in own:
         own['tools'] = own.pop('tools_')
