@@ -6,11 +6,13 @@ Where `mem0ai` is installed its own clients are used too.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
 import threading
 import types
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -432,10 +434,11 @@ def test_a_client_that_blocks_holds_no_run_up(mem0, where: str) -> None:
 
 
 @pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch, own_environment) -> Any:
+def real(monkeypatch: pytest.MonkeyPatch, own_environment) -> Iterator[Any]:
     monkeypatch.setenv('MEM0_TELEMETRY', 'False')
     monkeypatch.setenv('MEM0_DIR', str(own_environment / 'mem0'))
-    return pytest.importorskip('mem0')
+    yield pytest.importorskip('mem0')
+    gc.collect()  # it leaves connections open, which must not be told of some later test
 
 
 @pytest.mark.filterwarnings('ignore')
