@@ -38,7 +38,7 @@ typecheck: .venv/.dev  ## Check types (pyright, strict)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 pytest: .venv/.dev  ## The suite alone; choose with ARGS='-k scope'
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 testcov: .venv/.dev  ## The suite with line and branch coverage
 	$(BIN)/coverage erase

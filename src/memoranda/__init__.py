@@ -46,6 +46,7 @@ from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
+    from memoranda.policy import Policy, Retention
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.failed import ModelFailed
@@ -84,10 +85,12 @@ __all__ = [
     'MemoryRecord',
     'ModelFailed',
     'Page',
+    'Policy',
     'Preview',
     'ProcessingFailed',
     'Profile',
     'ProfileField',
+    'Retention',
     'Scope',
     'Slot',
     'Stats',
@@ -109,9 +112,11 @@ _LATER = {
     'InvalidValue': 'memoranda.profile',
     'LLMExtractor': 'memoranda.write.llm',
     'ModelFailed': 'memoranda.write.failed',
+    'Policy': 'memoranda.policy',
     'Preview': 'memoranda.write.preview',
     'Profile': 'memoranda.profile',
     'ProfileField': 'memoranda.profile',
+    'Retention': 'memoranda.policy',
     'Slot': 'memoranda.profile',
 }
 

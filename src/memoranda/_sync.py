@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
+    from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
@@ -61,6 +62,7 @@ class Memory:
         settings: Settings | None = None,
         store: Store | None = None,
         errors: Errors | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.aio = AsyncMemory(
             database,
@@ -73,6 +75,7 @@ class Memory:
             settings=settings,
             store=store,
             errors=errors,
+            policy=policy,
         )
         """The memory this one delegates to."""
 

@@ -11,6 +11,7 @@ from memoranda.errors import ConfigurationError, shown
 
 if TYPE_CHECKING:
     from memoranda.engine import Closing, Engine
+    from memoranda.policy import Policy
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.background import Background
@@ -37,6 +38,7 @@ def assemble(
     settings: Settings | None,
     store: Store | None,
     errors: Errors | None = None,
+    policy: Policy | None = None,
 ) -> tuple[Engine, Worker, Background]:
     """An engine over a database, and what does its jobs. Nothing is opened or loaded yet.
 
@@ -70,6 +72,7 @@ def assemble(
         store if store is not None else _store(database, settings),
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
         settings=settings,
+        policy=policy if policy is not None else settings.policy(),
     )
     _check_name(extractor)
     closing = getattr(extractor, 'aclose', None)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from memoranda.embedders import Embedder
     from memoranda.lanes import FloatVector
+    from memoranda.policy import Policy
     from memoranda.settings import Settings
     from memoranda.write.extract import SlotSpec
 
@@ -44,11 +45,11 @@ MODEL_FAILURES: Final = 5
 class Engine:
     """One store with what it takes to write to it and to recall from it. Shared by every view of a memory."""
 
-    def __init__(self, store: Store, *, embedder: Embedder, settings: Settings) -> None:
+    def __init__(self, store: Store, *, embedder: Embedder, settings: Settings, policy: Policy) -> None:
         from memoranda.embedders import QueryCache
         from memoranda.embedders.together import Together
 
-        self.store, self.embedder, self.settings = store, embedder, settings
+        self.store, self.embedder, self.settings, self.policy = store, embedder, settings, policy
         self.slots: tuple[SlotSpec, ...] = ()
         """What registered profiles want extraction to fill."""
         self.counts_uses = settings.count_uses

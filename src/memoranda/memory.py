@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
     from memoranda.filters import Filter
+    from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
     from memoranda.settings import Settings
@@ -84,6 +85,8 @@ class AsyncMemory:
         errors: `'degrade'` lets an agent go on when the storage or the embedder fails: `search` and `context` then
             find nothing or go by keywords, and a background `add` keeps its messages until they can be stored
             (docs/degraded.md). `'raise'` raises. By default the setting, which is `'degrade'`.
+        policy: What may be remembered, what a person has to approve, what is kept for how long; by default what the
+            settings say.
 
     Raises:
         ConfigurationError: A setting or argument that can't be used. Nothing is opened yet.
@@ -102,6 +105,7 @@ class AsyncMemory:
         settings: Settings | None = None,
         store: Store | None = None,
         errors: Errors | None = None,
+        policy: Policy | None = None,
     ) -> None:
         from memoranda.assembly import assemble
 
@@ -115,6 +119,7 @@ class AsyncMemory:
             settings=settings,
             store=store,
             errors=errors,
+            policy=policy,
         )
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None

@@ -18,6 +18,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memoranda.errors import ConfigurationError
 from memoranda.scope import check_project
 
+if TYPE_CHECKING:
+    from memoranda.policy import Policy
+
 __all__ = ['DatabaseTarget', 'SettingOrigin', 'Settings', 'SettingSource', 'default_database', 'resolve_database']
 
 PREFIX = 'MEMORANDA_'
@@ -170,6 +173,12 @@ class Settings(BaseSettings):
         if value is not None and not value.strip():
             raise ValueError('is empty')
         return value
+
+    def policy(self) -> Policy:
+        """What may be remembered, as far as settings tell."""
+        from memoranda.policy import Policy
+
+        return Policy(secrets=self.secrets)
 
     def origin(self, name: str) -> SettingOrigin:
         """One setting, and where it comes from."""

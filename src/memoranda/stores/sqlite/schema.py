@@ -263,7 +263,37 @@ def _m003_queue(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models, _m003_queue)
+def _m004_consent(connection: Connection) -> None:
+    """What waits for a person, and who was forgotten."""
+    for statement in (
+        # One row for each memory that is pending, or that a person turned down.
+        """
+        CREATE TABLE review(
+            owner INTEGER NOT NULL,
+            memory TEXT NOT NULL,                  -- id of the memory that was proposed
+            op TEXT NOT NULL,                      -- what approving it does: add, supersede, correct, retract, confirm
+            target TEXT,                           -- id of the memory it is about
+            reasons TEXT NOT NULL,                 -- JSON list of codes, never words of the memory
+            at INTEGER NOT NULL,
+            PRIMARY KEY(owner, memory)
+        ) WITHOUT ROWID
+        """,
+        # A subject that was forgotten, by a keyed hash: what was said before that moment is not stored again.
+        """
+        CREATE TABLE tombstone(
+            project TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            erased_at INTEGER NOT NULL,
+            PRIMARY KEY(project, subject)
+        ) WITHOUT ROWID
+        """,
+    ):
+        connection.execute(statement)
+    # Keys the hashes of subjects in tombstones and receipts; who has the file can check them, nobody else.
+    connection.execute("INSERT INTO meta VALUES('secret', ?)", (secrets.token_bytes(32),))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models, _m003_queue, _m004_consent)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
