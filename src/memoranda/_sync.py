@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from memoranda.embedders import Embedder
     from memoranda.policy import Policy
     from memoranda.profile import Profile
+    from memoranda.review import BlockingReviewQueue
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.extract import Extractor, PureExtractor
@@ -106,6 +107,13 @@ class Memory:
     def project(self) -> str:
         """The tenant."""
         return self.aio.project
+
+    @property
+    def review(self) -> BlockingReviewQueue:
+        """What waits for a person: list it, approve, edit or reject it."""
+        from memoranda.review import BlockingReviewQueue
+
+        return BlockingReviewQueue(self.aio.review)
 
     def __enter__(self) -> Self:
         run(self.aio.__aenter__())

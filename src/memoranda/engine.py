@@ -52,6 +52,8 @@ class Engine:
         self.store, self.embedder, self.settings, self.policy = store, embedder, settings, policy
         self.slots: tuple[SlotSpec, ...] = ()
         """What registered profiles want extraction to fill."""
+        self.has_drafted = False
+        """Whether messages were read before: then all that this takes is loaded."""
         self.counts_uses = settings.count_uses
         """Whether it is noted which memories are recalled."""
         self.at_close: list[Closing] = [embedder.aclose]
@@ -232,6 +234,14 @@ class Engine:
             f'embedder {self.embedder.name!r} cannot search vectors made by {known.embedder!r} '
             f'({known.dimensions} dimensions): run `memoranda reindex` with the new embedder, or configure the old one'
         )
+
+    def forget(self) -> None:
+        """Keep nothing of what was asked and embedded so far: something was erased."""
+        from memoranda.recall.tokens import forget_words
+
+        self._queries.clear()
+        self._together.clear()
+        forget_words()
 
     def forget_generation(self) -> None:
         """Ask the store again: the vectors were switched."""

@@ -7,6 +7,7 @@ import reprlib
 __all__ = [
     'ConfigurationError',
     'Conflict',
+    'DetectorFailed',
     'EmbedderMismatch',
     'InvalidFilter',
     'InvalidInput',
@@ -61,6 +62,10 @@ class MemoryNotFound(MemorandaError, LookupError):
 
 class Conflict(MemorandaError):
     """Something else changed first, or an idempotency key was reused for other content."""
+
+
+class DetectorFailed(MemorandaError):
+    """A detector of secrets or personal data failed. Nothing was stored, because it may hold what must not be."""
 
 
 class ProcessingFailed(MemorandaError):

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
+    from memoranda.review import ReviewQueue
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.cleaning import CleanResult
@@ -153,6 +154,13 @@ class AsyncMemory:
     def project(self) -> str:
         """The tenant."""
         return self._project
+
+    @property
+    def review(self) -> ReviewQueue:
+        """What waits for a person: list it, approve, edit or reject it (docs/review.md)."""
+        from memoranda.review import ReviewQueue
+
+        return ReviewQueue(self._engine, project=self._project, ids=self._id_scope)
 
     async def __aenter__(self) -> Self:
         await open_store(self._engine)

@@ -6,12 +6,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
+from memoranda.errors import ConfigurationError, shown
 from memoranda.records import Trust
 from memoranda.scope import Level
 
-__all__ = ['Action', 'Policy', 'ReadRule', 'Retention', 'ReviewMode', 'WriteRule']
+__all__ = [
+    'PERSONAL_DATA',
+    'SECRETS',
+    'SPECIAL_CATEGORIES',
+    'Action',
+    'Category',
+    'Policy',
+    'ReadRule',
+    'Retention',
+    'ReviewMode',
+    'WriteRule',
+]
+
+Category: TypeAlias = Literal['secret', 'personal data', 'special category']
+"""What sort of words a policy tells apart. Each has kinds of its own."""
+SECRETS: Final = ('private key', 'api key', 'token', 'password', 'pin', 'seed phrase', 'card number')
+PERSONAL_DATA: Final = ('email address', 'phone number', 'iban', 'national id', 'postal address', 'ip address')
+SPECIAL_CATEGORIES: Final = (
+    'health',
+    'religion',
+    'politics',
+    'sexual orientation',
+    'ethnic origin',
+    'union membership',
+    'genetics',
+    'biometrics',
+)
+"""Those of article 9 of the GDPR. Sex life counts as `sexual orientation`."""
 
 Action: TypeAlias = Literal['allow', 'redact', 'review', 'drop']
 """What becomes of words of some kind (a password, a phone number).
@@ -49,6 +77,24 @@ class Retention:
     kinds: tuple[str, ...] | None = None
     levels: tuple[Level, ...] | None = None
 
+    def __post_init__(self) -> None:
+        after: object = self.after
+        if not isinstance(after, timedelta) or after <= timedelta():
+            raise ConfigurationError(
+                f'retention.after={shown(after)} is no time span of more than 0: pass a timedelta, such as '
+                'timedelta(days=90)'
+            )
+        for name, example in (('kinds', 'event'), ('levels', 'run')):
+            given: object = getattr(self, name)
+            words = cast('tuple[object, ...]', given) if isinstance(given, tuple) else ()
+            if given is not None and (not words or not all(isinstance(w, str) and w.strip() for w in words)):
+                raise ConfigurationError(
+                    f'retention.{name}={shown(given)} is no tuple of names: pass such as ({example!r},), or leave it '
+                    'out for all'
+                )
+        for level in self.levels or ():
+            _one_of('retention.levels', level, get_args(Level))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -59,11 +105,14 @@ class Policy:
     """0..1; facts an extractor is less sure of follow `below_confidence`."""
     below_confidence: Literal['review', 'drop'] = 'review'
     secrets: Action | Mapping[str, Action] = 'redact'
-    """Of all secrets, or by kind."""
+    """Of all secrets, or by kind (`SECRETS`). Kinds left out keep the default, or get what `'*'` says."""
     personal_data: Action | Mapping[str, Action] = 'allow'
-    """Of all personal data, or by kind."""
+    """Of all personal data, or by kind (`PERSONAL_DATA`), as above."""
     special_categories: Action | Mapping[str, Action] = 'allow'
-    """Health, religion, politics and the like: of all, or by kind."""
+    """Health, religion, politics and the like: of all, or by kind (`SPECIAL_CATEGORIES`), as above."""
+    regions: tuple[str, ...] = ()
+    """Countries (`'DE'`) whose phone numbers and national ids are looked for as they are written there. Empty: those
+    where the 16 languages of the bundled embedder are spoken."""
     instructions: Literal['review', 'drop'] = 'review'
     """Text that reads like an instruction to the agent and is not the user's own."""
     write: Mapping[Trust, WriteRule] = field(default_factory=lambda: _WRITE)
@@ -75,8 +124,134 @@ class Policy:
     audit_reads: bool = False
     """Whether it is noted who read which memories; never what they say."""
     retention: tuple[Retention, ...] = ()
+    _actions: Mapping[Category, Mapping[str, Action]] = field(init=False, repr=False, compare=False)
+    """By category and kind; `'*'` is every other one."""
 
     def __post_init__(self) -> None:
-        for name, default in (('write', _WRITE), ('read', _READ)):
-            given: Mapping[Any, Any] = getattr(self, name)
+        _check_words(self)
+        _check_numbers(self)
+        for name, default, rules in (('write', _WRITE, WriteRule), ('read', _READ, ReadRule)):
+            given = _check_rules(name, getattr(self, name), get_args(rules))
             object.__setattr__(self, name, MappingProxyType({**default, **given}))
+        actions: dict[Category, Mapping[str, Action]] = {}
+        for name, (category, kinds, default) in _CATEGORIES.items():
+            given = getattr(self, name)
+            actions[category] = _check_actions(name, given, category, kinds, default)
+            if isinstance(given, Mapping):
+                object.__setattr__(self, name, MappingProxyType(dict(cast('Mapping[str, Action]', given))))
+        object.__setattr__(self, '_actions', MappingProxyType(actions))
+        _check_contradictions(self, actions)
+
+    def action(self, category: Category, kind: str) -> Action:
+        """What becomes of words of this kind."""
+        actions = self._actions[category]
+        return actions.get(kind, actions['*'])
+
+    def ignores(self, category: Category) -> bool:
+        """Whether every kind of a category is allowed."""
+        return all(action == 'allow' for action in self._actions[category].values())
+
+
+_CATEGORIES: Final[Mapping[str, tuple[Category, tuple[str, ...], Action]]] = MappingProxyType(
+    {
+        'secrets': ('secret', SECRETS, 'redact'),
+        'personal_data': ('personal data', PERSONAL_DATA, 'allow'),
+        'special_categories': ('special category', SPECIAL_CATEGORIES, 'allow'),
+    }
+)
+"""Fields with actions: what they are about, its kinds, and what becomes of kinds that nobody named."""
+
+
+def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise ConfigurationError(f'policy.{name}={shown(value)} is unknown: use one of {", ".join(known)}')
+
+
+def _check_words(policy: Policy) -> None:
+    _one_of('review', policy.review, get_args(ReviewMode))
+    _one_of('below_confidence', policy.below_confidence, ('review', 'drop'))
+    _one_of('instructions', policy.instructions, ('review', 'drop'))
+    flag: object = policy.audit_reads
+    if not isinstance(flag, bool):
+        # The word 'false' would count as a yes.
+        raise ConfigurationError(f'policy.audit_reads={shown(flag)} is no yes or no: pass True or False')
+    regions: object = policy.regions
+    if not isinstance(regions, tuple) or not all(_is_region(r) for r in cast('tuple[object, ...]', regions)):
+        raise ConfigurationError(
+            f"policy.regions={shown(regions)} is no tuple of countries: write them like ('DE', 'AT'), or leave it out"
+        )
+
+
+def _is_region(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha() and value.isupper()
+
+
+def _check_numbers(policy: Policy) -> None:
+    least: object = policy.min_confidence
+    if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
+        raise ConfigurationError(f'policy.min_confidence={shown(least)} is not a number from 0 to 1: pass one')
+    burst: object = policy.burst
+    if burst is not None:
+        parts = cast('tuple[object, ...]', burst) if isinstance(burst, tuple) else ()
+        number, seconds = parts if len(parts) == 2 else (None, None)
+        whole = isinstance(number, int) and not isinstance(number, bool) and number >= 1
+        if not whole or isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+            raise ConfigurationError(
+                f'policy.burst={shown(burst)} is no number of facts and seconds, both more than 0: pass a pair such as '
+                '(30, 60.0), or None for no limit'
+            )
+    retention: object = policy.retention
+    if not isinstance(retention, tuple) or not all(
+        isinstance(r, Retention) for r in cast('tuple[object, ...]', retention)
+    ):
+        raise ConfigurationError(
+            f'policy.retention={shown(retention)} is no tuple of Retention: pass (Retention(after=...),)'
+        )
+
+
+def _check_rules(name: str, given: object, known: tuple[str, ...]) -> dict[str, str]:
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f'policy.{name}={shown(given)} is no mapping: pass a dict of tier and rule')
+    rules = dict(cast('Mapping[str, str]', given))
+    for tier, rule in rules.items():
+        if tier not in _WRITE:
+            raise ConfigurationError(f'policy.{name} names the unknown tier {shown(tier)}: use {", ".join(_WRITE)}')
+        _one_of(f'{name}[{tier!r}]', rule, known)
+    return rules
+
+
+def _check_actions(
+    name: str, given: object, category: Category, kinds: tuple[str, ...], default: Action
+) -> Mapping[str, Action]:
+    """The action of every kind that is named, and under `'*'` that of the others."""
+    if not isinstance(given, Mapping):
+        _one_of(name, given, get_args(Action))
+        return MappingProxyType({'*': cast('Action', given)})
+    actions = dict(cast('Mapping[str, Action]', given))
+    unknown = [kind for kind in actions if kind not in kinds and kind != '*']
+    if unknown:
+        from memoranda.write.detect.registry import kinds_of
+
+        known = (*kinds, *kinds_of(category))
+        unknown = [kind for kind in unknown if kind not in known]
+        if unknown:
+            raise ConfigurationError(
+                f'policy.{name} names {", ".join(map(shown, unknown))}, which nothing detects: known are '
+                f'{", ".join(known)}, and * for all others'
+            )
+    for kind, action in actions.items():
+        _one_of(f'{name}[{kind!r}]', action, get_args(Action))
+    return MappingProxyType({'*': default, **actions})
+
+
+def _check_contradictions(policy: Policy, actions: Mapping[Category, Mapping[str, Action]]) -> None:
+    if policy.review != 'off':
+        return
+    waiting = [name for name, (category, _, _) in _CATEGORIES.items() if 'review' in actions[category].values()]
+    # What the defaults send to review is dropped; only what somebody asked for contradicts.
+    waiting += [f'write[{t!r}]' for t, rule in policy.write.items() if rule == 'review' and _WRITE[t] != 'review']
+    if waiting:
+        raise ConfigurationError(
+            f"policy.review='off' contradicts {' and '.join(f'{w}' for w in waiting)}, which sends facts to review: use "
+            "review='flagged', or 'drop' there"
+        )

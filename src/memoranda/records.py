@@ -39,6 +39,8 @@ __all__ = [
     'MemoryRecord',
     'Op',
     'Page',
+    'ReviewNote',
+    'ReviewOp',
     'Status',
     'Trust',
     'Usage',
@@ -84,7 +86,10 @@ JobStatus = Literal['unsaved', 'queued', 'running', 'retrying', 'done', 'dead', 
 - `dead`: given up; the messages stay, and can be searched
 - `dropped`: taken out of the queue by hand; the messages stay
 """
-Op = Literal['add', 'update', 'supersede', 'confirm', 'correct', 'retract', 'expire', 'restore', 'erase']
+Op = Literal[
+    'add', 'update', 'supersede', 'confirm', 'correct', 'retract', 'expire', 'restore', 'approve', 'reject', 'erase',
+    'import', 'read'
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,21 @@ class Episode:
     content_hash: str = ''
 
 
+ReviewOp = Literal['add', 'supersede', 'correct', 'confirm', 'retract']
+"""What approving a proposal does, see `Proposal.op`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewNote:
+    """What a proposal that waits for a person is about. Holds no words of it."""
+
+    op: ReviewOp
+    target: str | None = None
+    """Id of the memory it would replace, confirm or retract."""
+    reasons: tuple[str, ...] = ()
+    """Codes, such as `locked` or `source:tool`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """One memory before and after a change."""
@@ -190,6 +210,8 @@ class Edit:
     op: Op
     before: MemoryRecord | None
     after: MemoryRecord
+    review: ReviewNote | None = None
+    """Of a memory that becomes `pending`, or gets more evidence while it is: written together with it."""
 
     @property
     def memory_id(self) -> str:
@@ -243,6 +265,8 @@ class HistoryEntry:
     digest: str
     prev_hash: str
     hash: str
+    format: int = 2
+    """How digest and hash are made; those of 1 leave out actor and reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +388,11 @@ class AddResult:
     def memories(self) -> tuple[MemoryRecord, ...]:
         """The memories that are believed because of this call."""
         return tuple(e.after for e in self.changes if e.after.status == 'active')
+
+    @property
+    def pending(self) -> tuple[MemoryRecord, ...]:
+        """What was proposed and waits until a person approves it (`memory.review`)."""
+        return tuple(e.after for e in self.changes if e.after.status == 'pending')
 
     async def wait(self, timeout: float | None = None) -> AddResult:
         """What became of it: `done` with its changes, `dead` with its error, or `dropped`.

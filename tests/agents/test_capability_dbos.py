@@ -89,7 +89,7 @@ def test_a_process_that_dies_before_the_model_answers_goes_on_without_a_second_r
     assert went_on.returncode == 0, went_on.stderr
     answer, steps = went_on.stdout.splitlines()[-2:]
     assert answer == 'Green, told 1 times'
-    assert steps == "['recall', 'remember', 'remember']"
+    assert steps == "['remember', 'recall', 'remember']"
 
     async def said() -> list[str]:
         async with fast_async(tmp_path / 'memory.db') as memory:

@@ -109,7 +109,7 @@ def test_recall_and_remember_are_operations_with_names_that_stay() -> None:
             assert result.output == 'Green'
             assert speaker.told == ['Likes green tea']
             assert (await stored(memory))[1:] == ['user: Which tea do I like?', 'assistant: Green']
-        assert own(journal) == ['long_term_memory.recall', 'long_term_memory.remember', 'long_term_memory.remember']
+        assert own(journal) == ['long_term_memory.remember', 'long_term_memory.recall', 'long_term_memory.remember']
 
     run(main())
 
@@ -125,7 +125,7 @@ def test_a_crash_between_recall_and_the_model_replays_without_a_second_read_or_w
             before = own(journal)
             await memory.add('Likes black tea', user_id='ana', infer=False)  # the replay goes on with what it had
             result = await journal.attempt(agent.run('Which tea do I like?', run_id='r1', conversation_id='c1'))
-            assert before == ['long_term_memory.recall', 'long_term_memory.remember']
+            assert before == ['long_term_memory.remember', 'long_term_memory.recall']
             assert own(journal) == [*before, 'long_term_memory.remember']
             assert result.output == 'Green'
             assert speaker.told == ['Likes green tea']

@@ -326,11 +326,8 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         heard = incoming(ctx.prompt, ctx.messages)
         if scope is None or heard is None or ctx.realtime:
             return
-        try:
-            # First, because a worker that draws facts from what was stored would slow it down.
-            found = await self._find(ctx, heard, scope)
-        finally:
-            await self._keep_prompt(ctx, heard, scope)
+        await self._keep_prompt(ctx, heard, scope)  # first of all: from then on it survives whatever happens
+        found = await self._find(ctx, heard, scope)
         if found is None:
             return
         lines = choose(found.lines, ctx.messages, heard.text, top_k=self._most, max_tokens=self.max_tokens)

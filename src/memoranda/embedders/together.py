@@ -62,6 +62,11 @@ class Together:
             self._start(self._go)
         return future
 
+    def clear(self) -> None:
+        """Forget what was embedded."""
+        with self._lock:
+            self._recent.clear()
+
     def _go(self) -> None:
         try:
             taken = self._take()

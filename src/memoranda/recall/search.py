@@ -51,6 +51,8 @@ class SearchRequest:
     explain: bool = False
     counted: bool = False
     """Whether the hits count as uses of the memories."""
+    speakers: Sequence[str] | None = None
+    """The names that messages within reach were said under, when they are known."""
     nearest: bool = False
     """Whether what is most like the question is wanted as it is, not weighed against each other for a prompt."""
 
@@ -131,7 +133,9 @@ async def search(engine: Engine, request: SearchRequest, going: Straight | None 
 
 async def _search(engine: Engine, request: SearchRequest, going: Straight) -> list[Hit]:
     store = engine.store
-    speakers = await going.read(lambda: store.speakers(request.reaches)) if 'episodes' in request.include else ()
+    speakers = request.speakers or ()
+    if request.speakers is None and 'episodes' in request.include:
+        speakers = await going.read(lambda: store.speakers(request.reaches))
     semantic = request.strategy in ('hybrid', 'semantic')
     generation = await going.read(engine.generation) if semantic else None
     now = request.moment.as_of or request.moment.now

@@ -19,6 +19,7 @@ from memoranda.records import (
     Job,
     JobStatus,
     MemoryRecord,
+    ReviewNote,
     Trust,
     Usage,
 )
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from memoranda.filters import Filter
     from memoranda.lanes import FloatVector, Lane
     from memoranda.scope import Erasure, Owner, Reach, Scope
+    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
+    from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
+    from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
 __all__ = [
     'JOB_FORMAT',
@@ -44,6 +48,7 @@ __all__ = [
     'LeaseLost',
     'Moment',
     'NewerJob',
+    'Pending',
     'Quiet',
     'Ranked',
     'SearchPlan',
@@ -60,6 +65,8 @@ JOB_FORMAT: Final = 1
 """Of the payloads that this version writes and reads."""
 MAX_CRASHES: Final = 20
 """How often the process that runs a job may end in the middle, before the job counts as the cause."""
+PENDING_READ: Final = 100
+"""How many of an owner's proposals are looked at for one that says the same in other words."""
 PAGE: Final = 1000
 """Memories that are read at once where all are wanted."""
 
@@ -141,6 +148,8 @@ class Appended:
     """Whether the job is ours to run now; otherwise earlier ones of this owner come first."""
     replayed: bool = False
     """Whether the idempotency key was seen before: then the ids are those of the first call."""
+    forgotten: int = 0
+    """Messages that were not stored, because they were said before their subject was forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +187,17 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A proposal that waits for a person, or that one has decided on."""
+
+    memory: MemoryRecord
+    """As it is now: while it waits its status is `pending`."""
+    note: ReviewNote
+    at: datetime
+    """When it was proposed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Current memories of an owner that a proposal may touch, and the owner version they were read at."""
 
@@ -185,6 +205,8 @@ class Snapshot:
     memories: Sequence[MemoryRecord]
     rejected: frozenset[str] = frozenset()
     """Hashes of facts a person has turned down."""
+    pending: Sequence[Pending] = ()
+    """What waits for a person: with one of the hashes, and the latest `PENDING_READ`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,6 +547,22 @@ class Store(ABC):
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages of these owners were said under."""
 
+    async def standing(
+        self, reaches: Sequence[Reach], *, wheres: Sequence[Filter | None], moment: Moment, limit: int
+    ) -> tuple[list[MemoryRecord], Sequence[str]]:
+        """What is told whatever the question is: of each condition the latest memories that meet it.
+
+        With the names that messages were said under, which reading a question needs. A store that can does it in one
+        snapshot.
+        """
+        found: list[MemoryRecord] = []
+        for where in wheres:
+            read, _ = await self.page(
+                reaches, where=where, moment=moment, inactive=False, limit=limit, cursor=None, newest_first=True
+            )
+            found += read
+        return found, await self.speakers(reaches)
+
     @abstractmethod
     async def get(self, memory_id: str, *, project: str) -> MemoryRecord | None:
         """The latest version of a memory, whatever its status."""
@@ -574,6 +612,77 @@ class Store(ABC):
         """The audit entries of a memory, oldest first."""
 
     @abstractmethod
+    async def chains(
+        self, owners: Sequence[Owner] | None, *, project: str | None, limit: int, after: int = 0
+    ) -> Sequence[Chain]:
+        """The audit chains of these owners, or of a project (None: of everybody), in the order of their numbers.
+
+        Of everybody, entries are listed too whose owner isn't known, as chains of the kind `unknown`.
+
+        Args:
+            owners: Whose; those of whom nothing is stored are passed over.
+            project: The tenant, when no owners are given.
+            limit: How many at most.
+            after: Only owners with a higher number.
+        """
+
+    @abstractmethod
+    async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
+        """Show the links of a chain to `visit`, in one snapshot, beside which others read and write.
+
+        Args:
+            chain: Which; its length and head are read anew.
+            visit: Is shown them in their order, some hundreds at a time, on a thread of the store's.
+            after: Only those behind this place.
+            compare: Whether to show beside each the version of a memory that it made, as the tables hold it now.
+
+        Returns:
+            What is left to tell at the end; None when `visit` ended it.
+        """
+
+    @abstractmethod
+    async def note_reads(self, notes: Sequence[ReadNote]) -> int:
+        """Append entries that tell of reads, and nothing else: no memory and no cache notices.
+
+        Returns:
+            How many were written; those of owners that were erased are not.
+        """
+
+    @abstractmethod
+    async def reads(
+        self, reaches: Sequence[Reach] | None, *, project: str, memory_id: str | None, limit: int, cursor: str | None
+    ) -> tuple[Sequence[ReadEntry], str | None]:
+        """Who read what of these owners (None: of the project), latest first; with an id, only reads of that memory."""
+
+    @abstractmethod
+    async def reviews(
+        self,
+        reaches: Sequence[Reach] | None,
+        *,
+        project: str,
+        reasons: Sequence[str] | None,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[Sequence[Pending], str | None]:
+        """What waits for a person within reach (None: in the whole project), in the order it was proposed.
+
+        Args:
+            reaches: Whose.
+            project: The tenant.
+            reasons: Only what has one of these codes, or a code that begins with one and a colon.
+            limit: How many at most. A page may hold fewer although more follow: one call reads a bounded number of rows.
+            cursor: Of the page before: a memory id, after which it goes on.
+        """
+
+    @abstractmethod
+    async def review(self, memory_id: str, *, project: str) -> Pending | None:
+        """A proposal, whatever became of it; None when the memory never was one, or is gone."""
+
+    @abstractmethod
+    async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
+        """Messages of an owner by their ids, as far as they are there, oldest first."""
+
+    @abstractmethod
     async def edits_of(self, job_id: str) -> Sequence[Edit]:
         """What a finished job changed."""
 
@@ -601,6 +710,101 @@ class Store(ABC):
     @abstractmethod
     async def erase(self, erasure: Erasure) -> ErasureResult:
         """Remove rows, words, vectors and index entries, also from the files."""
+
+    @abstractmethod
+    async def forget(self, forgetting: Forgetting) -> Forgotten:
+        """Erase, and leave a tombstone where a subject is forgotten. Durable on return, to the loss of power too.
+
+        Of one owner it is one transaction. Of a whole project it is one for each owner: when the process ends in
+        between, whoever opens the storage next goes on.
+
+        Raises:
+            MemoryNotFound: The owner has no such message or memory.
+        """
+
+    @abstractmethod
+    async def tombstone(self, owner: Owner, *, ids: Mapping[str, str] | None = None) -> datetime | None:
+        """Until when what was said or recorded of a subject is refused; None when it never was forgotten.
+
+        Args:
+            owner: Whose.
+            ids: The further ids of a message (`run_id`, `agent_id`, `app_id`): then also whether these were forgotten.
+        """
+
+    @abstractmethod
+    async def lift_tombstones(self, owner: Owner, *, actor: str, reason: str) -> int:
+        """Let in again what was said of an owner, and of parts of it, before it was forgotten; the chain tells so.
+
+        A tombstone of the whole project stays. To be called by what restores an export, and by nothing else.
+
+        Returns:
+            How many there were.
+        """
+
+    @abstractmethod
+    async def secret(self) -> bytes:
+        """What keys the hashes of subjects and the codes of receipts: 32 bytes, made with the storage."""
+
+    @abstractmethod
+    async def traces(self, texts: Sequence[str], *, sample: bool = False) -> Sequence[Trace]:
+        """Where texts are found that should be gone: in rows, and in raw bytes that no row accounts for.
+
+        Compared as they are, in upper and in lower case.
+
+        Args:
+            texts: What to look for.
+            sample: Only in raw bytes, as they are; and of a large storage some of them will do.
+        """
+
+    @abstractmethod
+    async def remains(self, asked: Asked, subject: str, at: datetime, chains: Sequence[ChainPosition]) -> Remains:
+        """What is known of an erasure by what its receipt says."""
+
+    @abstractmethod
+    async def holdings(self, owner: Owner) -> Holdings:
+        """How much is held on an owner, and when it was forgotten."""
+
+    @abstractmethod
+    async def export_rows(self, owner: Owner, take: Take) -> Holdings:
+        """Hand over everything held on an owner but vectors and index entries, all of one snapshot.
+
+        Args:
+            owner: Whose.
+            take: Told (section, some of its items), in the order of `SECTIONS` and, within one, in the order they were
+                stored in. Runs on the store's thread, while the snapshot lasts: it shan't wait for anything.
+        """
+
+    @abstractmethod
+    async def begin_restore(self, owner: Owner, token: str) -> Holdings:
+        """Make room for what `restore_rows` brings. Nobody sees it before `finish_restore`.
+
+        Args:
+            owner: Whose it is.
+            token: Names this import, as `new_token` gives it: what a process left that is gone is erased.
+
+        Raises:
+            Conflict: Another import for this owner is under way.
+        """
+
+    @abstractmethod
+    async def restore_rows(self, owner: Owner, token: str, rows: Sequence[RowIn], *, generation: int | None) -> None:
+        """Take in some items, in the order that `export_rows` gave them. One transaction.
+
+        Raises:
+            Conflict: The owner was forgotten since `begin_restore`, or an id is held by somebody else.
+        """
+
+    @abstractmethod
+    async def finish_restore(self, owner: Owner, token: str, note: RestoreNote) -> None:
+        """Let everybody see what came, and record the import behind the entries of its chain. One transaction.
+
+        Raises:
+            Conflict: The owner holds something, or was forgotten since `begin_restore`.
+        """
+
+    @abstractmethod
+    def abandon_restore(self, token: str) -> None:
+        """Erase what an import brought that is not finished, soon, without waiting. Never raises."""
 
     @abstractmethod
     async def generation(self) -> Generation | None:

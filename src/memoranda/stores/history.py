@@ -1,4 +1,7 @@
-"""The audit chain: one per owner, each link bound to the one before it."""
+"""The audit chain: one per owner, each link bound to the one before it.
+
+`docs/audit.md` tells the algorithm to those who verify an exported chain without this package.
+"""
 
 from __future__ import annotations
 
@@ -8,60 +11,153 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from memoranda.records import Edit, HistoryEntry, MemoryRecord
+from memoranda.records import Change, Edit, HistoryEntry, MemoryRecord
 
-__all__ = ['Link', 'digest_of', 'dump_state', 'erase_hash', 'holds', 'link']
+__all__ = [
+    'FORMAT',
+    'Entry',
+    'Link',
+    'digest_of',
+    'dump_state',
+    'entry_of',
+    'hash_of',
+    'holds',
+    'is_hash_of',
+    'seal',
+    'state_of',
+]
 
+FORMAT: Final = 2
+"""Of the links that are made. Those of format 1, made by 0.1.0, leave out who made a change and why."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What is stored of one edit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is to become a link."""
 
+    op: str
+    actor: str
+    reason: str
+    change_id: str
+    at: int
+    """Microseconds since 1970."""
+    memory_id: str = ''
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link as it is stored. After an erasure its words and its salt are gone."""
+
+    seq: int
+    format: int = FORMAT
+    change_id: str
+    memory_id: str
+    op: str
+    actor: str
+    reason: str
+    at: int
+    """Microseconds since 1970."""
     before: str | None
     after: str | None
-    salt: str
+    salt: str | None
     digest: str
     prev_hash: str
     hash: str
 
 
-def link(edit: Edit, *, seq: int, change_id: str, at: int, prev_hash: str) -> Link:
+def entry_of(edit: Edit, change: Change) -> Entry:
+    """What is recorded of an edit."""
+    return Entry(
+        op=edit.op,
+        actor=change.actor,
+        reason=change.reason,
+        change_id=change.id,
+        at=(change.at - _EPOCH) // timedelta(microseconds=1),
+        memory_id=edit.memory_id,
+        before=None if edit.before is None else dump_state(state_of(edit.before)),
+        after=dump_state(state_of(edit.after)),
+    )
+
+
+def seal(entry: Entry, *, seq: int, prev_hash: str) -> Link:
     """The next link of a chain.
 
-    `digest = SHA-256(salt, memory id, before, after)` and `hash = SHA-256(prev_hash, seq, change id, op, at, digest)`,
-    each over the length-prefixed parts. The salt is erased with the words, so a digest left behind says nothing.
+    `digest = SHA-256(salt, before, after, reason)` and
+    `hash = SHA-256(prev_hash, seq, change id, memory id, op, actor, at, digest)`, each over the length-prefixed parts.
+    The salt is erased with the words, so a digest left behind says nothing. `prev_hash` of the first link is the
+    subject's key (`erasures.subject_key`) of the owner, which ties the chain to whose it is.
     """
-    before, after = _state(edit.before), _state(edit.after)
     salt = secrets.token_hex(16)
-    digest = digest_of(salt, edit.memory_id, before, after)
-    return Link(before, after, salt, digest, prev_hash, _sha(prev_hash, str(seq), change_id, edit.op, str(at), digest))
+    digest = _sha(salt, entry.before or '', entry.after or '', entry.reason)
+    return Link(
+        seq=seq,
+        change_id=entry.change_id,
+        memory_id=entry.memory_id,
+        op=entry.op,
+        actor=entry.actor,
+        reason=entry.reason,
+        at=entry.at,
+        before=entry.before,
+        after=entry.after,
+        salt=salt,
+        digest=digest,
+        prev_hash=prev_hash,
+        hash=_sha(prev_hash, str(seq), entry.change_id, entry.memory_id, entry.op, entry.actor, str(entry.at), digest),
+    )
 
 
-def digest_of(salt: str, memory_id: str, before: str | None, after: str | None) -> str:
-    """The salted digest of an edit's words."""
-    return _sha(salt, memory_id, before or '', after or '')
+def digest_of(link: Link) -> str | None:
+    """The digest that the words of a link make; None when they were erased."""
+    if link.salt is None:
+        return None
+    if link.format == 1:
+        return _sha(link.salt, link.memory_id, link.before or '', link.after or '')
+    return _sha(link.salt, link.before or '', link.after or '', link.reason)
 
 
-def erase_hash(prev_hash: str, seq: int, change_id: str, at: int, digest: str) -> str:
-    """The hash of a link that records an erasure."""
-    return _sha(prev_hash, str(seq), change_id, 'erase', str(at), digest)
+def hash_of(link: Link, *, seq: int | None = None) -> str:
+    """The hash that the parts of a link make, at its place or at another one."""
+    place = str(link.seq if seq is None else seq)
+    if link.format == 1:
+        return _sha(link.prev_hash, place, link.change_id, link.op, str(link.at), link.digest)
+    parts = (link.change_id, link.memory_id, link.op, link.actor, str(link.at), link.digest)
+    return _sha(link.prev_hash, place, *parts)
 
 
-def holds(entry: HistoryEntry) -> bool:
+def is_hash_of(link: Link) -> bool:
     """Whether a link is what its own parts say, its words included as long as they are there.
 
     The caller compares `prev_hash` with the hash of the link before.
     """
-    if entry.salt is not None:
-        before, after = (None if state is None else dump_state(state) for state in (entry.before, entry.after))
-        if digest_of(entry.salt, entry.memory_id, before, after) != entry.digest:
-            return False
-    at = (entry.at - _EPOCH) // timedelta(microseconds=1)
-    return entry.hash == _sha(entry.prev_hash, str(entry.seq), entry.change_id, entry.op, str(at), entry.digest)
+    return digest_of(link) in (None, link.digest) and hash_of(link) == link.hash
+
+
+def holds(entry: HistoryEntry) -> bool:
+    """`is_hash_of` an entry of the history."""
+    before, after = (None if state is None else dump_state(state) for state in (entry.before, entry.after))
+    return is_hash_of(
+        Link(
+            seq=entry.seq,
+            format=entry.format,
+            change_id=entry.change_id,
+            memory_id=entry.memory_id,
+            op=entry.op,
+            actor=entry.actor,
+            reason=entry.reason,
+            at=(entry.at - _EPOCH) // timedelta(microseconds=1),
+            before=before,
+            after=after,
+            salt=entry.salt,
+            digest=entry.digest,
+            prev_hash=entry.prev_hash,
+            hash=entry.hash,
+        )
+    )
 
 
 def dump_state(state: Mapping[str, Any]) -> str:
@@ -69,10 +165,9 @@ def dump_state(state: Mapping[str, Any]) -> str:
     return json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(',', ':'))
 
 
-def _state(memory: MemoryRecord | None) -> str | None:
-    if memory is None:
-        return None
-    state: Mapping[str, Any] = {
+def state_of(memory: MemoryRecord) -> dict[str, Any]:
+    """What the history tells of a version of a memory."""
+    return {
         'version': memory.version,
         'text': memory.text,
         'kind': memory.kind,
@@ -95,7 +190,6 @@ def _state(memory: MemoryRecord | None) -> str | None:
         'metadata': dict(memory.metadata),
         'tags': list(memory.tags),
     }
-    return dump_state(state)
 
 
 def _sha(*parts: str) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from memoranda.records import Edit, MemoryRecord, Op, fact_hash, new_id
+from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
 from memoranda.stores.base import Snapshot
-from memoranda.write.guard import TIERS, Candidate
+from memoranda.write.guard import MAX_FACT_CHARS, TIERS, Candidate
 from memoranda.write.known import Known
 
-__all__ = ['Decision', 'consolidate', 'level_of']
+__all__ = ['Consolidation', 'Decision', 'ask_hash', 'consolidate', 'level_of', 'same_level']
 
 MAX_EVIDENCE: Final = 50
 """Confirmations beyond this keep the first and the latest."""
@@ -44,6 +44,7 @@ def consolidate(
     actor: str,
     change_id: str,
     at: datetime,
+    review: bool = True,
 ) -> Decision:
     """Decide what each candidate does to the owner's memories.
 
@@ -51,7 +52,8 @@ def consolidate(
     - Same slot: the value that was said later wins, whenever it arrived; an older one enters as history, closed at
       the start of the next.
     - A target named by the extractor must be a current memory of the same level; otherwise it is ignored and counted.
-    - Memories a person edited are never overwritten.
+    - Memories a person edited are never overwritten: what contradicts them waits for a person, as does every candidate
+      that has to (`pending`). What a person turned down is not proposed again.
 
     Args:
         candidates: In the order they were said.
@@ -60,51 +62,66 @@ def consolidate(
         actor: Recorded with every edit.
         change_id: Of the change these edits become.
         at: When the change is recorded.
+        review: Whether anybody reviews; without, what would have to wait is dropped and counted under its reason.
     """
-    state = _State(snapshot, owner, actor, change_id, at)
+    state = Consolidation(snapshot, owner, actor, change_id, at, review=review)
     for candidate in candidates:
         state.take(candidate)
     return Decision(tuple(state.edits.values()), dict(state.skipped))
 
 
-class _State:
+def ask_hash(op: str, target: str) -> str:
+    """The hash of a proposal that says nothing new: to confirm or to retract a memory."""
+    return fact_hash(f'{op}\x1f{target}')
+
+
+class Consolidation:
     """The memories as they will be, edit by edit."""
 
     def __init__(
-        self,
-        snapshot: Snapshot,
-        owner: Owner,
-        actor: str,
-        change_id: str,
-        at: datetime,
+        self, snapshot: Snapshot, owner: Owner, actor: str, change_id: str, at: datetime, *, review: bool = True
     ) -> None:
-        self._rejected = snapshot.rejected
+        self._rejected, self._review = snapshot.rejected, review
         self._owner, self._actor, self._change_id, self._at = owner, actor, change_id, at
-        self._known = Known(snapshot.memories)
+        self._known = Known([*snapshot.memories, *(p.memory for p in snapshot.pending)])
+        self._notes = {p.memory.id: p.note for p in snapshot.pending}
+        """Of what waits for a person."""
         self.edits: dict[str, Edit] = {}
         self.skipped: Counter[str] = Counter()
 
     def take(self, candidate: Candidate) -> None:
+        """Let a candidate change what it does."""
         op = candidate.proposal.op
         if op in ('confirm', 'retract'):
-            if (target := self._target(candidate)) is not None:
-                self._confirm(target, candidate) if op == 'confirm' else self._retract(target, candidate)
+            if (target := self._target(candidate)) is None:
+                return
+            if candidate.pending:
+                self._ask(op, target, candidate, candidate.reasons)
+            elif op == 'confirm':
+                self._confirm(target, candidate)
+            else:
+                self._retract(target, candidate)
             return
         target = self._target(candidate) if op in ('supersede', 'correct') and candidate.proposal.target else None
-        if target is not None and target.locked:
-            self.skipped['locked'] += 1
-            return
         new = self._new(candidate, target)
-        if (reason := self._settled(new)) is not None:
-            self.skipped[reason] += 1
-            return
         same = self._same(new)
-        if candidate.pending:
-            if same is not None:
-                self.skipped['known'] += 1
-            else:
-                self._put(Edit(op='add', before=None, after=replace(new, status='pending')))
-            return
+        if (reason := self._settled(new, same)) is not None:
+            self.skipped[reason] += 1
+        elif candidate.pending and same is not None and (target is None or target.id == same.id):
+            self.skipped['known'] += 1
+        elif candidate.pending:
+            waits: ReviewOp = 'add' if target is None else 'correct' if op == 'correct' else 'supersede'
+            self._wait(new, ReviewNote(op=waits, target=target and target.id, reasons=candidate.reasons))
+        elif (locked := self._overwritten(new, same, target)) is not None:
+            waits = 'correct' if op == 'correct' else 'supersede'
+            self._wait(new, ReviewNote(op=waits, target=locked.id, reasons=('locked',)))
+        else:
+            self._believe(new, same, target, candidate)
+
+    def _believe(
+        self, new: MemoryRecord, same: MemoryRecord | None, target: MemoryRecord | None, candidate: Candidate
+    ) -> None:
+        op = candidate.proposal.op
         if same is not None:
             if _gains_slot(same, new):
                 self._give_slot(same, new)
@@ -118,31 +135,86 @@ class _State:
         else:
             self._replace(target, new, op)
 
-    def _settled(self, new: MemoryRecord) -> str | None:
+    def _settled(self, new: MemoryRecord, same: MemoryRecord | None) -> str | None:
         """Why there is nothing to decide about it."""
-        if new.hash in self._rejected:
+        if same is None and self._is_rejected(new):
             return 'rejected before'
         if self._is_known(new):
             return 'known'
-        return 'older' if self._was_ended(new) else None
+        return 'older' if self._ends_of(new) else None
+
+    def _is_rejected(self, new: MemoryRecord) -> bool:
+        return new.hash in self._rejected or fact_hash(new.text) in self._rejected
 
     def _retract(self, target: MemoryRecord, candidate: Candidate) -> None:
         said = candidate.said.occurred_at
-        if target.locked:
-            self.skipped['locked'] += 1
-        elif said < target.said_at:  # an older chat, imported later
+        if said < target.said_at:  # an older chat, imported later
             self.skipped['older'] += 1
+        elif self._is_locked(target):
+            self._ask('retract', target, candidate, ('locked',))
         else:
             self._edit('retract', target, status='retracted', valid_to=max(said, target.valid_from))
+
+    def _ask(self, op: ReviewOp, target: MemoryRecord, candidate: Candidate, reasons: tuple[str, ...]) -> None:
+        """Let wait what says nothing new. Its words are those that were said: it must not outlive its own evidence."""
+        words = ' '.join(' '.join(e.quote for e in candidate.evidence).split())[:MAX_FACT_CHARS]
+        asked = replace(candidate, proposal=replace(candidate.proposal, text=words, kind=target.kind))
+        hash_ = ask_hash(op, target.id)
+        if hash_ in self._rejected:
+            self.skipped['rejected before'] += 1
+            return
+        new = replace(self._new(asked, target), slot=None, value=None, hash=hash_)
+        self._wait(new, ReviewNote(op=op, target=target.id, reasons=reasons))
+
+    def _wait(self, new: MemoryRecord, note: ReviewNote) -> None:
+        """Keep a proposal for a person; one that waits already gets its evidence."""
+        if not self._review:
+            self.skipped[note.reasons[0] if note.reasons else 'review'] += 1
+            return
+        twin = self._twin(new, note)
+        if twin is None:
+            self._put(Edit(op='add', before=None, after=replace(new, status='pending'), review=note))
+            return
+        evidence = _with(twin, new.evidence)
+        if evidence is None:
+            self.skipped['known'] += 1
+            return
+        held = self._notes[twin.id]
+        self._edit(
+            'confirm',
+            twin,
+            review=ReviewNote(
+                op=held.op if held.target is not None else note.op,
+                target=held.target or note.target,
+                reasons=tuple(dict.fromkeys((*held.reasons, *note.reasons))),
+            ),
+            evidence=evidence,
+            value=twin.value or new.value,
+            trust=min(twin.trust, new.trust, key=TIERS.index),
+            confidence=max(twin.confidence, new.confidence),
+            valid_from=min(twin.valid_from, new.valid_from),
+            said_at=max(twin.said_at, new.said_at),
+        )
+
+    def _twin(self, new: MemoryRecord, note: ReviewNote) -> MemoryRecord | None:
+        """What waits already and says the same."""
+        asks = note.op in ('confirm', 'retract')
+        for memory in self._known.alike(new):
+            if memory.status != 'pending' or not same_level(memory, new) or memory.id not in self._notes:
+                continue
+            if memory.hash == new.hash:
+                return memory
+            alike = memory.kind == new.kind and memory.slot == new.slot and self._known.same_words(memory, new)
+            if alike and not asks and self._notes[memory.id].op not in ('confirm', 'retract'):
+                return memory
+        return None
 
     def _replace(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
         if target.said_at > new.said_at:
             if op == 'correct':
                 self.skipped['older'] += 1
             else:
-                self._put(Edit(op='add', before=None, after=self._ended(new, target)))
-            return
-        if self._locked(m for m in self._chain(new) if m.id != target.id):
+                self._enter(self._ended(new, target))
             return
         self._retire(target, new, op)
         since = target.valid_from if op == 'correct' else new.valid_from
@@ -196,7 +268,7 @@ class _State:
         hashes = {new.hash, fact_hash(new.text)}
         found: MemoryRecord | None = None
         for memory in self._known.alike(new):
-            if memory.status != 'active' or not _same_level(memory, new) or not self._same_time(memory, new):
+            if memory.status != 'active' or not same_level(memory, new) or not self._same_time(memory, new):
                 continue
             if memory.hash == new.hash:
                 found = memory
@@ -211,20 +283,21 @@ class _State:
         """Whether the same words were drawn from the same messages before, whatever has become of them since."""
         spans = {(e.episode_id, e.start, e.end) for e in new.evidence}
         return any(
-            m.hash == new.hash and _same_level(m, new) and spans <= {(e.episode_id, e.start, e.end) for e in m.evidence}
+            m.hash == new.hash and same_level(m, new) and spans <= {(e.episode_id, e.start, e.end) for e in m.evidence}
             for m in self._known.alike(new)
         )
 
-    def _was_ended(self, new: MemoryRecord) -> bool:
-        """Whether the same fact was taken back after this was said, in messages that came in before it."""
-        return any(
-            (m.status == 'retracted' or (m.status == 'superseded' and m.slot is None))
+    def _ends_of(self, new: MemoryRecord) -> list[datetime]:
+        """When the same fact was taken back after this was said, in messages that came in before it."""
+        return [
+            m.valid_to
+            for m in self._known.alike(new)
+            if (m.status == 'retracted' or (m.status == 'superseded' and m.slot is None))
             and m.valid_to is not None
             and new.said_at < m.valid_to
-            and _same_level(m, new)
+            and same_level(m, new)
             and (m.hash == new.hash or (m.slot == new.slot and self._known.same_words(m, new)))
-            for m in self._known.alike(new)
-        )
+        ]
 
     def _same_time(self, memory: MemoryRecord, new: MemoryRecord) -> bool:
         """Whether both still hold, or both ended together."""
@@ -260,9 +333,7 @@ class _State:
     def _slot_or_add(self, new: MemoryRecord) -> None:
         chain = [] if new.slot is None or _over(new) else self._chain(new)
         before = [m for m in chain if m.said_at <= new.said_at]
-        ending = [m for m in before if m.valid_to is None or m.valid_to > new.valid_from]
-        if self._locked(ending):
-            return
+        ending = [m for m in before if _reaches(m, new)]
         later = chain[len(before) :]
         ended = [m.valid_to for m in before if m.status == 'retracted' and m.valid_to and m.valid_to > new.said_at]
         if ended and not later:  # what the slot held was taken back after this was said
@@ -274,13 +345,34 @@ class _State:
             new = replace(new, supersedes=new.supersedes or before[-1].id)
         for memory in ending:
             self._edit('supersede' if memory.status == 'active' else 'update', memory, **self._until(memory, new))
+        self._enter(new)
+
+    def _enter(self, new: MemoryRecord) -> None:
         self._put(Edit(op='add', before=None, after=new))
 
-    def _locked(self, memories: Iterable[MemoryRecord]) -> bool:
-        locked = any(m.locked and m.status == 'active' for m in memories)
-        if locked:
-            self.skipped['locked'] += 1
-        return locked
+    def _overwritten(
+        self, new: MemoryRecord, same: MemoryRecord | None, target: MemoryRecord | None
+    ) -> MemoryRecord | None:
+        """The memory edited by a person that would end because of it."""
+        if target is not None and target.said_at > new.said_at:
+            return None
+        if target is not None and self._is_locked(target) and (same is None or same.id != target.id):
+            return target
+        if (same is not None and not _gains_slot(same, new)) or _over(new):
+            return None
+        # What a target stands for is looked at above; it ends whatever the dates say.
+        rivals = (m for m in self._chain(new) if target is None or m.id != target.id)
+        return next(
+            (
+                m
+                for m in rivals
+                if self._is_locked(m) and (target is not None or (m.said_at <= new.said_at and _reaches(m, new)))
+            ),
+            None,
+        )
+
+    def _is_locked(self, memory: MemoryRecord) -> bool:
+        return memory.locked and memory.status == 'active'
 
     def _ended(self, old: MemoryRecord, new: MemoryRecord) -> MemoryRecord:
         return replace(old, **self._until(old, new))
@@ -311,7 +403,7 @@ class _State:
                 m
                 for m in self._known.in_slot(new.slot)
                 if m.slot == new.slot
-                and _same_level(m, new)
+                and same_level(m, new)
                 and (m.status in ('active', 'superseded') or (m.status == 'retracted' and m.valid_to is not None))
                 and not (m.status == 'active' and _over(m))
             ),
@@ -319,14 +411,10 @@ class _State:
         )
 
     def _confirm(self, memory: MemoryRecord, candidate: Candidate) -> None:
-        held = {(e.episode_id, e.start, e.end) for e in memory.evidence}
-        fresh = tuple(e for e in candidate.evidence if (e.episode_id, e.start, e.end) not in held)
-        if not fresh:
+        evidence = _with(memory, candidate.evidence)
+        if evidence is None:
             self.skipped['known'] += 1
             return
-        evidence = (*memory.evidence, *fresh)
-        if len(evidence) > MAX_EVIDENCE:
-            evidence = (evidence[0], *evidence[1 - MAX_EVIDENCE :])
         same_slot = memory.slot is not None and candidate.proposal.slot == memory.slot
         # Said before the slot held something else: it vouches for the words, not for when they began to hold.
         began = memory.valid_from if self._changed_between(candidate.said.occurred_at, memory) else _began(candidate)
@@ -350,12 +438,13 @@ class _State:
             if other.id != memory.id and other.said_at <= memory.said_at and overlaps:
                 self._edit('update', other, **self._until(other, memory))
 
-    def _edit(self, op: Op, memory: MemoryRecord, **fields: object) -> None:
+    def _edit(self, op: Op, memory: MemoryRecord, *, review: ReviewNote | None = None, **fields: object) -> None:
         earlier = self.edits.get(memory.id)
         if earlier is not None:
             # One edit per memory and change: it goes from the state before the change to the last one.
             after = replace(memory, **fields)  # pyright: ignore[reportArgumentType]
-            self._put(Edit(op=earlier.op if earlier.before is None else op, before=earlier.before, after=after))
+            kept = earlier.op if earlier.before is None else op
+            self._put(Edit(op=kept, before=earlier.before, after=after, review=review or earlier.review))
             return
         after = replace(
             memory,
@@ -365,11 +454,23 @@ class _State:
             actor=self._actor,
             **fields,  # pyright: ignore[reportArgumentType]
         )
-        self._put(Edit(op=op, before=memory, after=after))
+        self._put(Edit(op=op, before=memory, after=after, review=review))
 
     def _put(self, edit: Edit) -> None:
         self._known.put(edit.after)
         self.edits[edit.memory_id] = edit
+        if edit.review is not None:
+            self._notes[edit.memory_id] = edit.review
+
+
+def _with(memory: MemoryRecord, more: Iterable[Evidence]) -> tuple[Evidence, ...] | None:
+    """Its evidence with more of it; None when it has all of that."""
+    held = {(e.episode_id, e.start, e.end) for e in memory.evidence}
+    fresh = tuple(e for e in more if (e.episode_id, e.start, e.end) not in held)
+    if not fresh:
+        return None
+    evidence = (*memory.evidence, *fresh)
+    return evidence if len(evidence) <= MAX_EVIDENCE else (evidence[0], *evidence[1 - MAX_EVIDENCE :])
 
 
 def _began(candidate: Candidate) -> datetime:
@@ -388,7 +489,13 @@ def _over(memory: MemoryRecord) -> bool:
     return memory.valid_to is not None and memory.valid_to <= memory.said_at
 
 
-def _same_level(a: MemoryRecord, b: MemoryRecord) -> bool:
+def _reaches(old: MemoryRecord, new: MemoryRecord) -> bool:
+    """Whether one still held when the next began."""
+    return old.valid_to is None or old.valid_to > new.valid_from
+
+
+def same_level(a: MemoryRecord, b: MemoryRecord) -> bool:
+    """Whether both belong to the same user, run, agent or app."""
     return a.level == b.level and a.scope == b.scope
 
 

@@ -35,6 +35,8 @@ class Candidate:
     """The latest message among its evidence: it tells when and under which ids the fact was said."""
     pending: bool = False
     """Whether a person has to approve it before it is recalled."""
+    reasons: tuple[str, ...] = ()
+    """Why, as codes such as `source:tool`."""
 
 
 def weakest(tiers: Sequence[Trust]) -> Trust:

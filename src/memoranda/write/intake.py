@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda._precedence import first
 from memoranda._telemetry import current_traceparent
@@ -17,7 +17,7 @@ from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata, without_secrets
-from memoranda.write.receipts import Waiting, outcome_of, receipt_of
+from memoranda.write.receipts import Waiting, outcome_of, receipt_of, skipped_by
 from memoranda.write.redact import redact
 from memoranda.write.spool import Kept
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from memoranda.write.worker import Worker
 
 __all__ = ['batch_of', 'queue_up', 'take_in']
+
+BRIEF_CHARS: Final = 2_000
 
 
 async def batch_of(
@@ -49,9 +51,14 @@ async def batch_of(
     if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
         raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
     with first():
-        drafts, history = await engine.compute(
-            lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background
-        )
+        if background and _is_brief(messages, metadata) and engine.has_drafted:
+            # Quicker than to hand it to another thread, which has to wait for its turn first.
+            drafts, history = _drafts(engine, messages, metadata, occurred_at)
+        else:
+            drafts, history = await engine.compute(
+                lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background
+            )
+            engine.has_drafted = True
     if not drafts:
         return None
     return Batch(
@@ -105,7 +112,13 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
         raise
     ids = tuple(appended.episode_ids)
     if appended.job_id is None:
-        return AddResult(job_id=None, episode_ids=ids, known=appended.known, replayed=appended.replayed)
+        return AddResult(
+            job_id=None,
+            episode_ids=ids,
+            known=appended.known,
+            replayed=appended.replayed,
+            skipped=skipped_by(appended),
+        )
     outcome = await worker.finish(batch.owner, appended, batch.worker, drawn=drawn)
     result = AddResult(
         job_id=appended.job_id,
@@ -113,7 +126,7 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
         changes=tuple(outcome.edits),
         known=appended.known,
         replayed=appended.replayed,
-        skipped=outcome.skipped,
+        skipped={**outcome.skipped, **skipped_by(appended)},
         usage=outcome.usage,
         # Erased, or taken out of the queue, while it waited for earlier ones.
         status='dropped' if {'erased', 'dropped'} & outcome.skipped.keys() else 'done',
@@ -121,6 +134,23 @@ async def take_in(engine: Engine, worker: Worker, batch: Batch | None, *, drawn:
     if 'taken over' in outcome.skipped:  # by another worker, or it was dropped or erased
         result = await outcome_of(engine, result, project=batch.owner.project)
     return result
+
+
+def _is_brief(messages: object, metadata: object) -> bool:
+    """Whether reading messages takes well under a millisecond."""
+    if metadata is not None:
+        return False
+    if isinstance(messages, str):
+        return len(messages) <= BRIEF_CHARS
+    # As an agent's turn comes in. Whatever else there may be in it is read by another thread.
+    if (
+        not isinstance(messages, list)
+        or len(said := cast('list[object]', messages)) != 1
+        or not isinstance(said[0], dict)
+    ):
+        return False
+    text = cast('dict[str, object]', said[0]).get('content')
+    return isinstance(text, str) and len(text) <= BRIEF_CHARS
 
 
 def _drafts(

@@ -53,6 +53,11 @@ class Preview:
         """The memories that would be believed because of it."""
         return tuple(e.after for e in self.changes if e.after.status == 'active')
 
+    @property
+    def pending(self) -> tuple[MemoryRecord, ...]:
+        """What would wait until a person approves it."""
+        return tuple(e.after for e in self.changes if e.after.status == 'pending')
+
 
 async def preview(engine: Engine, worker: Worker, batch: Batch | None) -> Preview:
     """Draw and decide on the memories as they are now. Nothing is written, but a model is asked."""

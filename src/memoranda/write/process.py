@@ -12,7 +12,7 @@ from memoranda.checks import as_moment
 from memoranda.records import NO_USAGE, Change, Episode, MemoryRecord, Usage, fact_hash, new_id, now
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import Moment, Snapshot, Work
-from memoranda.write.consolidate import Decision, consolidate
+from memoranda.write.consolidate import Decision, ask_hash, consolidate
 from memoranda.write.extract import Extraction, ExtractionRequest, Extractor, Proposal, PureExtractor, Quote
 from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.gate import worth_reading
@@ -94,7 +94,7 @@ class Process:
         lessons = [c for c in candidates if c.proposal.level == 'agent' and work.owner.kind == 'user']
         candidates = [c for c in candidates if c not in lessons]
         if payload.get('pending'):
-            candidates = [replace(c, pending=True) for c in candidates]
+            candidates = [replace(c, pending=True, reasons=(*c.reasons, 'lesson')) for c in candidates]
         kept = await self._harmless(work, lessons, candidates, skipped)
         texts = list({' '.join(c.proposal.text.split()) for c in candidates if c.proposal.text})
         vectors = dict(zip(texts, await engine.embed(texts), strict=True))
@@ -137,6 +137,7 @@ class Process:
                 actor=actor,
                 change_id=change_id,
                 at=at,
+                review=engine.policy.review != 'off',
             )
         )
         if not decision.edits:
@@ -154,9 +155,11 @@ class Process:
     async def _snapshot(self, owner: Owner, drawn: Drawn, generation: int | None) -> Snapshot:
         """The memories that candidates may touch."""
         proposals = [c.proposal for c in drawn.candidates]
+        hashes = {fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}
+        hashes |= {ask_hash(p.op, p.target) for p in proposals if p.target is not None}
         return await self._engine.store.snapshot(
             owner,
-            hashes=list({fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}),
+            hashes=list(hashes),
             slots=list({p.slot for p in proposals if p.slot}),
             latest=list({p.target for p in proposals if p.target}),
             near=list(drawn.vectors.values()) if generation is not None else (),  # else they are of another embedder

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 
-__all__ = ['Following', 'Waiting', 'outcome_of', 'receipt_of']
+__all__ = ['Following', 'Waiting', 'outcome_of', 'receipt_of', 'skipped_by']
+
+
+def skipped_by(appended: Appended) -> dict[str, int]:
+    """What of the messages was not stored, by reason: those said before their subject was forgotten."""
+    return {'forgotten': appended.forgotten} if appended.forgotten else {}
 
 
 async def outcome_of(engine: Engine, receipt: AddResult, *, project: str) -> AddResult:
@@ -47,6 +52,7 @@ async def receipt_of(
         known=appended.known,
         replayed=appended.replayed,
         status='queued' if appended.job_id is not None else 'done',
+        skipped=skipped_by(appended),
     )
     if appended.job_id is None:
         return receipt

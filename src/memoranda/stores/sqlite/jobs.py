@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from memoranda.records import Episode, Job, JobStatus, Usage, now
@@ -24,6 +25,7 @@ from memoranda.stores.sqlite.rows import (
     to_us,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
+from memoranda.stores.sqlite.tombstones import admitted
 from memoranda.stores.sqlite.writing import NO_OWNER, current_generation, spend, unseen
 
 __all__ = [
@@ -247,6 +249,7 @@ def renew(connection: Connection, workers: Sequence[str], lease_seconds: float) 
 
 def foresee(connection: Connection, batch: Batch) -> Foreseen:
     """What `append` would store."""
+    batch = replace(batch, drafts=admitted(connection, batch))
     owner = find_owner(connection, batch.owner)
     if owner is None:
         return Foreseen(drafts=batch.drafts, known=0, first_seq=0, previous=(), waiting=0, owner_version=NO_OWNER)

@@ -17,6 +17,7 @@ from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sqlite.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.reviewing import pending_of, rejected_of
 from memoranda.stores.sqlite.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
@@ -28,6 +29,7 @@ from memoranda.stores.sqlite.rows import (
     read_memories,
     row_range,
     to_us,
+    within,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS
 from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
@@ -89,8 +91,8 @@ def _lane(
             if any(run and not reach.sees(run) for run in runs):
                 mask &= ~np.isin(part.row, _of_other_runs(connection, owner, reach))
         allowed.append(mask)
-        for term, (rows, counts) in hits.items():
-            found, tf = _postings(connection, owner, name, term, part.row)
+        for term, (found, tf) in _postings(connection, owner, name, plan.terms, part.row).items():
+            rows, counts = hits[term]
             rows.append(found + offset)
             counts.append(tf)
         if part.speaker is not None:
@@ -138,17 +140,24 @@ def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float3
 
 
 def _postings(
-    connection: Connection, owner: OwnerRow, name: LaneName, term: str, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions in `rows` that hold the term, and how often."""
-    lane = MEMORIES if name == 'memories' else SEGMENTS
-    data = b''.join(
-        chunk
-        for (chunk,) in connection.execute(
-            'SELECT data FROM posting WHERE owner = ? AND lane = ? AND term = ? ORDER BY chunk',
-            (owner.id, lane, term_key(owner.salt, term)),
-        )
-    )
+    connection: Connection, owner: OwnerRow, name: LaneName, terms: Sequence[str], rows: NDArray[np.int64]
+) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each term the positions in `rows` that hold it, and how often."""
+    keys = {term_key(owner.salt, term): term for term in terms}
+    chunks: dict[str, list[bytes]] = {term: [] for term in terms}
+    for term, data in within(
+        connection,
+        'SELECT term, data FROM posting WHERE owner = ? AND lane = ? AND term',
+        keys,
+        ' ORDER BY term, chunk',
+        values=(owner.id, MEMORIES if name == 'memories' else SEGMENTS),
+    ):
+        chunks[keys[term]].append(data)
+    return {term: _held(owner, b''.join(data), rows) for term, data in chunks.items()}
+
+
+def _held(owner: OwnerRow, data: bytes, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where in `rows` the postings of a term are, and how often it is said there."""
     found = np.frombuffer(data, dtype=_POSTING)
     if not len(found) or not len(rows):
         empty = np.zeros(0, dtype=np.int64)
@@ -276,45 +285,49 @@ def _read_hits(
     lanes: dict[str, Lane],
     now: int,
 ) -> list[tuple[Ranked, Hit]]:
-    rows: list[Any] = []
-    for one in ranked:
-        if one.lane == 'memories':
-            rows += connection.execute(_MEMORY + 'WHERE row = ?', (int(lanes['memories'].key[one.row]),))
+    keys = [(one, int(lanes[one.lane].key[one.row])) for one in ranked]
+    rows = within(connection, _MEMORY + 'WHERE row', [key for one, key in keys if one.lane == 'memories'])
     memories = {row[0]: memory for row, memory in zip(rows, read_memories(connection, rows), strict=True)}
+    wanted = [key for one, key in keys if one.lane == 'episodes']
+    segments = {
+        row: rest
+        for row, *rest in within(connection, 'SELECT row, episode, first, last FROM segment WHERE row', wanted)
+    }
+    turns = list({episode for episode, _, _ in segments.values()})
+    episodes, stale = _episodes_of(connection, turns), _stale(connection, turns, now)
     hits: list[tuple[Ranked, Hit]] = []
-    for one in ranked:
-        key = int(lanes[one.lane].key[one.row])
+    for one, key in keys:
         if one.lane == 'memories':
             hits.append((one, Hit(memory=memories[key], score=one.score)))
-            continue
-        for episode_row, first, last in connection.execute(
-            'SELECT episode, first, last FROM segment WHERE row = ?', (key,)
-        ):
-            (episode,) = _episodes_of(connection, (episode_row,))
-            facts = _facts_of(connection, episode_row, now)
-            stale = bool(facts) and not any(facts)
-            hits.append((one, Hit(episode=episode, start=first, end=last, score=one.score, stale=stale)))
+        elif key in segments:
+            turn, first, last = segments[key]
+            hit = Hit(episode=episodes[turn], start=first, end=last, score=one.score, stale=turn in stale)
+            hits.append((one, hit))
     return hits
 
 
-def _facts_of(connection: Connection, episode: int, now: int) -> list[bool]:
-    """Of each fact drawn from a message, whether it still holds."""
-    return [
-        status == 'active' and (valid_to is None or valid_to > now)
-        for status, valid_to in connection.execute(
-            'SELECT m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
-            'WHERE v.episode = ? AND m.retired_at IS NULL',
-            (episode,),
-        )
-    ]
+def _stale(connection: Connection, turns: Sequence[int], now: int) -> set[int]:
+    """Those messages that facts were drawn from, none of which still holds."""
+    holds: dict[int, bool] = {}
+    for turn, status, valid_to in within(
+        connection,
+        'SELECT v.episode, m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
+        # What waits for a person, or was turned down, tells nothing of the message; nor does a wish to confirm or retract.
+        "WHERE m.retired_at IS NULL AND m.status NOT IN ('pending', 'rejected') AND NOT EXISTS(SELECT 1 FROM review r "
+        "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) AND v.episode",
+        turns,
+    ):
+        holds[turn] = holds.get(turn, False) or (status == 'active' and (valid_to is None or valid_to > now))
+    return {turn for turn, holding in holds.items() if not holding}
 
 
-def _episodes_of(connection: Connection, rows: Iterable[int]) -> list[Episode]:
-    found: list[Episode] = []
-    for row in rows:
-        owner = owner_by_id(connection, row >> SEQ_BITS)
-        found += read_episodes(connection.execute(_EPISODE + 'WHERE e.row = ?', (row,)), owner)
-    return found
+def _episodes_of(connection: Connection, turns: Sequence[int]) -> dict[int, Episode]:
+    owners = {number: owner_by_id(connection, number) for number in {turn >> SEQ_BITS for turn in turns}}
+    return {
+        row[0]: episode
+        for row in within(connection, _EPISODE + 'WHERE e.row', turns)
+        for episode in read_episodes((row,), owners[row[0] >> SEQ_BITS])
+    }
 
 
 def _speaker_names(connection: Connection, owners: Iterable[OwnerRow]) -> dict[str, int]:
@@ -383,20 +396,13 @@ def snapshot(
                 cosine = np.where(columns.live, np.vecdot(columns.vectors, vector), -2.0)
                 best = np.argsort(cosine)[-near_limit:]
                 rows.update(int(columns.row[i]) for i in best if cosine[i] > 0.5)
-    memories = _by_rows(connection, sorted(rows))
-    rejected = frozenset(
-        value
-        for value in hashes
-        if connection.execute('SELECT 1 FROM rejected WHERE owner = ? AND hash = ?', (found.id, value)).fetchone()
+    memories = read_memories(connection, within(connection, _MEMORY + 'WHERE row', sorted(rows), ' ORDER BY row'))
+    return Snapshot(
+        owner_version=found.version,
+        memories=memories,
+        rejected=rejected_of(connection, found.id, hashes),
+        pending=pending_of(connection, found.id, hashes) if hashes else (),
     )
-    return Snapshot(owner_version=found.version, memories=memories, rejected=rejected)
-
-
-def _by_rows(connection: Connection, rows: Iterable[int]) -> list[MemoryRecord]:
-    found: list[Any] = []
-    for row in rows:
-        found += connection.execute(_MEMORY + 'WHERE row = ?', (row,))
-    return read_memories(connection, found)
 
 
 def get(connection: Connection, memory_id: str, project: str) -> MemoryRecord | None:
@@ -502,7 +508,7 @@ def history(connection: Connection, memory_id: str, project: str) -> list[Histor
     """The audit entries of a memory."""
     rows = connection.execute(
         'SELECT h.row, h.change_id, h.memory_id, h.op, h.actor, h.reason, h.at, h.digest, h.prev_hash, h.hash, '
-        't.before, t.after, t.salt FROM history h LEFT JOIN history_text t ON t.row = h.row '
+        't.before, t.after, t.salt, h.format FROM history h LEFT JOIN history_text t ON t.row = h.row '
         'JOIN owner o ON o.id = h.row >> 24 WHERE h.memory_id = ? AND o.project = ? ORDER BY h.row',
         (memory_id, project),
     ).fetchall()

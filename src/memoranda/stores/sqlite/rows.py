@@ -31,8 +31,11 @@ __all__ = [
     'read_memories',
     'row_range',
     'to_us',
+    'within',
 ]
 
+_AT_ONCE = 512
+"""Keys of one statement."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -86,6 +89,29 @@ def row_range(owner: int) -> tuple[int, int]:
     return owner << SEQ_BITS, (owner << SEQ_BITS) | SEQ_MASK
 
 
+def within(
+    connection: Connection, sql: str, keys: Iterable[int], order: str = '', *, values: Sequence[Any] = ()
+) -> list[Any]:
+    """The rows of a statement that ends before `IN (...)`, for these keys, in few statements.
+
+    Args:
+        connection: Where.
+        sql: Up to the column that is looked up.
+        keys: Row keys.
+        order: What comes after; it holds within `_AT_ONCE` keys only.
+        values: What the statement takes before the keys.
+    """
+    left = list(keys)
+    found: list[Any] = []
+    for begin in range(0, len(left), _AT_ONCE):
+        some = left[begin : begin + _AT_ONCE]
+        # As many places as a power of two: then the statements are few, and are prepared once.
+        places = 1 << (len(some) - 1).bit_length()
+        some += [some[-1]] * (places - len(some))
+        found += connection.execute(f'{sql} IN ({", ".join("?" * places)}){order}', (*values, *some)).fetchall()
+    return found
+
+
 def find_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
     """The owner's row, or None when nothing was ever stored for it."""
     for id_, version, epoch, salt in connection.execute(
@@ -134,10 +160,9 @@ def read_memories(connection: Connection, rows: Iterable[Sequence[Any]]) -> list
         span = json.loads(row[25])
         spans.append(span)
         wanted.update(s[0] for s in span)
-    texts: dict[int, tuple[str, str]] = {}
-    for key in wanted:
-        for id_, text in connection.execute('SELECT id, text FROM episode WHERE row = ?', (key,)):
-            texts[key] = (id_, text)
+    texts: dict[int, tuple[str, str]] = {
+        key: (id_, text) for key, id_, text in within(connection, 'SELECT row, id, text FROM episode WHERE row', wanted)
+    }
     return [_memory(row, owners[row[1]], span, texts) for row, span in zip(fetched, spans, strict=True)]
 
 
@@ -228,7 +253,9 @@ def read_job(row: Sequence[Any], owner: Owner) -> Job:
 
 
 def read_history(rows: Iterable[Sequence[Any]]) -> list[HistoryEntry]:
-    """Records of (row, change_id, memory_id, op, actor, reason, at, digest, prev_hash, hash, before, after, salt)."""
+    """Records of (row, change_id, memory_id, op, actor, reason, at, digest, prev_hash, hash, before, after, salt,
+    format).
+    """
     return [
         HistoryEntry(
             seq=row[0] & SEQ_MASK,
@@ -244,6 +271,7 @@ def read_history(rows: Iterable[Sequence[Any]]) -> list[HistoryEntry]:
             before=json.loads(row[10]) if row[10] else None,
             after=json.loads(row[11]) if row[11] else None,
             salt=row[12],
+            format=row[13],
         )
         for row in rows
     ]

@@ -263,6 +263,9 @@ def _m003_queue(connection: Connection) -> None:
         connection.execute(statement)
 
 
+_WAITS = "status = 'pending' AND retired_at IS NULL"
+
+
 def _m004_consent(connection: Connection) -> None:
     """What waits for a person, and who was forgotten."""
     for statement in (
@@ -278,15 +281,24 @@ def _m004_consent(connection: Connection) -> None:
             PRIMARY KEY(owner, memory)
         ) WITHOUT ROWID
         """,
+        f"INSERT INTO review SELECT owner, id, 'add', NULL, '[\"lesson\"]', recorded_at FROM memory WHERE {_WAITS}",
+        f'CREATE INDEX memory_pending ON memory(owner, id) WHERE {_WAITS}',
+        f'CREATE INDEX memory_queue ON memory(id) WHERE {_WAITS}',
         # A subject that was forgotten, by a keyed hash: what was said before that moment is not stored again.
         """
         CREATE TABLE tombstone(
-            project TEXT NOT NULL,
+            project TEXT NOT NULL,                 -- a keyed hash too
             subject TEXT NOT NULL,
             erased_at INTEGER NOT NULL,
+            of_owner TEXT,                         -- the owner's subject, of which this is a part or which it is
             PRIMARY KEY(project, subject)
         ) WITHOUT ROWID
         """,
+        # What a forget of a whole project, cut off in the middle, has still to erase: JSON, gone when it is done.
+        'ALTER TABLE scrub ADD COLUMN rest TEXT',
+        'ALTER TABLE history ADD COLUMN format INTEGER NOT NULL DEFAULT 1',
+        # Who read what: change_id, a UUIDv7 as everywhere, is the order.
+        "CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read'",
     ):
         connection.execute(statement)
     # Keys the hashes of subjects in tombstones and receipts; who has the file can check them, nobody else.

@@ -6,8 +6,9 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +20,7 @@ from memoranda._precedence import is_for_job, step
 from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import NO_USAGE, Change, Edit, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
+from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -30,13 +31,32 @@ from memoranda.stores.base import (
     Foreseen,
     Generation,
     Moment,
+    Pending,
     SearchPlan,
     Snapshot,
     Stats,
     Store,
     Work,
 )
-from memoranda.stores.sqlite import changes, erasing, generations, jobs, queue, reading, usage, writing
+from memoranda.stores.erasures import Trace
+from memoranda.stores.sqlite import (
+    auditing,
+    changes,
+    erasing,
+    exporting,
+    forgetting,
+    generations,
+    jobs,
+    queue,
+    reading,
+    restoring,
+    reviewing,
+    sweeping,
+    tombstones,
+    traces,
+    usage,
+    writing,
+)
 from memoranda.stores.sqlite.cache import Cache
 from memoranda.stores.sqlite.connection import (
     Closed,
@@ -50,16 +70,20 @@ from memoranda.stores.sqlite.connection import (
 )
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.forking import forks
+from memoranda.stores.sqlite.rows import to_us
 from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
+    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
+    from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains
+    from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
 __all__ = ['SQLiteStore']
 
 T = TypeVar('T')
 log = logging.getLogger('memoranda.stores')
-_files = erasing.SweepFiles()
+_files = sweeping.SweepFiles()
 _MOVES = 5
 """In a row: then the file is replaced again and again, or its file system tells it by another number each time."""
 
@@ -93,7 +117,7 @@ class SQLiteStore(Store):
         self._reader_count = readers
         self._cache = Cache(cache_mb << 20)
         self._erasures = 0
-        self._sweep = erasing.Progress()
+        self._sweep = sweeping.Progress()
         self._resume: dict[tuple[int, str], int] = {}
         self._uses = usage.PendingUses()
         self._lock = threading.Lock()
@@ -145,8 +169,11 @@ class SQLiteStore(Store):
                 of_jobs = Pool(
                     1, 'memoranda-job-reader', lambda: Reader(self._path, self._connect, writer), Reader.close
                 )
+                apart = Pool(
+                    1, 'memoranda-audit-reader', lambda: Reader(self._path, self._connect, writer), Reader.close
+                )
                 leave = partial(_files.leave, self._path, user)
-                self._state = state = _Running(os.getpid(), writer, readers, of_jobs, leave, self._last)
+                self._state = state = _Running(os.getpid(), writer, readers, of_jobs, apart, leave, self._last)
             return state
 
     def _submit(self, function: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
@@ -190,7 +217,7 @@ class SQLiteStore(Store):
                         f'{self._path} is read-only for this user: make it writable, '
                         'or name another file in MEMORANDA_DATABASE'
                     )
-                self._scrub(connection, erasing.INLINE_BYTES)
+                self._scrub(connection, sweeping.INLINE_BYTES)
         except BaseException:
             connection.close()
             raise
@@ -199,7 +226,7 @@ class SQLiteStore(Store):
     def _forget_file(self) -> None:
         """Another file is at the path: nothing read from the one before counts."""
         self._cache = Cache(self._cache.max_bytes)
-        self._sweep, self._resume = erasing.Progress(), {}
+        self._sweep, self._resume = sweeping.Progress(), {}
         _files.renew(self._path)
         for tell in self._when_replaced:
             tell()
@@ -210,10 +237,11 @@ class SQLiteStore(Store):
 
     def _scrub(self, connection: Connection, most_bytes: int | None) -> bool:
         if self._memory:
-            connection.execute('DELETE FROM scrub')
+            connection.execute('DELETE FROM scrub WHERE rest IS NULL')
             return True
         try:
-            return erasing.scrub(
+            forgetting.resume(connection)
+            return sweeping.scrub(
                 connection, self._path, _files, self._sweep, most_bytes=most_bytes, busy_ms=int(self._busy * 1000)
             )
         except (OSError, apsw.BusyError, apsw.FullError, apsw.IOError) as error:
@@ -229,9 +257,9 @@ class SQLiteStore(Store):
             if erasures != self._erasures:
                 self._erasures = erasures
                 self._cache.drop_stale(connection)
-            self._scrub(connection, erasing.TICK_BYTES)
+            self._scrub(connection, sweeping.TICK_BYTES)
 
-    async def _read(self, function: Callable[[Connection], T]) -> T:
+    async def _read(self, function: Callable[[Connection], T], *, apart: bool = False) -> T:
         if self._memory:  # it lives in one connection, the writer's
             return await wait_for(self._submit(lambda c: self._read_now(c, function), alone=True))
 
@@ -247,8 +275,8 @@ class SQLiteStore(Store):
         while True:
             running = self._running()
             try:
-                readers = running.of_jobs if is_for_job() else running.readers
-                future = readers.submit(stepwise if is_for_job() else read)
+                readers = running.apart if apart else running.of_jobs if is_for_job() else running.readers
+                future = readers.submit(stepwise if is_for_job() and not apart else read)
             except RuntimeError:  # closed just now, see `_submit`
                 continue
             try:
@@ -399,6 +427,17 @@ class SQLiteStore(Store):
         """The names that messages were said under."""
         return await self._read(lambda c: reading.speakers(c, reaches))
 
+    async def standing(
+        self, reaches: Sequence[Reach], *, wheres: Sequence[Filter | None], moment: Moment, limit: int
+    ) -> tuple[list[MemoryRecord], Sequence[str]]:
+        """What is told whatever the question is, and the speakers' names, in one snapshot."""
+
+        def read(connection: Connection) -> tuple[list[MemoryRecord], Sequence[str]]:
+            pages = [reading.page(connection, reaches, w, moment, False, limit, None, True)[0] for w in wheres]
+            return [memory for page in pages for memory in page], reading.speakers(connection, reaches)
+
+        return await self._read(read)
+
     async def get(self, memory_id: str, *, project: str) -> MemoryRecord | None:
         """The latest version of a memory."""
         return await self._read(lambda c: reading.get(c, memory_id, project))
@@ -435,6 +474,46 @@ class SQLiteStore(Store):
         """The audit entries of a memory."""
         return await self._read(lambda c: reading.history(c, memory_id, project))
 
+    async def reviews(
+        self,
+        reaches: Sequence[Reach] | None,
+        *,
+        project: str,
+        reasons: Sequence[str] | None,
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[Sequence[Pending], str | None]:
+        """What waits for a person, in the order it was proposed."""
+        return await self._read(lambda c: reviewing.reviews(c, reaches, project, reasons, limit, cursor))
+
+    async def review(self, memory_id: str, *, project: str) -> Pending | None:
+        """A proposal, whatever became of it."""
+        return await self._read(lambda c: reviewing.review(c, memory_id, project))
+
+    async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
+        """Messages of an owner by their ids."""
+        return await self._read(lambda c: reviewing.messages(c, ids, owner))
+
+    async def chains(
+        self, owners: Sequence[Owner] | None, *, project: str | None, limit: int, after: int = 0
+    ) -> Sequence[Chain]:
+        """The audit chains of these owners, or of a project."""
+        return await self._read(lambda c: auditing.chains(c, owners, project, after, limit))
+
+    async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
+        """Show the links of a chain."""
+        return await self._read(lambda c: auditing.walk(c, chain, visit, after, compare), apart=True)
+
+    async def note_reads(self, notes: Sequence[ReadNote]) -> int:
+        """Append entries that tell of reads."""
+        return await self._write(lambda c: auditing.note_reads(c, notes))
+
+    async def reads(
+        self, reaches: Sequence[Reach] | None, *, project: str, memory_id: str | None, limit: int, cursor: str | None
+    ) -> tuple[Sequence[ReadEntry], str | None]:
+        """Who read what."""
+        return await self._read(lambda c: auditing.reads(c, reaches, project, memory_id, limit, cursor))
+
     async def edits_of(self, job_id: str) -> Sequence[Edit]:
         """What a finished job changed."""
         return await self._read(lambda c: changes.edits_of(c, job_id))
@@ -459,30 +538,108 @@ class SQLiteStore(Store):
 
     async def erase(self, erasure: Erasure) -> ErasureResult:
         """Remove rows, words, vectors and index entries, then what is left of them in the file."""
-        result = await self._write(lambda c: erasing.erase(c, erasure))
+        result = await wait_for(
+            self._submit(lambda c: erasing.durably(c, lambda c: erasing.erase(c, erasure)), alone=True)
+        )
         if result.scrub == 'verified':
             return result
+        return replace(result, scrub='verified' if await self._clean() else 'pending')
+
+    async def _clean(self) -> bool:
+        """After an erasure: whether nothing of it is left in the files, or in what this process keeps."""
 
         def clean(connection: Connection) -> bool:
-            small = os.path.getsize(self._path) <= erasing.INLINE_BYTES if not self._memory else True
-            return self._scrub(connection, erasing.INLINE_BYTES if small else 0)
+            self._cache.drop_stale(connection)
+            small = os.path.getsize(self._path) <= sweeping.INLINE_BYTES if not self._memory else True
+            return self._scrub(connection, sweeping.INLINE_BYTES if small else 0)
 
-        done = await wait_for(self._submit(clean, alone=True))
-        return ErasureResult(
-            memories=result.memories,
-            versions=result.versions,
-            episodes=result.episodes,
-            scrub='verified' if done else 'pending',
-        )
+        return await wait_for(self._submit(clean, alone=True))
+
+    async def forget(self, what: Forgetting) -> Forgotten:
+        """Erase, and leave a tombstone where a subject is forgotten."""
+        if what.owner is not None or not what.buries:
+            part = await wait_for(self._submit(lambda c: forgetting.forget_one(c, what), alone=True))
+            return part.told(scrubbed=await self._clean())
+        part = await wait_for(self._submit(lambda c: forgetting.begin(c, what), alone=True))
+        try:  # a few owners at once, so that others may write between them
+            while not await wait_for(self._submit(lambda c: forgetting.forget_some(c, part), alone=True)):
+                pass
+        except BaseException:  # it is finished by the chores
+            self._submit(lambda c: forgetting.release(c, part), alone=True)
+            raise
+        return part.told(scrubbed=await self._clean())
+
+    async def tombstone(self, owner: Owner, *, ids: Mapping[str, str] | None = None) -> datetime | None:
+        """Until when what was said of a subject is refused."""
+        return await self._read(lambda c: tombstones.tombstone(c, owner, ids))
+
+    async def lift_tombstones(self, owner: Owner, *, actor: str, reason: str) -> int:
+        """Let in again what was said before an owner was forgotten."""
+        return await self._write(lambda c: tombstones.lift(c, owner, actor, reason))
+
+    async def secret(self) -> bytes:
+        """What keys the hashes of subjects."""
+        return await self._read(auditing.secret)
+
+    async def traces(self, texts: Sequence[str], *, sample: bool = False) -> Sequence[Trace]:
+        """Where texts are found that should be gone."""
+        found: dict[int, set[str]] = {}
+        if not self._memory:
+            search = traces.Search(self._path, texts, sample=sample)
+            # A part at a time, so that others may write between them.
+            while not await wait_for(self._submit(lambda c: search.step(_files.descriptor(self._path)), alone=True)):
+                pass
+            await wait_for(self._submit(lambda c: search.beside(), alone=True))
+            found = search.found
+        suspects = {i: text for i, text in enumerate(texts) if i in found or not sample}
+        rows = await self._read(lambda c: traces.in_rows(c, suspects)) if suspects else {}
+        if sample:
+            return [Trace(text=i, where=tuple(sorted(found[i]))) for i in sorted(found) if i not in rows]
+        return [
+            Trace(text=i, where=tuple(sorted(rows[i] if i in rows else found[i])))
+            for i in sorted(found.keys() | rows.keys())
+        ]
+
+    async def remains(
+        self, asked: Asked, subject: str, at: datetime, chains: Sequence[ChainPosition]
+    ) -> Remains:
+        """What is known of an erasure by what its receipt says."""
+        return await self._read(lambda c: traces.remains(c, asked, subject, to_us(at), chains))
 
     async def finish_scrub(self) -> bool:
         """Go on with erasures whose words may still be in a file."""
         while True:  # in slices, so that others may write between them
             before = self._sweep.page
-            if await wait_for(self._submit(lambda c: self._scrub(c, erasing.TICK_BYTES), alone=True)):
+            if await wait_for(self._submit(lambda c: self._scrub(c, sweeping.TICK_BYTES), alone=True)):
                 return True
             if self._sweep.page == before:
                 return False
+
+    async def holdings(self, owner: Owner) -> Holdings:
+        """How much is held on an owner."""
+        return await self._read(lambda c: exporting.holdings(c, owner))
+
+    async def export_rows(self, owner: Owner, take: Take) -> Holdings:
+        """Hand over everything held on an owner, all of one snapshot."""
+        await self.save_uses()
+        return await self._read(lambda c: exporting.export_rows(c, owner, take))
+
+    async def begin_restore(self, owner: Owner, token: str) -> Holdings:
+        """Make room for what `restore_rows` brings."""
+        return await self._write(lambda c: restoring.begin(c, owner, token))
+
+    async def restore_rows(self, owner: Owner, token: str, rows: Sequence[RowIn], *, generation: int | None) -> None:
+        """Take in some items that nobody sees yet."""
+        await self._write(lambda c: restoring.insert(c, owner, token, rows, generation))
+
+    async def finish_restore(self, owner: Owner, token: str, note: RestoreNote) -> None:
+        """Let everybody see what came."""
+        await self._write(lambda c: restoring.finish(c, owner, token, note))
+
+    def abandon_restore(self, token: str) -> None:
+        """Erase what an unfinished import brought."""
+        with contextlib.suppress(StoreError):
+            self._submit(lambda c: restoring.discard(c, token))
 
     async def generation(self) -> Generation | None:
         """The current embedding generation."""
@@ -518,17 +675,21 @@ class _Running:
         writer: Writer,
         readers: Pool[Reader],
         of_jobs: Pool[Reader],
+        apart: Pool[Reader],
         leave: Callable[[], None],
         last: Callable[[Writer], None],
     ) -> None:
         self.of_jobs = of_jobs
         """Reads for jobs: the others are free for what is asked meanwhile."""
+        self.apart = apart
+        """Reads that take seconds."""
         self.pid, self.writer, self.readers, self.leave, self.last = pid, writer, readers, leave, last
 
 
 def _end(running: _Running) -> None:
     running.readers.close()
     running.of_jobs.close()
+    running.apart.close()
     running.last(running.writer)
     running.writer.close()
     running.leave()

@@ -36,8 +36,8 @@ class Saying:
     """Column to id."""
 
     def covers(self, said_under: Mapping[str, str | None]) -> bool:
-        """Whether what was said under these ids is erased."""
-        return all(said_under.get(name) == wanted for name, wanted in self.ids.items())
+        """Whether what was said under these ids is erased. Where single messages are, none is by its ids."""
+        return bool(self.ids) and all(said_under.get(name) == wanted for name, wanted in self.ids.items())
 
 
 @dataclass(frozen=True, slots=True)

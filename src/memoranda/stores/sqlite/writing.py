@@ -7,6 +7,7 @@ import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +29,8 @@ from memoranda.stores.base import (
     Quiet,
     VersionWrite,
 )
-from memoranda.stores.history import link
+from memoranda.stores.history import entry_of
+from memoranda.stores.sqlite import auditing, reviewing
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.queue import OPEN_JOBS, settle
 from memoranda.stores.sqlite.rows import (
@@ -39,6 +41,7 @@ from memoranda.stores.sqlite.rows import (
     to_us,
 )
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
+from memoranda.stores.sqlite.tombstones import admitted
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
@@ -128,6 +131,10 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if batch.held is not None:
         _check_held(connection, batch.held[0], batch.held[1])
         _check_epoch(connection, batch.held[0], batch.held[2])
+    drafts = admitted(connection, batch)
+    forgotten = len(batch.drafts) - len(drafts)
+    if forgotten and not drafts:  # not even the owner's id is to come back by them
+        return Appended(job_id=None, episode_ids=(), known=0, leased=False, forgotten=forgotten)
     owner = ensure_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
@@ -137,11 +144,12 @@ def append(connection: Connection, batch: Batch) -> Appended:
         replay = _replay(connection, owner.id, batch.idempotency_key, digest)
         if replay is not None:
             return replay
+    batch = replace(batch, drafts=drafts)
     conversation, stored = _conversation(connection, owner.id, batch.conversation_id)
     drafts = unseen(connection, owner.id, conversation, stored, batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
-        return Appended(job_id=None, episode_ids=(), known=known, leased=False)
+        return Appended(job_id=None, episode_ids=(), known=known, leased=False, forgotten=forgotten)
     ids, rows = _insert_episodes(connection, owner, conversation, stored, drafts, batch)
     waiting = _one(connection, f'SELECT EXISTS(SELECT 1 FROM job WHERE {OPEN_JOBS})', row_range(owner.id))
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
@@ -177,7 +185,9 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if drafts and (not waiting or quiet is not None):  # else the same job comes first as before
         settle(connection, (owner.id,))
     touch(connection, owner.id)
-    return Appended(job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased)
+    return Appended(
+        job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased, forgotten=forgotten
+    )
 
 
 def _due(connection: Connection, owner: int, conversation: int, quiet: Quiet, moment: int) -> int:
@@ -481,7 +491,8 @@ def _write_change(
     put_postings(connection, owner, MEMORIES, indexed)
     if table:
         put_vectors(connection, MEMORIES, table, vectors)
-    _chain(connection, owner.id, change, at)
+    reviewing.keep_notes(connection, owner.id, change.edits, at)
+    auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits])
 
 
 def _insert_version(
@@ -508,24 +519,6 @@ def _insert_version(
     )  # fmt: skip
     connection.execute(f'INSERT INTO memory VALUES({", ".join("?" * len(values))})', values)
     connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])
-
-
-def _chain(connection: Connection, owner: int, change: Change, at: int) -> None:
-    length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner,)).fetchone()
-    for edit in change.edits:
-        length += 1
-        entry = link(edit, seq=length, change_id=change.id, at=at, prev_hash=head)
-        head = entry.hash
-        row = owner << SEQ_BITS | length
-        connection.execute(
-            'INSERT INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            (
-                row, change.id, edit.memory_id, edit.op, change.actor, change.reason, at, entry.digest,
-                entry.prev_hash, entry.hash,
-            ),
-        )  # fmt: skip
-        connection.execute('INSERT INTO history_text VALUES(?, ?, ?, ?)', (row, entry.before, entry.after, entry.salt))
-    connection.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length, head, owner))
 
 
 def _us(moment: datetime | None) -> int | None:

@@ -1,0 +1,279 @@
+"""Forgetting: finds what is asked for, erases it durably, leaves a tombstone, and goes on where a process ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
+
+from typing import Any
+
+from memoranda.errors import MemoryNotFound, shown
+from memoranda.filters import All, Any_, Compare, Filter, Not
+from memoranda.records import now
+from memoranda.stores.erasures import COUNTED, ChainPosition, Forgetting, Forgotten
+from memoranda.stores.leases import holder_is_gone, new_token
+from memoranda.stores.sqlite import auditing
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.erasing import Gone, durably, erase_episodes, erase_owner, erase_part
+from memoranda.stores.sqlite.rows import OwnerRow, find_owner, from_us, owner_by_id, row_range, to_us
+from memoranda.stores.sqlite.tombstones import bury
+from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sqlite.withdrawing import Saying
+
+__all__ = ['Part', 'begin', 'forget_one', 'forget_some', 'release', 'resume']
+
+_SAMPLE = 24
+"""Messages, and memories, whose words are looked for in the files afterwards."""
+_LONG = 120
+"""Characters of each."""
+_AT_ONCE = 8
+"""Owners between which others may write."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """What went so far."""
+
+    subject: str
+    at: int
+    """Microseconds."""
+    tombstone: bool
+    rest: int | None = None
+    """The row of `scrub` that lists what is still to be erased."""
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    chains: list[ChainPosition] = field(default_factory=list[ChainPosition])
+    words: list[str] = field(default_factory=list[str], repr=False)
+
+    def add(self, gone: Gone, chain: ChainPosition, words: Iterable[str]) -> None:
+        """Count what went of an owner."""
+        for name, count in asdict(gone).items():
+            self.counts[name] += count
+        self.chains.append(chain)
+        self.words += words
+
+    def told(self, *, scrubbed: bool) -> Forgotten:
+        """For the caller."""
+        return Forgotten(
+            subject=self.subject,
+            at=from_us(self.at),
+            counts=self.counts,
+            chains=tuple(self.chains),
+            tombstone=self.tombstone,
+            scrubbed=scrubbed,
+            words=tuple(dict.fromkeys(self.words)),
+        )
+
+
+def forget_one(connection: Connection, forgetting: Forgetting) -> Part:
+    """Forget something of one owner, in a transaction of its own that survives a loss of power."""
+    return durably(connection, lambda c: _forget_one(c, forgetting))
+
+
+def _forget_one(connection: Connection, forgetting: Forgetting) -> Part:
+    part = _begun(connection, forgetting)
+    found = _owner(connection, forgetting)
+    if found is not None:
+        _erase(connection, found, forgetting, part)
+    elif not forgetting.buries and forgetting.where is None:
+        raise _missing(forgetting)
+    return part
+
+
+def _begun(connection: Connection, forgetting: Forgetting) -> Part:
+    # No message of the same moment may slip through between the tombstone and what is erased.
+    at = to_us(now())
+    if forgetting.buries:
+        bury(connection, forgetting, at)
+    subject = forgetting.subject(auditing.secret(connection))
+    return Part(subject=subject, at=at, tombstone=forgetting.buries)
+
+
+def _missing(forgetting: Forgetting) -> MemoryNotFound:
+    noun, id_ = ('message', forgetting.episode_id) if forgetting.episode_id else ('memory', forgetting.memory_id)
+    return MemoryNotFound(f'{noun} {shown(id_)} does not exist in this scope: check the id and the scope')
+
+
+def _owner(connection: Connection, forgetting: Forgetting) -> OwnerRow | None:
+    if forgetting.owner is not None:
+        return find_owner(connection, forgetting.owner)
+    for owner in _owners(connection, forgetting.project):
+        if connection.execute(
+            'SELECT 1 FROM episode WHERE row >> 24 = ? AND id = ?', (owner, forgetting.episode_id)
+        ).fetchone():
+            return find_owner(connection, owner_by_id(connection, owner))
+    return None
+
+
+def _owners(connection: Connection, project: str, up_to: int | None = None) -> list[int]:
+    return [
+        id_
+        for (id_,) in connection.execute(
+            "SELECT id FROM owner WHERE project = ? AND kind <> 'erased' AND id <= coalesce(?, id) ORDER BY id",
+            (project, up_to),
+        )
+    ]
+
+
+def _erase(connection: Connection, owner: OwnerRow, forgetting: Forgetting, part: Part) -> None:
+    """Erase what is asked for of one owner, and note where that is recorded."""
+    ids = forgetting.ids
+    if forgetting.buries and not ids:
+        words = _sample(connection, owner, None, None)
+        gone = erase_owner(connection, owner)
+    elif forgetting.buries:
+        episodes, memories = _said(connection, owner, 'episode', ids), _said(connection, owner, 'memory', ids)
+        words = _sample(connection, owner, episodes, memories)
+        gone = erase_part(connection, owner, ids)
+    else:
+        episodes, memory_ids = _wanted(connection, owner, forgetting)
+        if forgetting.where is not None and not episodes and not memory_ids:
+            return
+        words = _sample(connection, owner, episodes, _rows_of(connection, memory_ids))
+        gone = erase_episodes(connection, owner, Saying(episodes, {}), memory_ids, forgetting.asked)
+    length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
+    part.add(gone, ChainPosition(owner=owner.id, length=length, head=head), words)
+
+
+def _said(connection: Connection, owner: OwnerRow, table: str, ids: dict[str, str]) -> set[int]:
+    """Rows that were said under all of these ids; all of the owner's, when there are none."""
+    condition = ''.join(f' AND {name} = ?' for name in ids)
+    sql = f'SELECT row FROM {table} WHERE row BETWEEN ? AND ?{condition}'
+    return {row for (row,) in connection.execute(sql, (*row_range(owner.id), *ids.values()))}
+
+
+def _rows_of(connection: Connection, memory_ids: Iterable[str]) -> set[int]:
+    return {r for id_ in memory_ids for (r,) in connection.execute('SELECT row FROM memory WHERE id = ?', (id_,))}
+
+
+def _wanted(connection: Connection, owner: OwnerRow, forgetting: Forgetting) -> tuple[set[int], set[str]]:
+    """The messages that go, and the memories that go with all they rest on."""
+    narrowed = ''.join(f' AND {name} = ?' for name in forgetting.ids)
+    given = (*row_range(owner.id), *forgetting.ids.values())
+    if forgetting.episode_id is not None:
+        sql = f'SELECT row FROM episode WHERE row BETWEEN ? AND ?{narrowed} AND row >> 24 = ? AND id = ?'
+        rows = connection.execute(sql, (*given, owner.id, forgetting.episode_id)).fetchall()
+        if not rows:
+            raise _missing(forgetting)
+        return {row for (row,) in rows}, set()
+    episodes: set[int] = set()
+    memory_ids: set[str] = set()
+    if forgetting.memory_id is not None:
+        memory_ids.add(forgetting.memory_id)
+    elif forgetting.where is not None:
+        condition, values = compile_filter(forgetting.where, MEMORY_FIELDS)
+        sql = f'SELECT id FROM memory WHERE row BETWEEN ? AND ?{narrowed} AND retired_at IS NULL AND {condition}'
+        memory_ids.update(id_ for (id_,) in connection.execute(sql, (*given, *values)))
+        if _names(forgetting.where) <= EPISODE_FIELDS.keys():
+            condition, values = compile_filter(forgetting.where, EPISODE_FIELDS)
+            sql = f'SELECT e.row FROM episode e WHERE row BETWEEN ? AND ?{narrowed} AND {condition}'
+            episodes.update(row for (row,) in connection.execute(sql, (*given, *values)))
+    rested = _rests(connection, owner, memory_ids)
+    if forgetting.memory_id is not None and rested is None:
+        raise _missing(forgetting)
+    return episodes | (rested or set()), memory_ids
+
+
+def _names(where: Filter) -> set[str]:
+    """The fields that a filter asks for."""
+    match where:
+        case Compare():
+            return {where.field.name}
+        case Not():
+            return _names(where.part)
+        case All() | Any_():
+            return {name for part in where.parts for name in _names(part)}
+
+
+def _rests(connection: Connection, owner: OwnerRow, memory_ids: Collection[str]) -> set[int] | None:
+    """The messages that any version of these memories rests on; None when there is no such memory."""
+    found: set[int] | None = None
+    for id_ in memory_ids:
+        for (spans,) in connection.execute(
+            'SELECT evidence FROM memory WHERE id = ? AND row BETWEEN ? AND ?', (id_, *row_range(owner.id))
+        ):
+            found = (found or set()) | {span[0] for span in json.loads(spans)}
+    return found
+
+
+def _sample(
+    connection: Connection, owner: OwnerRow, episodes: Collection[int] | None, memories: Collection[int] | None
+) -> list[str]:
+    """The longest of the texts that go, or the beginnings of them: the likeliest to be said nowhere else."""
+    words: list[str] = []
+    for table, rows in (('episode', episodes), ('memory', memories)):
+        if rows is None:
+            which, values = 'row BETWEEN ? AND ?', row_range(owner.id)
+        else:
+            which, values = 'row IN (SELECT value FROM json_each(?))', (json.dumps(sorted(rows)),)
+        sql = f'SELECT substr(text, 1, {_LONG}) FROM {table} WHERE {which} ORDER BY length(text) DESC LIMIT {_SAMPLE}'
+        words += [text for (text,) in connection.execute(sql, values)]
+    return words
+
+
+def begin(connection: Connection, forgetting: Forgetting) -> Part:
+    """Note that something of all owners of a project is to go, so that it goes on whatever happens to this process."""
+
+    def note(connection: Connection) -> Part:
+        part = _begun(connection, forgetting)
+        up_to = connection.execute('SELECT coalesce(max(id), 0) FROM owner').fetchone()[0]
+        rest = {'project': forgetting.project, 'ids': forgetting.ids, 'up_to': up_to, 'by': new_token()}
+        connection.execute('INSERT INTO scrub(requested_at, rest) VALUES(?, ?)', (part.at, json.dumps(rest)))
+        part.rest = connection.last_insert_rowid()
+        return part
+
+    return durably(connection, note)
+
+
+def forget_some(connection: Connection, part: Part) -> bool:
+    """Go on with it for a few owners, each in a transaction of its own. True when it is done."""
+    found = connection.execute('SELECT rest FROM scrub WHERE id = ?', (part.rest,)).fetchone()
+    if found is None or found[0] is None:
+        return True
+    rest = json.loads(found[0])
+    ids: dict[str, str] = rest['ids']
+    forgetting = Forgetting(project=rest['project'], owner=None, **ids)
+    left = _owners(connection, forgetting.project, rest['up_to'])
+    left = [id_ for id_ in left if id_ > rest.get('done', 0)]
+    for id_ in left[:_AT_ONCE]:
+        durably(connection, lambda c, id_=id_: _forget_owner(c, id_, forgetting, rest, part))
+    if len(left) > _AT_ONCE:
+        return False
+    durably(connection, lambda c: _end(c, forgetting, part))
+    return True
+
+
+def _forget_owner(
+    connection: Connection, number: int, forgetting: Forgetting, rest: dict[str, Any], part: Part
+) -> None:
+    found = connection.execute("SELECT 1 FROM owner WHERE id = ? AND kind <> 'erased'", (number,)).fetchone()
+    owner = None if found is None else find_owner(connection, owner_by_id(connection, number))
+    ids = forgetting.ids
+    if owner is not None and (
+        not ids or _said(connection, owner, 'episode', ids) or _said(connection, owner, 'memory', ids)
+    ):
+        _erase(connection, owner, forgetting, part)
+    rest['done'] = number
+    connection.execute('UPDATE scrub SET rest = ? WHERE id = ?', (json.dumps(rest), part.rest))
+
+
+def _end(connection: Connection, forgetting: Forgetting, part: Part) -> None:
+    if not forgetting.ids:  # of a project that is forgotten, its name is too
+        connection.execute("UPDATE owner SET project = '' WHERE project = ? AND kind = 'erased'", (forgetting.project,))
+    connection.execute('DELETE FROM scrub WHERE id = ?', (part.rest,))
+    connection.execute('INSERT INTO scrub(requested_at) VALUES(?)', (to_us(now()),))
+
+
+def release(connection: Connection, part: Part) -> None:
+    """Leave the rest to whoever comes."""
+    connection.execute("UPDATE scrub SET rest = json_set(rest, '$.by', '') WHERE id = ? AND rest IS NOT NULL", (part.rest,))
+
+
+def resume(connection: Connection) -> None:
+    """Finish what processes that are gone had begun."""
+    for id_, rest in connection.execute('SELECT id, rest FROM scrub WHERE rest IS NOT NULL').fetchall():
+        by = json.loads(rest)['by']
+        if not by or holder_is_gone(by):
+            part = Part(subject='', at=0, tombstone=True, rest=id_)
+            while not forget_some(connection, part):
+                pass

@@ -1,0 +1,1 @@
+"""Finds what a policy may want out of a text: secrets, personal data, special categories, and what plug-ins look for."""

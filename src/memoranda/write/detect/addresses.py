@@ -1,0 +1,54 @@
+"""Postal addresses, where a street and a number stand together as they are written in some language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from memoranda.write.detect.findings import Finding
+
+__all__ = ['addresses']
+
+_NAME: Final = r"[^\W\d_a-z][\w'\u2019.-]{0,30}"
+_NUMBER: Final = r'\d{1,5}(?:\s?[A-Za-z](?![A-Za-z]))?(?:[/-]\d{1,4})?'
+# `, 10115 Berlin` or `, London NW1 6XE` or `, Springfield, IL 62704`
+_CITY: Final = (
+    rf'(?:,?\s{{1,2}}(?:(?:apt|apartment|flat|unit|suite|floor|etage|étage|piso|int)\.?\s?#?\w{{1,6}}))?'
+    rf'(?:,?\s{{1,2}}(?:[A-Z]{{1,2}}-)?\d{{4,5}}(?:-\d{{3,4}})?(?:\s[A-Z]{{2}})?\s{_NAME}(?:\s{_NAME}){{0,2}}'
+    rf'|,\s{_NAME}(?:\s{_NAME}){{0,2}}(?:,?\s[A-Z]{{1,2}}\d[A-Z\d]?\s?\d[A-Z]{{2}}|,?\s[A-Z]{{2}},?\s\d{{5}}(?:-\d{{4}})?'
+    rf'|,?\s\d{{4,5}}))?'
+)
+_ENGLISH: Final = (
+    'Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Ct|Crescent|Terrace|Highway|Hwy|Parkway|Pkwy|'
+    'Square|Close|Mews|Row|Gardens|Grove|Hill|Walk'
+)
+_PATTERNS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # 221B Baker Street, London NW1 6XE
+        rf'(?<![\w.,/:-])\d{{1,5}}[A-Za-z]?(?:-\d{{1,5}})?\s(?:[NSEW]\.?\s)?(?:{_NAME}\s){{1,3}}(?:{_ENGLISH})\b\.?{_CITY}',
+        # Hauptstraße 12, 10115 Berlin; Keizersgracht 123
+        rf'(?<!\w)(?:{_NAME}[ -]){{0,2}}[^\W\d_][\w-]{{1,30}}(?i:straße|strasse|str\.|gasse|allee|platz|straat|gracht|laan|plein)'
+        rf'\s{_NUMBER}(?![\w%]){_CITY}',
+        rf'(?<!\w){_NAME}(?:er|es)?\s(?:Straße|Strasse|Str\.|Allee|Platz|Weg|Gasse)\s{_NUMBER}(?![\w%]){_CITY}',
+        # 12 rue de la Paix, 75002 Paris
+        rf"(?<![\w.,/:-]){_NUMBER}(?:\s?(?:bis|ter))?,?\s(?i:rue|avenue|boulevard|bd|place|allée|impasse|quai|chemin)\s"
+        rf"(?:(?:de|du|des|la|le|les|d'|l')\s?){{0,3}}{_NAME}(?:\s{_NAME}){{0,3}}{_CITY}",
+        # Calle Mayor 5, 28013 Madrid; Via Roma, 10; Rua Augusta 123; ul. Marszałkowska 10
+        r"(?<!\w)(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|via|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
+        rf"al\.|aleja|улица|ул\.|проспект|пр-т)\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
+        rf'(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%]){_CITY}',
+        # Atatürk Caddesi No: 12
+        rf'(?<!\w)(?:{_NAME}\s){{1,3}}(?:Caddesi|Cad\.|Sokak|Sokağı|Sk\.|Bulvarı|Mahallesi),?\s(?:No\s?:?\s?)?{_NUMBER}(?![\w%])',
+        r'〒\s?\d{3}-?\d{4}(?:\s?[^\s,。、]{2,40})?',
+        r'(?i)(?<!\w)p\.?\s?o\.?\s?box\s\d{1,7}|(?<!\w)(?:postfach|apartado (?:de correos|postal)|boîte postale)\s\d{1,7}',
+    )
+)
+
+
+def addresses(text: str) -> Iterator[Finding]:
+    """Postal addresses. A town or a street without a number is none."""
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            yield Finding('personal data', 'postal address', *match.span())

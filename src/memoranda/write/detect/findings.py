@@ -1,0 +1,63 @@
+"""What a detector finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memoranda.policy import Category
+
+__all__ = ['Finding', 'merged', 'replaced']
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Words of a text: `text[start:end]`."""
+
+    category: Category
+    kind: str
+    """Names them in a policy and, in brackets, stands in their place: lower-case words, such as `phone number`."""
+    start: int
+    """Code points."""
+    end: int
+
+    @property
+    def code(self) -> str:
+        """As reasons and counts name it: `personal data:phone number`, or `secret:password`."""
+        return f'{self.category}:{self.kind}'
+
+
+def merged(found: list[Finding]) -> list[Finding]:
+    """Findings in order of place, none of which overlap.
+
+    Those that overlap become one that covers them all, so that no end of a secret is left standing. It has the kind of
+    the one that was found first: detectors run from the surest to the vaguest.
+    """
+    if len(found) < 2:
+        return found
+    ranked = sorted(enumerate(found), key=lambda item: (item[1].start, -item[1].end))
+    rows: list[tuple[int, Finding]] = []
+    for rank, finding in ranked:
+        if rows and finding.start < rows[-1][1].end:
+            known_rank, known = rows[-1]
+            surer = known if known_rank <= rank else finding
+            end = max(known.end, finding.end)
+            rows[-1] = (min(rank, known_rank), Finding(surer.category, surer.kind, known.start, end))
+        else:
+            rows.append((rank, finding))
+    return [finding for _, finding in rows]
+
+
+def replaced(text: str, found: list[Finding]) -> str:
+    """The text with a mark in place of each finding.
+
+    Args:
+        text: The words.
+        found: In order, without overlaps.
+    """
+    parts: list[str] = []
+    at = 0
+    for finding in found:
+        parts += (text[at : finding.start], f'[{finding.kind}]')
+        at = finding.end
+    parts.append(text[at:])
+    return ''.join(parts)

@@ -1,0 +1,166 @@
+"""Phone numbers: international ones by their form, national ones where form, rules of a country or words around agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from memoranda.write.detect.findings import Finding
+
+__all__ = ['REGIONS', 'phones', 'supported']
+
+REGIONS: Final = (
+    *('US', 'GB', 'IE', 'AU', 'NZ', 'IN', 'ZA', 'FR', 'BE', 'CH', 'DE', 'AT', 'IT', 'ES', 'MX', 'AR', 'CO', 'CL'),
+    *('PT', 'BR', 'NL', 'PL', 'TR', 'RU', 'CN', 'TW', 'HK', 'JP', 'KR', 'TH', 'EG', 'SA', 'AE', 'MA'),
+)
+"""Where the languages of the bundled embedder are spoken, largest first within a language."""
+
+_ASKED: Final = 400
+"""Numbers of a text for which the tables of countries are asked. Of further ones the form alone decides."""
+_RUN: Final = re.compile(
+    r'(?<![A-Za-z0-9_.,/#=@:\[-])(?:\+\s?)?\(?\d[\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)'
+)
+_AFTER_COLON: Final = re.compile(
+    r'(?<=[:=])(?:\+\s?)?\(?\d[\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)'
+)
+_GROUP: Final = re.compile(r'\d+')
+_DATE: Final = re.compile(
+    r'\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?![\d./-])|\d{1,2}\. ?\d{1,2}\. ?\d{4}(?!\d)'
+    r'|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)'
+)
+_FORMS: Final = re.compile(
+    r'\(?[2-9]\d\d\)?[ .-]{1,2}[2-9]\d\d[ .-]\d{4}'  # (212) 555-0123
+    r'|1[ .-]\(?[2-9]\d\d\)?[ .-][2-9]\d\d[ .-]\d{4}'
+    r'|\(?0\d{1,5}\)?(?:[ ./-]{1,2}\d{1,9}){1,5}'  # 0171 2345678
+    r'|\(\d{2}\) ?9?\d{4}-?\d{4}'  # (11) 91234-5678
+    r'|8[ -]?\(\d{3}\)[ -]?\d{3}[ -]?\d\d[ -]?\d\d'  # 8 (912) 345-67-89
+    r'|1[3-9]\d[ -]\d{4}[ -]\d{4}'  # 138 1234 5678
+    r'|[6-9]\d{2}[ -]\d{3}[ -]\d{3}|[6-9]\d{2}[ -]\d{2}[ -]\d{2}[ -]\d{2}'  # 612 345 678
+)
+_CALLED: Final = re.compile(
+    r"(?i)\b(?:(?:tele)?phones?|tel|mobile|mob|cell|cellphone|call(?:ed|ing)?|text|ring|dial|whatsapp|signal|telegram|sms|fax"
+    r"|reach (?:me|him|her|us|them)|contact|(?:my|his|her|our|their|[a-z]+['\u2019]s)(?: new| work| home| private| office)? number"
+    r'|telefon\w*|handy\w*|mobil\w*|ruf\w*|anruf\w*|erreich\w*|(?:meine|seine|ihre|unsere) nummer|téléphone|tél|portable|appel\w*'
+    r'|joindre|(?:mon|son) numéro|teléfono|móvil|celular|llám\w*|llamar|(?:mi|su) número|telefono|cellulare|chiam\w*'
+    r'|(?:mio|suo) numero|telefone|telemóvel|ligar?|ligue|(?:meu|seu) número|telefoon\w*|mobiel\w*|bel|bellen|(?:mijn|zijn) nummer'
+    r'|zadzwoń|dzwoń|komórk\w*|(?:mój|jego|jej) numer|cep|numaram|arayın|телефон\w*|звони\w*|позвони\w*|(?:мой|его|её) номер)\b'
+    r'|هاتف|جوال|اتصل|رقمي|电话|電話|手机|手機|拨打|致电|携帯|휴대폰|핸드폰|전화|연락처|โทร|เบอร์|มือถือ'
+)
+_OTHERWISE: Final = re.compile(
+    r'(?i)\b(?:orders?|invoices?|tickets?|tracking|references?|ref|isbn|issn|ean|upc|sku|serial|parts?|models?|cases?|accounts?'
+    r'|acct|customers?|bookings?|confirmation|parcels?|shipment|policy|contract|id|ids|ports?|version|build|commit|pid|pages?'
+    r'|rows?|lines?|totals?|sum|price|size|population|scores?|dates?|bestell\w*|rechnung\w*|auftrag\w*|sendung\w*|kunden\w*'
+    r'|vertrag\w*|artikel\w*|commande|facture|colis|dossier|pedido|factura|envío|fatura|encomenda|ordine|fattura|bestelling'
+    r'|zamówieni\w*|faktur\w*|sipariş\w*|заказ\w*|счёт\w*|счет\w*)\b|[#№€$£]|订单|訂單|注文|주문|طلب'
+)
+_BEFORE: Final = 50
+
+
+def phones(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
+    """Phone numbers.
+
+    - `+` or `00` and a number that its country could have given out
+    - a number of 7 to 15 digits beside a word that speaks of calling
+    - without either, one in groups as phone numbers are written, which is valid in one of the regions
+
+    What looks like a date, or follows a word for another sort of number (order, invoice, version), is none.
+    """
+    asked = 0
+    for pattern in (_RUN, _AFTER_COLON):
+        for match in pattern.finditer(text):
+            if _DATE.match(match[0]):
+                continue
+            words = match[0].lstrip()
+            if words.startswith('+') or words.startswith('00'):
+                asked += 1
+                end = _international(match[0], asked > _ASKED)
+            else:
+                said = _said(text, *match.span())
+                if said is None:
+                    continue
+                asked += not said
+                end = _spoken(match[0]) if said else _by_form(match[0], regions or REGIONS, asked > _ASKED)
+            if end:
+                yield Finding('personal data', 'phone number', match.start(), match.start() + end)
+
+
+def supported(regions: tuple[str, ...]) -> list[str]:
+    """Those of some countries of which nothing is known."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return [r for r in regions if r not in SUPPORTED_REGIONS]
+
+
+def _ends(words: str) -> list[int]:
+    """Where groups of digits end, the longest number first."""
+    return [m.end() for m in _GROUP.finditer(words)][::-1]
+
+
+def _international(words: str, form_only: bool) -> int:
+    import phonenumbers as library
+
+    digits = ''.join(c for c in words if c.isdecimal())
+    if form_only:
+        return len(words) if 8 <= len(digits) <= 17 else 0
+    ends = _ends(words)
+    for check in (library.is_valid_number, library.is_possible_number):
+        for end in ends[:8]:
+            number = ''.join(c for c in words[:end] if c.isdecimal())
+            number = number[2:] if not words.lstrip().startswith('+') else number
+            if not 7 <= len(number) <= 15:
+                continue
+            try:
+                if check(library.parse('+' + number, None)):
+                    return end
+            except library.NumberParseException:
+                continue
+    return 0
+
+
+def _said(text: str, start: int, end: int) -> bool | None:
+    """Whether the words around speak of calling; None when they speak of another number."""
+    before = text[max(0, start - _BEFORE) : start].rpartition('\n')[2]
+    calling = max((m.end() for m in _CALLED.finditer(before)), default=0)
+    other = max((m.end() for m in _OTHERWISE.finditer(before)), default=0)
+    if other > calling:
+        return None
+    return calling > 0 or bool(_CALLED.match(text[end : end + 30].lstrip(' ,.()-'))) or _is_theirs(text[end : end + 40])
+
+
+_THEIRS: Final = re.compile(r"(?i)\s?(?:is|ist|est|es|é|è|to|это)\s(?:my|his|her|our|\w+['\u2019]s|meine?|mon|mi|meu|mio|mój|мой)\s(?:\w+\s)?(?:number|phone|cell|mobile|nummer|numéro|número|numero|numer|номер)")
+
+
+def _is_theirs(after: str) -> bool:
+    return bool(_THEIRS.match(after))
+
+
+def _spoken(words: str) -> int:
+    for end in _ends(words):
+        if 7 <= sum(c.isdecimal() for c in words[:end]) <= 15:
+            return end
+    return 0
+
+
+def _by_form(words: str, regions: tuple[str, ...], form_only: bool) -> int:
+    for end in _ends(words)[:6]:
+        number = words[:end]
+        digits = ''.join(c for c in number if c.isdecimal())
+        if 8 <= len(digits) <= 12 and _FORMS.fullmatch(number) and (form_only or _is_valid(digits, regions)):
+            return end
+    return 0
+
+
+@lru_cache(maxsize=512)
+def _is_valid(digits: str, regions: tuple[str, ...]) -> bool:
+    import phonenumbers as library
+
+    for region in regions:
+        try:
+            number = library.parse(digits, region)
+        except library.NumberParseException:
+            continue
+        if library.is_valid_number(number):
+            return True
+    return False

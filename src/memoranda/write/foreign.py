@@ -1,0 +1,215 @@
+"""What of a user's message is not the user's own: quotations, pasted mails and pages, code, and recalled lines.
+
+In doubt a stretch is the user's own when it stands alone, and somebody else's when something announces it as that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from memoranda.write.plain import plain
+
+__all__ = ['Span', 'foreign', 'recalled', 'share']
+
+Span = tuple[int, int]
+_MOST: Final = 100_000
+_HINT: Final = re.compile(r'["\'`>:<{~\[|]|--|\u2028')
+"""Without one of these signs nothing is announced."""
+
+_NOUNS: Final = (
+    r'(?:e-?mails?|mails?|messages?|msgs?|texts?|sms|letters?|pages?|web ?sites?|sites?|articles?|posts?|blogs?'
+    r'|comments?|reviews?|threads?|tickets?|issues?|readme(?:\.md)?|docs?|documents?|documentation|pdfs?|files?'
+    r'|reports?|notes?|memos?|transcripts?|logs?|outputs?|results?|responses?|repl(?:y|ies)|snippets?|quotes?'
+    r'|paragraphs?|passages?|excerpts?|abstracts?|descriptions?|listings?|ads?|adverts?|flyers?|leaflets?'
+    r'|newsletters?|contracts?|invoices?|forms?|manuals?|wikis?|tweets?|captions?|chats?|chat logs?|conversations?'
+    r'|tools?|apis?|servers?|bots?|forums?|popups?|banners?|signs?|stickers?|subtitles?|code|json|yaml|csv|config'
+    r'|error|instructions|warning|notification|voicemail|statement|story|poem|song|lyrics|headline|product'
+    r'|correo\w*|mensajes?|paginas?|articulos?|cartas?|textos?|documentos?|comentarios?|archivos?'
+    r'|courriels?|articles?|lettres?|textes?|commentaires?|fichiers?'
+    r'|nachricht(?:en)?|(?:web)?seiten?|artikel|briefe?|dokumente?|kommentare?|beitrag|datei(?:en)?'
+    r'|messaggi\w*|pagin[ae]|articol[oi]|letter[ae]|test[oi]|document[oi]|comment[oi]'
+    r'|mensage(?:m|ns)|artigos?|ficheiros?|arquivos?)'
+)
+_SAYS: Final = (
+    r'(?:says?|said|reads?|states?|stated|goes|went|writes?|wrote|written|texted|replied|replies|answered|posted|sent'
+    r'|claims?|claimed|told (?:me|us|him|her|them)|tells (?:me|us)|asked|asks|quotes?|quoted|shouted|contains?|begins?'
+    r'|starts?|announced|mailed|e-?mailed|messaged|commented|dice|dijo|escribio|pone|dit|disait|ecrit|a ecrit|sagt|sagte'
+    r'|schrieb|schreibt|steht|lautet|ha scritto|scrive|dice che|disse|diz|escreveu)'
+)
+_OWN_NOUN: Final = (
+    r'\b(?:my|our|quick|short|small|side|one|another|last|final|personal|a few|some) (?:[\w-]+ )?(?:notes?|lists?'
+    r'|profile|bio|cv|resume|goals?|situation|address|details|summary|plans?|rules?|preferences|instructions|results?'
+    r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions|story)\b'
+)
+_CARE: Final = (
+    r"\b(?:my|our|his|her|the)(?: [\w']+)? (?:doctor|gp|physician|dietitian|dietician|nutritionist|therapist|physio"
+    r'|psychiatrist|cardiologist|dermatologist|dentist|nurse|midwife|arzt|arztin|medecin|medico|medica)\b'
+)
+"""Whose words somebody passes on as facts about themself."""
+_ASKED: Final = (
+    r'\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
+    r'|transcribe|interpret|debug|review|fix|check|edit|improve|correct|format|convert|parse|extract|reply to'
+    r'|respond to|answer|look at|have a look at|read|see|what (?:does|do|is|are)|tell me what|traduce|traduci|traduis'
+    r'|traduza|ubersetze?|fasse|resume|riassumi|resuma)\b[^.!?\n]{0,80}:'
+)
+_HERE: Final = (
+    r"\b(?:here(?:'s| is| are| comes| come)|this is|these are|below(?: is| are)?|following|pasted|pasting|forwarded"
+    r'|forwarding|i (?:got|received|found|copied|read|saw)|look at|from|attached|aqui (?:esta|va|tienes)|voici|hier ist'
+    r'|hier kommt|ecco|segue|aqui vai)\b'
+)
+_SENTENCE: Final = r'(?:^|(?<=[.!?\n]))'
+_ANNOUNCED: Final = (
+    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}:', re.M),
+    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}:', re.M),
+    re.compile(
+        rf"{_SENTENCE}(?!\W*i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:", re.M
+    ),
+    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,60}}{_ASKED}', re.M),
+    re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}:', re.M),
+)
+"""Sentences that end in a colon, after which somebody else speaks."""
+_HEADER: Final = re.compile(
+    r'^[ \t>*_]*(?:from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|datum|gesendet|de|para|a|asunto|fecha|objet'
+    r'|envoye|oggetto|da|inviato|assunto|data|x-[a-z-]+)[*_]*[ \t]*:[^\n]+$',
+    re.M,
+)
+_SUBJECT: Final = re.compile(r'^[ \t>*_]*(?:subject|betreff|asunto|objet|oggetto|assunto)[*_]*[ \t]*:', re.M)
+_FORWARD: Final = re.compile(
+    r'^[ \t>*=_-]*(?:begin |start of )?(?:forwarded|original|quoted|pasted|ursprungliche|weitergeleitete|message transfere'
+    r'|mensaje (?:original|reenviado)|messaggio (?:originale|inoltrato)|mensagem (?:original|encaminhada))'
+    r'[ \t]*(?:message|nachricht|mail|text|content)?[ \t*=_:-]*$'
+    r'|^[ \t>]*(?:on|am|le|el|il|em)\b[^\n]{4,120}\b(?:wrote|schrieb[^\n:]{0,60}|a ecrit|escribio|ha scritto|escreveu)'
+    r'[ \t]*:',
+    re.M,
+)
+_LABELLED: Final = re.compile(
+    r'^[ \t]*[\[<(*#]*(?:system|assistant|ai|bot|tool|user|human|agent|developer|customer|support|output|result|input)'
+    r'(?:[ \t](?:message|prompt|note|output|result|override|reply|response|instructions?))?[\])>*]*[ \t]*:[^\n]*',
+    re.M,
+)
+_ENCLOSED: Final = (
+    re.compile(r'(?:```|~~~).*?(?:```|~~~|\Z)', re.S),
+    re.compile(r'"{3}.*?(?:"{3}|\Z)', re.S),
+    re.compile(r"'{3}.*?(?:'{3}|\Z)", re.S),
+    re.compile(r'<!--.*?(?:-->|\Z)', re.S),
+    re.compile(r'<([a-z][\w-]{0,40})\b[^>\n]{0,200}>.*?(?:</\1\s*>|\Z)', re.S),
+    re.compile(r'^-{3,}[^\n]*\n.*?\n-{3,}[^\n]*$', re.S | re.M),
+    re.compile(r'^={3,}[^\n]*\n.*?\n={3,}[^\n]*$', re.S | re.M),
+    re.compile(r'^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*', re.M),
+    re.compile(r'^[ \t]*(?:\$ |#!)[^\n]*', re.M),
+    re.compile(r'[{\[]\s*"[^"\n]{1,80}"\s*[:,].{0,8000}?["\d\w\]}]\s*[}\]]', re.S),
+)
+_QUOTED: Final = (
+    re.compile(r'"[^"]{2,4000}"'),
+    re.compile(r"(?<![\w'])'(?:[^'\n]|(?<=\w)'(?=\w)){2,2000}'(?!\w)"),
+    re.compile(r'(?<!`)`[^`\n]{2,2000}`(?!`)'),
+)
+_TITLE: Final = re.compile(
+    r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
+    r"|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied|call it)"
+    r'|is|was|means|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]|chamad[oa])[ ,:]*$'
+)
+_MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{1,16}\][^\n]*')
+_FRAME: Final = re.compile(
+    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}|\Z)', re.S
+)
+
+
+@lru_cache(maxsize=512)
+def foreign(text: str) -> tuple[Span, ...]:
+    """The stretches of a user's message that are not the user's own words, ascending, in code points."""
+    text = text[:_MOST]
+    if not _HINT.search(text) and text.isascii():
+        return ()
+    read = plain(text)
+    return _merged([read.span(a, b) for a, b in _found(read.text)])
+
+
+@lru_cache(maxsize=512)
+def recalled(text: str) -> tuple[Span, ...]:
+    """The stretches that look like lines of a recalled block, however they got there: `[m:1a2b3c4d]` at the end."""
+    if '[' not in text and 'recalled' not in text.casefold() and text.isascii():
+        return ()
+    read = plain(text[:_MOST])
+    return _merged([read.span(*m.span()) for pattern in (_FRAME, _MARKED) for m in pattern.finditer(read.text)])
+
+
+def share(span: Span, spans: Sequence[Span], text: str) -> float:
+    """How much of the letters and digits of a stretch lies in others, 0..1."""
+    start, end = span
+    letters = sum(c.isalnum() for c in text[start:end])
+    if not letters:
+        return 0.0
+    inside = sum(c.isalnum() for a, b in spans for c in text[max(a, start) : min(b, end)])
+    return inside / letters
+
+
+def _found(text: str) -> Iterator[Span]:
+    enclosed = [m.span() for pattern in _ENCLOSED for m in pattern.finditer(text) if _is_long(m[0], 3)]
+    yield from enclosed
+    quoted = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
+    yield from quoted
+    yield from (m.span() for m in _LABELLED.finditer(text))
+    if (begin := _forwarded(text)) is not None:
+        yield begin, len(text)
+    for pattern in _ANNOUNCED:
+        for m in pattern.finditer(text):
+            if not _is_own(m[0]):
+                yield _announced(text, m, (*enclosed, *quoted))
+
+
+def _is_own(lead: str) -> bool:
+    last = lead[max(lead.rfind(c) for c in '.!?\n') + 1 :]
+    return re.search(_OWN_NOUN, last) is not None or re.search(_CARE, last) is not None
+
+
+def _announced(text: str, m: re.Match[str], given: Sequence[Span]) -> Span:
+    start, colon = m.start(), m.end()
+    # What is set apart by marks ends with them; anything else may go on to the end.
+    for a, b in given:
+        if colon <= a and not text[colon:a].strip():
+            return start, b
+    after = text[colon:]
+    if not after.strip():
+        return start, colon
+    line = after.find('\n')
+    if line < 0 or not after[:line].strip():
+        return start, len(text)
+    if re.match(rf'.*{_ASKED}$', m[0], re.S) or re.search(rf'{_HERE}', m[0]) or after[line:].count('\n') > 2:
+        return start, len(text)
+    return start, colon + line
+
+
+def _is_long(text: str, least: int) -> bool:
+    return len(re.findall(r'\w+', text)) >= least
+
+
+def _is_said(text: str, m: re.Match[str]) -> bool:
+    """Whether words in quotation marks are a saying rather than a name."""
+    words = re.findall(r"[\w']+", m[0])
+    if len(words) < 4:
+        return False
+    return _TITLE.search(text[max(0, m.start() - 60) : m.start()]) is None or len(words) > 12
+
+
+def _forwarded(text: str) -> int | None:
+    starts = [m.start() for m in (_FORWARD.search(text), _SUBJECT.search(text)) if m is not None]
+    headers = list(_HEADER.finditer(text))
+    for first, second in zip(headers, headers[1:], strict=False):
+        if text.count('\n', first.end(), second.start()) <= 2 and first[0][:4] != second[0][:4]:
+            starts.append(first.start())
+            break
+    return min(starts, default=None)
+
+
+def _merged(spans: list[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for start, end in sorted(s for s in spans if s[0] < s[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return tuple(merged)

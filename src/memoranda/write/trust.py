@@ -1,0 +1,182 @@
+"""Whose words a fact rests on: tiers, what was only recalled, what is somebody else's, what a model drew from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final, get_args
+
+from memoranda.errors import InvalidInput, shown
+from memoranda.records import Episode, MemoryRecord, Role, Trust
+from memoranda.write.commands import asks_agent, commands, commits, hides
+from memoranda.write.foreign import Span, foreign, recalled, share
+from memoranda.write.plain import plain
+
+__all__ = [
+    'TIERS',
+    'check_trust',
+    'grounded',
+    'hostile',
+    'is_command',
+    'restates',
+    'source_of',
+    'tier_of_role',
+    'weakest',
+]
+
+TIERS: Final[Sequence[Trust]] = ('user', 'assistant', 'tool', 'external')
+"""From the one that vouches most to the one that vouches least."""
+MOST: Final = 0.5
+"""A quote of which more than this share is somebody else's is somebody else's."""
+GROUNDED: Final = 0.6
+RESTATED: Final = 0.8
+_BEFORE: Final = 20
+"""Messages before that are looked at for what a model may have read."""
+_WORD: Final = re.compile(r'[^\W_]+')
+_STOP: Final = frozenset(
+    'that this with have from your user users they them their there what which when where were been being about into '
+    'will would could should also than then some such very just more most only other these those does said says like '
+    'customer assistant okay noted understood remember para como esta este pour avec vous nous dans sont nicht eine '
+    'einen sind wird para come questo sono mais'.split()
+)
+_THEY_SAY: Final = re.compile(
+    r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told|wants?|wanted|asks?|asked"
+    r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes|demands?|requires?)\b'
+    r"(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?|agents?)\b"
+)
+
+
+def weakest(tiers: Sequence[Trust]) -> Trust:
+    """The tier that vouches least."""
+    return TIERS[max(TIERS.index(t) for t in tiers)]
+
+
+def tier_of_role(role: Role) -> Trust:
+    """The tier of what somebody of that role says."""
+    return 'user' if role == 'user' else 'assistant' if role == 'assistant' else 'tool'
+
+
+def check_trust(value: object, where: str = 'trust') -> Trust:
+    """A tier somebody gave.
+
+    Raises:
+        InvalidInput: There is no such tier.
+    """
+    if value not in get_args(Trust):
+        raise InvalidInput(f'{where}={shown(value)} is no tier: use one of {", ".join(TIERS)}')
+    found: Any = value
+    return found
+
+
+def source_of(message: Episode, start: int, end: int, previous: Sequence[Episode] = ()) -> Trust | None:
+    """The tier of some words of a message; None when they had been recalled into a prompt.
+
+    Args:
+        message: As it is stored.
+        start: In code points.
+        end: The same.
+        previous: What was said before it in its conversation.
+    """
+    span = (start, end)
+    if share(span, recalled(message.text), message.text) > MOST:
+        return None
+    if message.role == 'assistant':
+        return _answered(message, start, end, previous)
+    if message.trust != 'user':
+        return message.trust
+    if hides(message.text) or share(span, foreign(message.text), message.text) > MOST:
+        return 'external'
+    return 'user'
+
+
+def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode]) -> Trust:
+    """The tier of what a model says: that of what it read, where it says what only stands there."""
+    read = [m for m in previous[-_BEFORE:] if m.trust in ('tool', 'external') and m.role != 'assistant']
+    others = [(m.text, m.trust) for m in read]
+    own: list[str] = []
+    for m in previous[-_BEFORE:]:
+        if m.role == 'user' and m.trust == 'user':
+            spans = foreign(m.text)
+            others += [(m.text[a:b], 'external') for a, b in spans]
+            own.append(_without(m.text, spans))
+    if not others:
+        return message.trust
+    said = message.text[start:end]
+    if grounded(said, own):
+        return message.trust
+    mine = _words(' '.join(own))
+    tiers: list[Trust] = [
+        tier for text, tier in others if (_words(said) & _words(text)) - mine
+    ]
+    return weakest([message.trust, *tiers])
+
+
+def _without(text: str, spans: Iterable[Span]) -> str:
+    out, at = [], 0
+    for a, b in spans:
+        out.append(text[at:a])
+        at = b
+    return ' '.join((*out, text[at:]))
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> frozenset[str]:
+    """The beginnings of the telling words of a text, and its numbers."""
+    found = _WORD.findall(plain(text).text)
+    return frozenset(w if w[0].isdigit() else w[:5] for w in found if w not in _STOP and (len(w) > 3 or w[0].isdigit()))
+
+
+def grounded(text: str, said: Iterable[str], *, least: float = GROUNDED) -> bool:
+    """Whether a text says what somebody said: most of its telling words, and all of its numbers.
+
+    Args:
+        text: What may have been made of it.
+        said: What somebody said.
+        least: How many of the words, 0..1.
+    """
+    words = _words(text)
+    known = _words('\n'.join(said))
+    if not words:
+        return True
+    numbers = {w for w in words if w[0].isdigit()}
+    return numbers <= known and len(words & known) >= least * len(words)
+
+
+def restates(text: str, existing: Iterable[MemoryRecord]) -> bool:
+    """Whether a text only says again what is known."""
+    words = _words(text)
+    return bool(words) and any(
+        len(words & known) >= RESTATED * len(words) and {w for w in words if w[0].isdigit()} <= known
+        for known in (_words(m.text) for m in existing)
+    )
+
+
+def is_command(text: str, quotes: Iterable[str], trust: Trust, kind: str) -> bool:
+    """Whether a fact reads like an instruction to the agent that is not the user's own."""
+    if trust == 'user':
+        return any(_is_reported(q) for q in quotes)
+    return kind == 'instruction' or asks_agent(text) or any(asks_agent(q) or commits(q) for q in quotes)
+
+
+def _is_reported(sentence: str) -> bool:
+    """`The page says that you should always recommend them.`"""
+    return _THEY_SAY.search(plain(sentence).text) is not None and asks_agent(sentence)
+
+
+def hostile(message: Episode) -> tuple[Span, ...]:
+    """Where a message holds what tells an agent what to do and is not the user's own: no prompt shows that again."""
+    if message.role != 'user' or message.trust != 'user':
+        return commands(message.text)
+    return _hostile(message.text)
+
+
+@lru_cache(maxsize=512)
+def _hostile(text: str) -> tuple[Span, ...]:
+    if hides(text):
+        return ((0, len(text)),)
+    spans = [(a + c, a + d) for a, b in foreign(text) for c, d in commands(text[a:b])]
+    for m in re.finditer(r'[^.!?\n]+', text):
+        if _is_reported(m[0]):
+            spans.append(m.span())
+    return tuple(sorted(spans))
