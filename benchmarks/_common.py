@@ -29,6 +29,8 @@ class TimedEmbedder:
     def __init__(self, inner: Embedder) -> None:
         self.inner = inner
         self.seconds = 0.0
+        self.in_questions = 0.0
+        """Seconds of those that went to questions, not to what is stored."""
         self.texts = 0
 
     @property
@@ -50,8 +52,7 @@ class TimedEmbedder:
         try:
             return self.inner.embed_now(texts, query=query, progress=progress)
         finally:
-            self.seconds += time.perf_counter() - started
-            self.texts += len(texts)
+            self._count(texts, query, time.perf_counter() - started)
 
     async def embed(
         self, texts: Sequence[str], *, query: bool = False, progress: Callable[[int, int], None] | None = None
@@ -60,8 +61,12 @@ class TimedEmbedder:
         try:
             return await self.inner.embed(texts, query=query, progress=progress)
         finally:
-            self.seconds += time.perf_counter() - started
-            self.texts += len(texts)
+            self._count(texts, query, time.perf_counter() - started)
+
+    def _count(self, texts: Sequence[str], query: bool, seconds: float) -> None:
+        self.seconds += seconds
+        self.in_questions += seconds * query
+        self.texts += len(texts)
 
     async def aclose(self) -> None:
         await self.inner.aclose()

@@ -20,7 +20,7 @@ from memoranda import Memory
 from memoranda._bridge import run, wait_for
 from memoranda.errors import ProcessingFailed
 from memoranda.scope import Scope
-from memoranda.stores.sqlite import SQLiteStore, erasing
+from memoranda.stores.sqlite import SQLiteStore, erasing, sweeping
 from memoranda.stores.sqlite.store import _files
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
@@ -223,7 +223,7 @@ def test_a_page_that_another_process_read_before_the_sweep_is_not_written_back(
     foreign = apsw.Connection(str(path))
     foreign.pragma('cache_size', -262144)
     foreign.pragma('secure_delete', True)
-    sweep = erasing._sweep
+    sweep = sweeping._sweep
     parts = 0
 
     def read_then_sweep(*args: Any) -> None:
@@ -255,11 +255,11 @@ def test_a_page_that_another_process_read_before_the_sweep_is_not_written_back(
     written = 0
     for user in USERS[:6]:
         run(store._write(lambda c, user=user: erasing.erase(c, Scope(user_id=user).erasure('default'))))
-    monkeypatch.setattr(erasing, '_SWEEP_BYTES', 64 * 16384)
-    monkeypatch.setattr(erasing, '_sweep', read_then_sweep)
+    monkeypatch.setattr(sweeping, '_SWEEP_BYTES', 64 * 16384)
+    monkeypatch.setattr(sweeping, '_sweep', read_then_sweep)
 
     def scrub(connection: Any) -> bool:
-        return erasing.scrub(Between(connection), str(path), _files, erasing.Progress(), most_bytes=None, busy_ms=1000)
+        return sweeping.scrub(Between(connection), str(path), _files, sweeping.Progress(), most_bytes=None, busy_ms=1000)
 
     assert run(wait_for(store._submit(scrub, alone=True)))
     assert parts > 3
@@ -337,13 +337,13 @@ def test_a_pending_erasure_is_finished_after_a_restart(path: Path, reader: Calla
 
 @pytest.mark.usefixtures('quick_chores')
 def test_a_large_file_is_swept_in_the_background(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(erasing, 'INLINE_BYTES', 0)
-    monkeypatch.setattr(erasing, '_SWEEP_BYTES', 16 * 16384)
-    monkeypatch.setattr(erasing, 'TICK_BYTES', 0)  # the background makes no progress yet
+    monkeypatch.setattr(sweeping, 'INLINE_BYTES', 0)
+    monkeypatch.setattr(sweeping, '_SWEEP_BYTES', 16 * 16384)
+    monkeypatch.setattr(sweeping, 'TICK_BYTES', 0)  # the background makes no progress yet
     with memory(path) as m:
         fill(m, rounds=2)
         assert m.delete_all(user_id='user5').scrub == 'pending'
-        monkeypatch.setattr(erasing, 'TICK_BYTES', 32 * 16384)
+        monkeypatch.setattr(sweeping, 'TICK_BYTES', 32 * 16384)
         until(lambda: not m.stats().scrub_pending)
         assert left(path, 'user5') == 0
     check_file(path)
@@ -360,11 +360,11 @@ def test_a_failing_disk_leaves_the_erasure_pending_and_the_store_working(
     with memory(path) as m:
         fill(m, rounds=1)
         with monkeypatch.context() as patch:
-            patch.setattr(erasing, '_sweep', fail)
+            patch.setattr(sweeping, '_sweep', fail)
             assert m.delete_all(user_id='user5').scrub == 'pending'
         m.add('It still works', user_id='user6')
         with monkeypatch.context() as patch:
-            patch.setattr(erasing, '_sweep', fail)
+            patch.setattr(sweeping, '_sweep', fail)
             assert not m.finish_erasure()
         assert m.finish_erasure()
 

@@ -274,8 +274,8 @@ def test_saying_it_again_confirms_and_raises_trust(memory: Memory) -> None:
         assert first.trust == 'assistant'
         second = memory.add('Yes, I do like tea', **ANA).memories[0]
         assert (second.id, second.trust, len(second.evidence)) == (first.id, 'user', 2)
-        third = memory.add({'role': 'assistant', 'content': 'So you like tea'}, **ANA).memories[0]
-        assert (third.trust, len(third.evidence)) == ('user', 3)
+        third = memory.add({'role': 'assistant', 'content': 'So you like tea'}, **ANA)
+        assert (third.changes, third.skipped) == ((), {'recalled': 1})  # a model repeats what it was told
 
 
 def test_a_fact_that_no_longer_holds_is_retracted(memory: Memory) -> None:
@@ -291,7 +291,7 @@ def test_what_a_person_wrote_is_never_overwritten_by_extraction(memory: Memory) 
     assert (mine.locked, mine.version, mine.actor) == (True, 2, 'user')
     for text in ('home.city = Porto', 'not home.city = Porto', 'forget home.city'):
         result = memory.add(text, **ANA)
-        assert (result.changes, dict(result.skipped)) == ((), {'locked': 1})
+        assert (result.memories, len(result.pending)) == ((), 1)
     assert memory.get(record.id, **ANA) == mine
     memory.update(record.id, locked=False, **ANA)
     assert ops(memory.add('home.city = Porto', **ANA)) == ['supersede', 'add']

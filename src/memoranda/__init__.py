@@ -66,6 +66,8 @@ __all__ = [
     'EmbedderMismatch',
     'Episode',
     'EpisodePage',
+    'ErasureReceipt',
+    'ErasureReport',
     'ErasureResult',
     'Evidence',
     'HistoryEntry',
@@ -109,6 +111,8 @@ __version__ = '0.1.0'
 # What only some programs need, and takes long to load.
 _LATER = {
     'CleanResult': 'memoranda.write.cleaning',
+    'ErasureReceipt': 'memoranda.forgetting',
+    'ErasureReport': 'memoranda.forgetting',
     'InvalidValue': 'memoranda.profile',
     'LLMExtractor': 'memoranda.write.llm',
     'ModelFailed': 'memoranda.write.failed',

@@ -116,6 +116,10 @@ class ChainCheck:
         self._found: list[tuple[int, int, Reason, str, str | None]] = []
         self._stopped = False
         self._place: Link | None = None
+        self._begun: str | None = None
+        """What the chain says it was begun for."""
+        self._imported: list[str] = []
+        """What chains that were imported say that."""
 
     @property
     def erased(self) -> int:
@@ -157,6 +161,8 @@ class ChainCheck:
                 self._tell(link, 'link', 'its words were erased, and a reason is there')
         elif link.op == 'erase' and whole:
             self._named = _union([*self._named, *_blanked(link)])
+        elif link.op == 'import' and whole:
+            self._imported.append(_begins(link))
         if self._anchor is not None and link.seq == self._anchor[0] and link.hash != self._anchor[1]:
             self._tell(link, 'rewritten', 'it is not the entry that was here when the anchor was made')
 
@@ -172,10 +178,8 @@ class ChainCheck:
                 self._missing(1, link.seq - 1)
         elif link.seq < 1:
             self._tell(link, 'surplus', 'it lies before the first entry')
-        elif chain.kind == 'erased' and link.op == 'erase':
-            return
-        elif whole and link.prev_hash != (chain.subject if link.format > 1 else '') and chain.kind != 'erased':
-            self._tell(link, 'owner', 'the chain was begun for another owner')
+        elif whole and chain.kind != 'erased' and (link.format > 1 or link.prev_hash):
+            self._begun = link.prev_hash
 
     def _compare_closing(self, link: Link, length: int, head: str) -> None:
         if length < link.seq:
@@ -220,20 +224,33 @@ class ChainCheck:
             self._found = sorted(self._found)[:1]
 
     @property
-    def misplaced(self) -> Link | None:
-        """The first link whose hash doesn't fit its place, for it may be one of another place."""
-        return self._place
+    def misplaced(self) -> bool:
+        """Whether some link's hash doesn't fit, so that it may be one of another place."""
+        return self._place is not None
 
-    def moved(self, seq: int) -> None:
-        """`misplaced` is the entry of another place."""
-        if self._place is not None:
-            here = self._place.seq
-            self._found = [f for f in self._found if (f[0], f[2]) != (here, 'link')]
-            self._tell(self._place, 'moved', f'it is entry {seq}', -1)
+    def find_place(self) -> None:
+        """See whether the first link that doesn't fit is the entry of another place. Takes the processor."""
+        link = self._place
+        if link is None:
+            return
+        for seq in range(1, max(self.end[0], self.chain.length) + 1):
+            if hash_of(link, seq=seq) == link.hash:
+                self._tell(link, 'moved', f'it is entry {seq}', -1)
+                return
 
-    def finish(self, walked: Walked) -> Break | None:
-        """The first thing that didn't fit; None when all does."""
+    def finish(self, walked: Walked, *, renamed: bool = False) -> Break | None:
+        """The first thing that didn't fit; None when all does.
+
+        Args:
+            walked: What the store has left to tell.
+            renamed: Whether it was somebody else's chain when the anchor was made.
+        """
         self.chain = chain = walked.chain
+        begun_here = self._begun in (None, chain.subject, *self._imported)
+        if chain.kind == 'unknown':
+            self._found = [(self._first, -2, 'surplus', 'its owner is gone', None)]
+        elif renamed or not begun_here:
+            self._found.append((self._first, -2, 'owner', 'the chain was begun for another owner', None))
         self._check_end()
         self._check_blanks()
         if self._anchor is not None and self.end[0] < self._anchor[0]:
@@ -316,6 +333,14 @@ def _blanked(link: Link) -> list[list[int]]:
         return [[int(first), int(last)] for first, last in told.get('blanked', ())]
     except (ValueError, TypeError, AttributeError):
         return []
+
+
+def _begins(link: Link) -> str:
+    """What an imported chain was begun for, in the storage that it comes from."""
+    try:
+        return str(json.loads(link.after or '{}')['chain']['begins'])
+    except (ValueError, TypeError, KeyError):
+        return ''
 
 
 def _differing(link: Link, memory: MemoryRecord) -> list[str]:

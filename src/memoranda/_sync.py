@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
+    from memoranda.engine import Engine
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.review import BlockingReviewQueue
@@ -115,6 +116,16 @@ class Memory:
 
         return BlockingReviewQueue(self.aio.review)
 
+    @property
+    def bound_to(self) -> Scope | None:
+        """The scope this view is bound to."""
+        return self.aio.bound_to
+
+    @property
+    def engine(self) -> Engine:
+        """What all views share. For adapters."""
+        return self.aio.engine
+
     def __enter__(self) -> Self:
         run(self.aio.__aenter__())
         return self
@@ -144,6 +155,8 @@ class Memory:
     update = _blocking(AsyncMemory.update)
     delete = _blocking(AsyncMemory.delete)
     delete_all = _blocking(AsyncMemory.delete_all)
+    forget = _blocking(AsyncMemory.forget)
+    verify_erasure = _blocking(AsyncMemory.verify_erasure)
     history = _blocking(AsyncMemory.history)
     changes = _blocking(AsyncMemory.changes)
     revert = _blocking(AsyncMemory.revert)
@@ -157,5 +170,7 @@ class Memory:
     drop_job = _blocking(AsyncMemory.drop_job)
     stats = _blocking(AsyncMemory.stats)
     reindex = _blocking(AsyncMemory.reindex)
+    export = _blocking(AsyncMemory.export)
+    import_subject = _blocking(AsyncMemory.import_subject)
     finish_erasure = _blocking(AsyncMemory.finish_erasure)
     close = _blocking(AsyncMemory.close)

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -45,13 +45,17 @@ if TYPE_CHECKING:
 
     from memoranda.assembly import Errors
     from memoranda.embedders import Embedder
+    from memoranda.engine import Engine
     from memoranda.filters import Filter
+    from memoranda.forgetting import ErasureReceipt, ErasureReport
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
+    from memoranda.records import Trust
     from memoranda.review import ReviewQueue
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.subject import Document, ImportReport, SubjectExport
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.preview import Preview
@@ -162,6 +166,16 @@ class AsyncMemory:
 
         return ReviewQueue(self._engine, project=self._project, ids=self._id_scope)
 
+    @property
+    def bound_to(self) -> Scope | None:
+        """The scope this view is bound to (see `scoped`); None: each call names its own."""
+        return self._bound
+
+    @property
+    def engine(self) -> Engine:
+        """What all views share: store, embedder, settings. For adapters; its methods may change between versions."""
+        return self._engine
+
     async def __aenter__(self) -> Self:
         await open_store(self._engine)
         await self._engine.compute(self._load)
@@ -233,6 +247,8 @@ class AsyncMemory:
         instructions: str | None = None,
         background: bool = False,
         idempotency_key: str | None = None,
+        batch_turns: int | None = None,
+        trust: Trust | None = None,
     ) -> AddResult:
         """Remember what was said.
 
@@ -265,6 +281,10 @@ class AsyncMemory:
             background: Return as soon as the messages are stored; a worker reads them later. What is returned is a
                 receipt: its `status` is `queued`, and `await receipt.wait()` tells what became of it.
             idempotency_key: A repeated call with this key and the same content does nothing and answers the same.
+            batch_turns: With `background=True` and a run: read together with further adds of this conversation, once
+                there are so many or none came for `batch_seconds` (a setting); by default the setting.
+            trust: The best source tier of these messages, where their role promises too much: `'external'` for a
+                document or web page, `'tool'` for what a tool returned. A message may have its own (docs/trust.md).
 
         Raises:
             InvalidInput: Something can't be used; nothing was stored.
@@ -288,6 +308,7 @@ class AsyncMemory:
             valid_to=valid_to,
             expires_at=expires_at,
             instructions=instructions,
+            trust=trust,
         )
         batch = await batch_of(
             self._engine,
@@ -299,6 +320,8 @@ class AsyncMemory:
             occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
             idempotency_key=idempotency_key,
             background=check_flag('background', background),
+            batch_turns=None if batch_turns is None else check_count('batch_turns', batch_turns, 1, 1000),
+            trust=trust,
         )
         if background:
             return await queue_up(self._engine, self._worker, self._background, batch)
@@ -685,7 +708,72 @@ class AsyncMemory:
         async with self._background.spool.erasing(erasure):
             result = await self._engine.store.erase(erasure)
         self._worker.forget()
+        self._engine.forget()
         return result
+
+    @traced('delete_memory')
+    async def forget(
+        self,
+        memory_id: str | None = None,
+        *,
+        episode_id: str | None = None,
+        filters: Mapping[str, Any] | Filter | None = None,
+        whole_project: bool = False,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> ErasureReceipt:
+        """Erase for good, and get a receipt for it (docs/erasure.md).
+
+        With ids alone it is `delete_all`, and what was said before is refused from then on: an import, or an agent that
+        sends old turns again, brings nothing back. With `project_wide()`, a run, an agent or an app is forgotten
+        wherever in the project it turns up.
+
+        Args:
+            memory_id: Only this memory, with the messages that it rests on.
+            episode_id: Only this message, with what was drawn from it alone.
+            filters: Only the memories that match, as `get_all(filters=..., include_inactive=True)` lists them, with the
+                messages that they rest on; and the messages that match, if the filter asks only for what messages have.
+            whole_project: Everything of a project: for `project_wide().forget(whole_project=True)`.
+            user_id: Whose.
+            agent_id: Alone, the agent's own; with a user, what the user said to it.
+            run_id: Alone, a conversation without a user; with a user, that conversation. `session_id` is the same.
+            app_id: As `agent_id`.
+            session_id: See `run_id`.
+
+        Raises:
+            InvalidInput: Nothing in particular is named, or several things are.
+            MemoryNotFound: There is no such message or memory in this scope.
+        """
+        from memoranda.forgetting import checked, forget
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        if memory_id is not None:
+            scope = (await self._owned(memory_id, scope)).scope
+        what = checked(
+            project=self._project,
+            scope=scope,
+            wide=self._wide,
+            memory_id=memory_id,
+            episode_id=None if episode_id is None else check_text('episode_id', episode_id, 256),
+            filters=filters,
+            whole_project=check_flag('whole_project', whole_project),
+        )
+        return await forget(self._engine, self._worker, self._background, what)
+
+    async def verify_erasure(self, receipt: ErasureReceipt, *, texts: Sequence[str] = ()) -> ErasureReport:
+        """Whether what a receipt of `forget` says still holds.
+
+        Args:
+            receipt: Of this database.
+            texts: What must be gone, for a receipt holds no words. They are searched for in all tables and in the raw
+                bytes of the files, also in upper and lower case.
+        """
+        from memoranda.forgetting import verify
+
+        return await verify(self._engine, receipt, texts)
 
     async def history(
         self,
@@ -1075,6 +1163,65 @@ class AsyncMemory:
         from memoranda.reindex import reindex
 
         return await reindex(self._engine, progress=progress)
+
+    async def export(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> SubjectExport:
+        """Everything held on one subject, of one snapshot: to be written as JSON (`save`, `async for`) or Markdown.
+
+        One id says whose; `scoped(Scope.GLOBAL)` exports what a project shares. docs/export.md describes the document.
+
+        Raises:
+            InvalidScope: More than one id.
+        """
+        from memoranda.subject import export_subject
+
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        return await export_subject(self._engine, scope, project=self._project)
+
+    async def import_subject(
+        self,
+        document: Document,
+        *,
+        restore: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Write everything that an exported document holds on its subject, with all ids, dates and history; or nothing.
+
+        A subject that holds nothing yet gets it all at once; an import of what is there already does nothing.
+
+        Args:
+            document: A path, the bytes of a document, its JSON as a dict, or what `export` returned.
+            restore: Import it although its subject was forgotten since. This is audited.
+            dry_run: Only check it, and tell what would become of it.
+            progress: Called as (items done, items in all).
+
+        Raises:
+            ImportProblem: It is damaged, edited or of a newer version: the first thing that doesn't fit.
+            InvalidInput: It is of another project, or outside the scope of this view.
+            Conflict: Something else is held on the subject, or it was forgotten meanwhile. Nothing was imported.
+        """
+        from memoranda.subject import import_subject
+
+        report = await import_subject(
+            self._engine,
+            document,
+            project=self._project,
+            bound=self._bound,
+            restore=check_flag('restore', restore),
+            dry_run=check_flag('dry_run', dry_run),
+            progress=progress,
+        )
+        self._worker.forget()
+        self._background.notify()
+        return report
 
     async def finish_erasure(self) -> bool:
         """Go on with erasures that answered `pending`. True when nothing of them is left in the files."""

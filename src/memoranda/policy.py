@@ -70,12 +70,20 @@ _READ: Final[Mapping[Trust, ReadRule]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Facts that are not kept: those that meet every condition given, once they are as old as `after`."""
+    """What is not kept: facts that meet every condition given, or messages, once they are as old as `after`.
+
+    Facts get the status `expired`; messages are erased (docs/maintenance.md).
+    """
 
     after: timedelta
-    """Since it was last said or written."""
+    """Since it was last said or written; of a message, since it was stored."""
     kinds: tuple[str, ...] | None = None
     levels: tuple[Level, ...] | None = None
+    episodes: bool | Literal['all'] = False
+    """Messages in place of facts. True spares those that a current fact rests on, or one that waits for a person;
+    `'all'` doesn't, and what rests on these messages alone is erased with them."""
+    pinned: bool = False
+    """Pinned and locked facts too, and the messages that they rest on."""
 
     def __post_init__(self) -> None:
         after: object = self.after
@@ -94,6 +102,17 @@ class Retention:
                 )
         for level in self.levels or ():
             _one_of('retention.levels', level, get_args(Level))
+        episodes: object = self.episodes
+        if not isinstance(episodes, bool) and episodes != 'all':
+            raise ConfigurationError(f"retention.episodes={shown(episodes)} is unknown: pass True, False or 'all'")
+        if episodes and (self.kinds is not None or self.levels is not None):
+            raise ConfigurationError(
+                f'retention.episodes={shown(episodes)} is about messages, which have no kinds and levels: leave these '
+                'out, or make it two rules'
+            )
+        pinned: object = self.pinned
+        if not isinstance(pinned, bool):
+            raise ConfigurationError(f'retention.pinned={shown(pinned)} is no yes or no: pass True or False')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +143,8 @@ class Policy:
     audit_reads: bool = False
     """Whether it is noted who read which memories; never what they say."""
     retention: tuple[Retention, ...] = ()
+    run_expiry: timedelta | None = None
+    """How long after the last message of a conversation the facts that are known in it alone expire; None: never."""
     _actions: Mapping[Category, Mapping[str, Action]] = field(init=False, repr=False, compare=False)
     """By category and kind; `'*'` is every other one."""
 
@@ -147,9 +168,14 @@ class Policy:
         actions = self._actions[category]
         return actions.get(kind, actions['*'])
 
+    def uses(self, *actions: Action, category: Category | None = None) -> bool:
+        """Whether one of these actions is for anything, of a category or of all."""
+        tables = self._actions.values() if category is None else (self._actions[category],)
+        return any(action in actions for table in tables for action in table.values())
+
     def ignores(self, category: Category) -> bool:
         """Whether every kind of a category is allowed."""
-        return all(action == 'allow' for action in self._actions[category].values())
+        return not self.uses('redact', 'review', 'drop', category=category)
 
 
 _CATEGORIES: Final[Mapping[str, tuple[Category, tuple[str, ...], Action]]] = MappingProxyType(
@@ -206,6 +232,12 @@ def _check_numbers(policy: Policy) -> None:
     ):
         raise ConfigurationError(
             f'policy.retention={shown(retention)} is no tuple of Retention: pass (Retention(after=...),)'
+        )
+    idle: object = policy.run_expiry
+    if idle is not None and (not isinstance(idle, timedelta) or idle <= timedelta()):
+        raise ConfigurationError(
+            f'policy.run_expiry={shown(idle)} is no time span of more than 0: pass a timedelta, such as '
+            'timedelta(days=30), or None for never'
         )
 
 

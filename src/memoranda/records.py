@@ -486,6 +486,8 @@ class ContextBlock:
     """Hits that did not fit."""
     degraded: str | None = None
     """What it had to do without, as in `Hits`; then memories may be missing."""
+    unconfirmed: tuple[Hit, ...] = ()
+    """What stands in the part of the text that is marked as unconfirmed (`Policy.read`)."""
 
     def __str__(self) -> str:
         return self.text

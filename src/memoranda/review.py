@@ -144,6 +144,7 @@ class ReviewResult:
     """Why nothing was done."""
 
 
+Many: TypeAlias = 'list[str] | tuple[str, ...] | set[str] | frozenset[str]'
 _Act: TypeAlias = Callable[[str, 'Scope | None'], Awaitable[ReviewResult]]
 
 
@@ -215,10 +216,8 @@ class ReviewQueue:
     @overload
     async def approve(self, item_ids: str, **ids: str | None) -> ReviewResult: ...
     @overload
-    async def approve(self, item_ids: Sequence[str], **ids: str | None) -> tuple[ReviewResult, ...]: ...
-    async def approve(
-        self, item_ids: str | Sequence[str], **ids: str | None
-    ) -> ReviewResult | tuple[ReviewResult, ...]:
+    async def approve(self, item_ids: Many, **ids: str | None) -> tuple[ReviewResult, ...]: ...
+    async def approve(self, item_ids: str | Many, **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
         """Let proposals be believed, each as one change made on the memories as they are now.
 
         Its trust stays that of its evidence. A fact that holds no longer enters as history; one that is known already
@@ -240,8 +239,8 @@ class ReviewQueue:
     @overload
     async def reject(self, item_ids: str, **ids: str | None) -> ReviewResult: ...
     @overload
-    async def reject(self, item_ids: Sequence[str], **ids: str | None) -> tuple[ReviewResult, ...]: ...
-    async def reject(self, item_ids: str | Sequence[str], **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
+    async def reject(self, item_ids: Many, **ids: str | None) -> tuple[ReviewResult, ...]: ...
+    async def reject(self, item_ids: str | Many, **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
         """Turn proposals down. The same words are not proposed again for this user, run, agent or app.
 
         Arguments, results and errors are those of `approve`.
@@ -340,9 +339,7 @@ class ReviewQueue:
             change = await self._commit(approval.edits, reason, snapshot.owner_version, clashes)
             if change is not None:
                 memory = await self._outcome(approval)
-                return ReviewResult(
-                    id=item_id, outcome='approved', change=change, memory=memory, notes=approval.notes
-                )
+                return ReviewResult(id=item_id, outcome='approved', change=change, memory=memory, notes=approval.notes)
         raise Conflict(f'proposal {item_id} met a concurrent change {MAX_TRIES} times: try again')
 
     async def _reject(self, item_id: str, scope: Scope | None) -> ReviewResult:
@@ -359,9 +356,7 @@ class ReviewQueue:
     ) -> Change | None:
         """Write them; None when something was changed meanwhile and has to be read again."""
         engine, first = self._engine, edits[0].after
-        change = Change(
-            id=first.change_id, edits=tuple(edits), actor='user', reason=reason, at=first.recorded_at
-        )
+        change = Change(id=first.change_id, edits=tuple(edits), actor='user', reason=reason, at=first.recorded_at)
         # New words need a vector; everything else can be decided without the embedder that made the others.
         reworded = any(e.before is None or e.before.text != e.after.text for e in edits)
         generation = await engine.ensure_generation() if reworded else None
@@ -517,16 +512,16 @@ class BlockingReviewQueue:
     @overload
     def approve(self, item_ids: str, **ids: str | None) -> ReviewResult: ...
     @overload
-    def approve(self, item_ids: Sequence[str], **ids: str | None) -> tuple[ReviewResult, ...]: ...
-    def approve(self, item_ids: str | Sequence[str], **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
+    def approve(self, item_ids: Many, **ids: str | None) -> tuple[ReviewResult, ...]: ...
+    def approve(self, item_ids: str | Many, **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
         """Let proposals be believed. Arguments are those of `ReviewQueue.approve`."""
         return run(self.aio.approve(item_ids, **ids))
 
     @overload
     def reject(self, item_ids: str, **ids: str | None) -> ReviewResult: ...
     @overload
-    def reject(self, item_ids: Sequence[str], **ids: str | None) -> tuple[ReviewResult, ...]: ...
-    def reject(self, item_ids: str | Sequence[str], **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
+    def reject(self, item_ids: Many, **ids: str | None) -> tuple[ReviewResult, ...]: ...
+    def reject(self, item_ids: str | Many, **ids: str | None) -> ReviewResult | tuple[ReviewResult, ...]:
         """Turn proposals down. Arguments are those of `ReviewQueue.reject`."""
         return run(self.aio.reject(item_ids, **ids))
 
@@ -537,7 +532,8 @@ class BlockingReviewQueue:
 
 def _tries() -> Sequence[list[Clash]]:
     """One list for all tries, which counts contradictions."""
-    return [[]] * MAX_TRIES
+    clashes: list[Clash] = []
+    return [clashes] * MAX_TRIES
 
 
 _NAMES: Final = ('user_id', 'agent_id', 'run_id', 'app_id', 'session_id')

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoranda.records import Episode, MemoryRecord, new_id
+from memoranda.policy import Policy
+from memoranda.records import Episode, MemoryRecord, ReviewNote, new_id
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Snapshot
 from memoranda.write.consolidate import Decision, consolidate
@@ -93,7 +94,7 @@ def said(
         trust=role,
     )
     proposal = Proposal(text=text, evidence=(Quote(0, 0, len(words)),), **fields)
-    (candidate,), _ = guard([proposal], [message])
+    (candidate,), _ = guard([proposal], [message], policy=Policy(write={'tool': 'auto', 'external': 'auto'}))
     return candidate
 
 
@@ -329,11 +330,11 @@ def test_what_a_person_edited_is_never_overwritten(fields: dict[str, Any]) -> No
     belief.say('Lives in Lisbon', 1, slot='home.city')
     mine = belief.one('Lives in Lisbon')
     belief.memories[mine.id] = replace(mine, locked=True)
-    fields = dict(fields)
-    target = None if fields['op'] == 'add' else mine.id
-    decision = belief.take(said(fields.pop('text'), 2, target=target, **fields))
-    assert decision.edits == ()
-    assert decision.skipped == {'locked': 1}
+    op, text = fields['op'], fields['text']
+    (edit,) = belief.take(said(**fields, on=2, target=None if op == 'add' else mine.id)).edits
+    assert (edit.op, edit.after.status, edit.after.text) == ('add', 'pending', 'Lives in Faro' if text else 'some words')
+    assert edit.review == ReviewNote(op={'add': 'supersede'}.get(op, op), target=mine.id, reasons=('locked',))
+    assert belief.current() == ['Lives in Lisbon']
     assert ops(belief.say('Lives in Lisbon', 3, slot='home.city')) == ['confirm']
 
 

@@ -114,7 +114,7 @@ def test_pydantic_ai_messages_lose_thinking_tools_and_instructions() -> None:
     ]
     assert read(history) == [
         Message('user', 'I live in Porto', at=MOMENT),
-        Message('assistant', 'It rains.', at=MOMENT),
+        Message('assistant', 'It rains.', at=MOMENT, given='tool'),
         Message('user', 'And\ntomorrow?', at=MOMENT),
     ]
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from memoranda.errors import InvalidInput, MemoryNotFound, shown
-from memoranda.recall.block import count_tokens, escape, short_id
-from memoranda.records import Hit, MemoryRecord
+from memoranda.recall.block import count_tokens, escape, passage_line, short_id
+from memoranda.recall.trusting import passage, rule_for
+from memoranda.records import Hit, MemoryRecord, Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
+    from memoranda.policy import Policy
 
 __all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'fact_line']
 
@@ -23,6 +25,8 @@ MAX_PAGES = 10
 MAX_QUERY_CHARS = 1_000
 """A longer prompt is a text with a question about it, and the text would drown the question."""
 PART_CHARS = 300
+ADDS_A_TURN = 2
+"""The prompt when a run begins, the answer when it ends."""
 LEAD_TOKENS = 80
 """What `context` says around its lines, at most; here that is a matter of instructions."""
 TELLING_CHARS = 12
@@ -40,6 +44,8 @@ class Said:
     text: str
     at: datetime | None = None
     """When it was said."""
+    trust: Trust | None = None
+    """The tier, where the role promises too much: an answer may repeat what a tool returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Line:
     """Of `text` and its line end, in o200k; -1: not counted yet, which takes time."""
     standing: bool = False
     """Told whatever the question is."""
+    unconfirmed: bool = False
+    """Told apart from what is known: it comes from a tool, a page or a quotation."""
     here: tuple[str, ...] = ()
     """Words it rests on: while the model reads some of them in this conversation anyway, the line is left out."""
 
@@ -94,7 +102,9 @@ class Backend(Protocol):
         """What a model asked for by the tool."""
         ...
 
-    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
+    async def add(
+        self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None
+    ) -> bool:
         """Store a fact as given.
 
         Args:
@@ -102,6 +112,7 @@ class Backend(Protocol):
             scope: Whose.
             key: A second call with the same one changes nothing.
             here: It holds in this conversation only.
+            trust: Whose word it is, where it isn't the user's.
 
         Returns:
             Whether it is stored durably; False when it is kept until it can be.
@@ -147,30 +158,39 @@ class EngineBackend:
             Line(id=m.id, text=line, standing=True, here=_here(m, scope))
             for m, line in zip(block.standing, rendered, strict=False)
         ]
+        found = (*((hit, False) for hit in block.relevant), *((hit, True) for hit in block.unconfirmed))
         relevant = [
-            Line(id=hit.id, text=line, here=_said_here(hit, scope))
-            for hit, line in zip(block.relevant, rendered[len(standing) :], strict=True)
+            Line(id=hit.id, text=line, here=_said_here(hit, scope), unconfirmed=unsure)
+            for (hit, unsure), line in zip(found, rendered[len(standing) :], strict=True)
         ]
         return Recalled(lines=(*standing, *relevant), degraded=block.degraded)
 
     async def remember(
         self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
     ) -> None:
-        """One row in the outbox; facts are drawn later, by a worker."""
+        """One row in the outbox; facts are drawn later, by a worker: from a prompt and its answer in one go."""
         await self.memory.add(
-            [{'role': m.role, 'content': m.text, 'timestamp': m.at} for m in messages],
+            [
+                {'role': m.role, 'content': m.text, 'timestamp': m.at, **({'trust': m.trust} if m.trust else {})}
+                for m in messages
+            ],
             **_ids(scope),
             metadata=metadata,
             background=True,
             idempotency_key=key,
+            batch_turns=min(1000, ADDS_A_TURN * self.memory.engine.settings.batch_turns),
         )
 
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """Facts and passages of messages, best first."""
         hits = await self.memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
-        return Recalled(lines=tuple(_hit_line(h) for h in hits if not h.stale), degraded=hits.degraded)
+        policy = self.memory.engine.policy
+        lines = [_hit_line(h, policy) for h in hits if not h.stale and rule_for(h, policy) != 'exclude']
+        return Recalled(lines=tuple(line for line in lines if line is not None), degraded=hits.degraded)
 
-    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
+    async def add(
+        self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None
+    ) -> bool:
         """As a fact that needs no model; it can be found by its words at once."""
         receipt = await self.memory.add(
             fact,
@@ -179,6 +199,7 @@ class EngineBackend:
             level='run' if here and scope.user_id is not None else None,
             background=True,
             idempotency_key=key,
+            trust=trust,
         )
         return receipt.status != 'unsaved'
 
@@ -237,10 +258,10 @@ def _said_here(hit: Hit, scope: Scope) -> tuple[str, ...]:
     return (hit.text,)
 
 
-def _hit_line(hit: Hit) -> Line:
+def _hit_line(hit: Hit, policy: Policy) -> Line | None:
+    unsure = rule_for(hit, policy) == 'fence'
     if hit.memory is not None:
-        return fact_line(hit.id, hit.text, hit.memory.valid_from, kind=hit.memory.kind)
-    assert hit.episode is not None
-    who = escape(hit.episode.name or hit.episode.role)
-    line = f'- {who} said: "{escape(hit.text)}" ({hit.episode.occurred_at:%Y-%m-%d}) [e:{short_id(hit.id)}]'
-    return Line(id=hit.id, text=line)
+        line = fact_line(hit.id, hit.text, hit.memory.valid_from, kind=None if unsure else hit.memory.kind)
+        return replace(line, unconfirmed=unsure)
+    words = passage(hit)
+    return None if words is None else Line(id=hit.id, text=passage_line(hit, words), unconfirmed=unsure)

@@ -31,6 +31,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from memoranda.agents._backend import Line, Said
 from memoranda.recall.block import count_tokens
+from memoranda.recall.trusting import UNCONFIRMED
 from memoranda.records import RECALL_TAG
 from memoranda.scope import Scope
 
@@ -50,7 +51,7 @@ __all__ = [
 
 METADATA_KEY: Final = 'memoranda'
 """In the metadata of a block's text: `{'memoranda': {'recalled': [ids]}}`."""
-FRAME_TOKENS: Final = 40
+FRAME_TOKENS: Final = 60
 """What a block costs without its lines, at most."""
 _TAG = register_tag(RECALL_TAG)
 _OPENING, _CLOSING = f'<{RECALL_TAG}', f'</{RECALL_TAG}>'
@@ -71,7 +72,10 @@ class Incoming:
 
 def block(lines: Iterable[Line]) -> str:
     """Lines, framed so that nothing in them can end the frame or speak as anyone."""
-    return wrap(_TAG, '\n'.join(('', _LEAD, *(line.text for line in lines), '')))
+    lines = list(lines)
+    known = [line.text for line in lines if not line.unconfirmed]
+    unsure = [line.text for line in lines if line.unconfirmed]
+    return wrap(_TAG, '\n'.join(('', _LEAD, *known, *((UNCONFIRMED, *unsure) if unsure else ()), '')))
 
 
 def block_part(lines: Sequence[Line]) -> UserPromptPart:

@@ -77,12 +77,12 @@ class NotebookStore:
 
     def __init__(self, memory: AsyncMemory | Memory, *, scope: Scope) -> None:
         bare = memory.aio if isinstance(memory, Memory) else memory
-        bound = bare._bound  # pyright: ignore[reportPrivateUsage]
+        bound = bare.bound_to
         if bound is not None and bound != scope:
             raise InvalidScope(f'{scope} is not the scope this memory is bound to: pass that one, or another view')
         if scope.user_id is not None and scope.run_id is None:
             scope = replace(scope, run_id=RUN)
-        self._engine = bare._engine  # pyright: ignore[reportPrivateUsage]
+        self._engine = bare.engine
         self._memory = bare.scoped(scope)
         self._project = bare.project
         self._scope = scope

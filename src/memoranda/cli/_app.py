@@ -105,6 +105,7 @@ def _register() -> None:
         reindex,
         reset,
         revert,
+        review,
         search,
         show,
         version,
@@ -134,6 +135,7 @@ def _register() -> None:
     ):
         app.command(name)(function)
     app.add_typer(jobs.app, name='jobs')
+    app.add_typer(review.app, name='review')
     app.add_typer(evaluate.app, name='eval')
 
 

@@ -20,6 +20,7 @@ _VERBS = {
     'confirm': 'keep',
     'correct': 'correct',
     'expire': 'expire',
+    'reject': 'turn down',
     'restore': 'restore',
     'retract': 'drop',
     'supersede': 'replace',
@@ -41,8 +42,10 @@ def edits_table(edits: Iterable[Edit], *, ids: bool = True) -> Table:
     table.add_column(style='dim', no_wrap=True)
     for edit in edits:
         kept = edit.after.status == 'active'
-        into = edit.after.superseded_by if edit.op == 'retract' else None
+        into = edit.after.superseded_by if edit.after.status == 'retracted' and edit.op != 'correct' else None
         verb = f'merge into {short_id(into)}' if into else _VERBS.get(edit.op, edit.op)
+        if edit.op == 'approve' and not into:
+            verb = {'active': 'remember', 'retracted': 'take off the queue'}.get(edit.after.status, 'keep as history')
         style = '' if kept else 'dim strike'
         table.add_row(
             Text(verb, style='green' if kept else 'yellow'),

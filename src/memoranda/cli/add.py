@@ -69,6 +69,9 @@ def _show(result: AddResult) -> None:
     console = out()
     if result.changes:
         console.print(changes_table(result.changes))
+        if result.pending:
+            wait = 'waits' if len(result.pending) == 1 else 'wait'
+            console.print(f'{many(len(result.pending), "proposal")} {wait} for a person: `memoranda review`')
     elif result.episode_ids:
         console.print('Kept as a message. No fact was drawn from it; `memoranda search` finds its words.')
         if result.skipped.get('locked'):
@@ -83,6 +86,9 @@ _VERBS = {
     'retract': ('no longer', 'yellow'),
     'expire': ('expired', 'yellow'),
 }
+
+
+_STYLES = {'active': 'bold', 'pending': 'italic'}
 
 
 def changes_table(changes: tuple[Edit, ...]) -> Table:
@@ -101,7 +107,7 @@ def changes_table(changes: tuple[Edit, ...]) -> Table:
             verb, colour = 'for review', 'yellow'
         elif record.status == 'retracted':
             verb, colour = 'no longer', 'yellow'
-        text = Text(one_line(record.text), style='bold' if record.status == 'active' else 'strike dim')
+        text = Text(one_line(record.text), style=_STYLES.get(record.status, 'strike dim'))
         table.add_row(Text(verb, style=colour), text, short_id(record.id))
         if record.status == 'active':
             table.add_row('', status_line(record))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Literal, TypeAlias
 from memoranda.evals._cases import CaseInputs, ExpectedOperation
 from memoranda.records import Edit, Evidence, MemoryRecord
 
-__all__ = ['Drawn', 'Fields', 'Span', 'drawn_from', 'fields_of', 'fits', 'match']
+__all__ = ['Drawn', 'Fields', 'Span', 'drawn_from', 'fields_of', 'fits', 'match', 'reasons_of']
 
 DrawnOp: TypeAlias = Literal['add', 'supersede', 'correct', 'confirm', 'retract']
 
@@ -87,6 +88,11 @@ def drawn_from(edits: Sequence[Edit], existing: Sequence[str], messages: Sequenc
             fresh = tuple(e for e in edit.after.evidence if e not in edit.before.evidence)
             drawn.append(_drawn('confirm', edit.after, place, numbers, fresh, new=False))
     return drawn
+
+
+def reasons_of(edits: Sequence[Edit]) -> Mapping[str, int]:
+    """Why some of them wait for a person, and how many."""
+    return Counter(reason for e in edits if e.review is not None for reason in e.review.reasons)
 
 
 def _ends(edit: Edit) -> bool:

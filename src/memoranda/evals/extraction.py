@@ -23,7 +23,7 @@ from memoranda.evals._cases import (
     SaidMessage,
     read_cases,
 )
-from memoranda.evals._matching import Drawn, Fields, Span, drawn_from, fields_of, match
+from memoranda.evals._matching import Drawn, Fields, Span, drawn_from, fields_of, match, reasons_of
 from memoranda.evals._report import CaseOutcome, ExtractionReport, Scores
 from memoranda.evals._wilson import Share, wilson
 from memoranda.records import AddResult, Episode
@@ -185,7 +185,7 @@ async def run_case(case: ExtractionCase, memory: AsyncMemory) -> CaseOutcome:
             for one, number in zip(drawn, matches, strict=True)
         ),
         gate=await asyncio.to_thread(_gate, episodes),
-        skipped=dict(result.skipped),
+        skipped={**result.skipped, **reasons_of(result.changes)},
         usage=result.usage,
         error=error,
     )

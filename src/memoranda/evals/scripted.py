@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from memoranda.errors import InvalidInput, ProcessingFailed
+from memoranda.evals._matching import reasons_of
 from memoranda.evals._wilson import Share
 from memoranda.records import MemoryRecord
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
@@ -52,7 +53,7 @@ class _Aftermath:
 
     @property
     def new(self) -> list[MemoryRecord]:
-        return [memory for id_, memory in self.after.items() if id_ not in self.before]
+        return [m for id_, m in self.after.items() if id_ not in self.before and m.status != 'pending']
 
     @property
     def untouched(self) -> bool:
@@ -274,7 +275,8 @@ async def _try(fault: Fault, inputs: CaseInputs, operation: ExpectedOperation) -
         skipped: Mapping[str, int] = {}
         failed = False
         try:
-            skipped = (await memory.add(said, **_HERE)).skipped
+            result = await memory.add(said, **_HERE)
+            skipped = {**result.skipped, **reasons_of(result.changes)}
         except ProcessingFailed:
             failed = True
         if not extractor.asked:

@@ -19,13 +19,15 @@ from memoranda._degraded import Without, recalling
 from memoranda._precedence import first
 from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
+from memoranda.recall.trusting import UNCONFIRMED, passage, rule_for
 from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
+    from memoranda.policy import Policy
 
-__all__ = ['build', 'count_tokens', 'escape', 'short_id']
+__all__ = ['build', 'count_tokens', 'escape', 'passage_line', 'short_id']
 
 MAX_STANDING: Final = 40
 MAX_LINE_CHARS: Final = 600
@@ -42,6 +44,9 @@ _LEAD: Final = (
 _FIRST = parse({'OR': [{'kind': 'instruction'}, {'pinned': True}, {'kind': 'constraint'}]})
 _PROFILE = parse({'kind': 'profile', 'pinned': False})
 _CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f]+')
+
+_INVISIBLE = re.compile('[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+')
+"""What nobody sees; those that join emoji or shape letters stay."""
 
 
 async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> ContextBlock:
@@ -66,19 +71,28 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
         )
         least = max(request.min_score, MIN_SCORE)
         hits = await search(engine, replace(request, min_score=least, counted=False, speakers=speakers), going)
-    block = await engine.compute(lambda: _compose(standing, hits, max_tokens), awaited=True)
+    block = await engine.compute(lambda: _compose(standing, hits, max_tokens, engine.policy), awaited=True)
     if request.counted:
-        given = (*block.standing, *(h.memory for h in block.relevant if h.memory is not None))
+        shown = (*block.relevant, *block.unconfirmed)
+        given = (*block.standing, *(h.memory for h in shown if h.memory is not None))
         note_uses(engine, given, request.moment.now)
     degraded = going.end()
     return block if degraded is None else replace(block, degraded=degraded)
 
 
-def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int) -> ContextBlock:
+def _compose(
+    standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int, policy: Policy
+) -> ContextBlock:
     opening, closing = f'<{RECALL_TAG}>', f'</{RECALL_TAG}>'
     frame = sum(_cost(line) for line in (opening, _LEAD, 'Always:', 'For this:', closing))
     budget = max_tokens - frame
     rank = ('instruction', 'constraint')
+    fenced = {id(found) for found in (*standing, *hits) if rule_for(found, policy) == 'fence'}
+    hits = [
+        *(Hit(memory=m, score=0.0) for m in standing if id(m) in fenced),
+        *(h for h in hits if rule_for(h, policy) != 'exclude'),
+    ]
+    standing = [m for m in standing if rule_for(m, policy) == 'include']
     order = sorted(standing, key=lambda m: (m.kind not in rank, not m.pinned, -m.importance))
     kept_standing, lines_standing, used = _fit([(m, _fact(m)) for m in order], int(budget * STANDING_SHARE))
     shown = {m.id for m in kept_standing}
@@ -86,27 +100,32 @@ def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: 
     relevant: list[tuple[Hit, str]] = []
     for hit in hits:
         if hit.memory is not None and hit.memory.id not in shown:
+            shown.add(hit.memory.id)
             relevant.append((hit, _fact(hit.memory)))
             quoted.update(e.episode_id for e in hit.memory.evidence)
     relevant += [  # a passage whose fact is there, or no longer holds, would only repeat or contradict it
-        (hit, _passage(hit))
+        (hit, passage_line(hit, words))
         for hit in hits
-        if hit.episode is not None and not hit.stale and hit.episode.id not in quoted
+        if hit.episode is not None and not hit.stale and hit.episode.id not in quoted and (words := passage(hit))
     ]
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])
-    kept, lines, _ = _fit(relevant, budget - used)
-    if not lines_standing and not lines:
+    unsure = [pair for pair in relevant if rule_for(pair[0], policy) == 'fence']
+    kept, lines, spent = _fit([pair for pair in relevant if pair not in unsure], budget - used)
+    kept_unsure, lines_unsure, _ = _fit(unsure, budget - used - spent - _cost(UNCONFIRMED))
+    if not lines_standing and not lines and not lines_unsure:
         return ContextBlock(text='', tokens=0)
     parts = [opening, _LEAD]
     parts += ['Always:', *lines_standing] if lines_standing else []
     parts += ['For this:', *lines] if lines else []
+    parts += [UNCONFIRMED, *lines_unsure] if lines_unsure else []
     return ContextBlock(
         text='\n'.join((*parts, closing)),
         tokens=sum(_cost(line) for line in parts) + count_tokens(closing),
         standing=tuple(kept_standing),
         relevant=tuple(kept),
-        left_out=len(standing) - len(kept_standing) + len(relevant) - len(kept),
+        unconfirmed=tuple(kept_unsure),
+        left_out=len(standing) - len(kept_standing) + len(relevant) - len(kept) - len(kept_unsure),
     )
 
 
@@ -125,15 +144,16 @@ def _fit(candidates: Sequence[tuple[Any, str]], budget: int) -> tuple[list[Any],
 
 def _fact(memory: MemoryRecord) -> str:
     text = escape(memory.text)
-    if memory.kind == 'instruction':
+    if memory.kind == 'instruction' and memory.trust in ('user', 'assistant'):
         text = f'asked: {text}'
     return f'- {text} ({memory.valid_from:%Y-%m-%d}) [m:{short_id(memory.id)}]'
 
 
-def _passage(hit: Hit) -> str:
+def passage_line(hit: Hit, words: str) -> str:
+    """A line for words of a message: `- who said: "..." (date) [e:short id]`."""
     assert hit.episode is not None
     who = escape(hit.episode.name or hit.episode.role)
-    return f'- {who} said: "{escape(hit.text)}" ({hit.episode.occurred_at:%Y-%m-%d}) [e:{short_id(hit.episode.id)}]'
+    return f'- {who} said: "{escape(words)}" ({hit.episode.occurred_at:%Y-%m-%d}) [e:{short_id(hit.episode.id)}]'
 
 
 def short_id(id_: str) -> str:
@@ -143,7 +163,7 @@ def short_id(id_: str) -> str:
 
 def escape(text: str) -> str:
     """Text on one line that can neither open nor close a tag."""
-    line = ' '.join(_CONTROLS.sub(' ', text).split())
+    line = ' '.join(_CONTROLS.sub(' ', _INVISIBLE.sub('', text)).split())
     if len(line) > MAX_LINE_CHARS:
         line = line[: MAX_LINE_CHARS - 1] + '\u2026'
     return line.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from memoranda.lanes import FloatVector, Lane
     from memoranda.scope import Erasure, Owner, Reach, Scope
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
+    from memoranda.stores.aging import Aged, Aging, Round
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
@@ -407,7 +408,7 @@ class Store(ABC):
             worker: The lease's token, of this claim alone.
             lease_seconds: How long others leave it alone.
             turns: So many jobs of one conversation are leased together when they follow each other, have the same
-                options and were never tried.
+                options and were never tried; more, if the first of them was to wait for more.
         """
 
     @abstractmethod
@@ -720,6 +721,63 @@ class Store(ABC):
 
         Raises:
             MemoryNotFound: The owner has no such message or memory.
+        """
+
+    @abstractmethod
+    async def aging_owners(
+        self, *, project: str | None, before: datetime, after: str | None, limit: int
+    ) -> tuple[Sequence[Owner], str | None]:
+        """Owners of whom something was stored before a moment or has expired, and where the next page begins.
+
+        Args:
+            project: The tenant; None: all of them.
+            before: Up to when.
+            after: What the page before answered.
+            limit: How many.
+        """
+
+    @abstractmethod
+    async def idle_runs(self, owner: Owner, *, before: datetime) -> Sequence[str]:
+        """Run keys of an owner with facts at the run level, in whose conversation nothing was stored since a moment.
+
+        Of an owner that is a conversation itself: the empty one.
+        """
+
+    @abstractmethod
+    async def aged(self, owner: Owner, aging: Aging, *, limit: int) -> Aged:
+        """What `erase_aged` would erase in all, with some of it."""
+
+    @abstractmethod
+    async def erase_aged(self, owner: Owner, aging: Aging, *, limit: int) -> Aged:
+        """Erase so many old messages, the oldest first, and what rests on them alone. One transaction.
+
+        What is left of the words in the files goes later, see `finish_scrub`.
+        """
+
+    @abstractmethod
+    async def begin_round(self, name: str, *, worker: str, every: float, lease_seconds: float) -> Round:
+        """Take the turn at some work that is due every so many seconds, unless somebody else has it.
+
+        Args:
+            name: Which work.
+            worker: The lease's token.
+            every: How often it is due, at most.
+            lease_seconds: How long others leave it alone.
+        """
+
+    @abstractmethod
+    async def renew_round(self, name: str, *, worker: str, lease_seconds: float, after: str | None) -> bool:
+        """Hold the turn for so many seconds from now, and note how far it came. False when somebody else has it."""
+
+    @abstractmethod
+    async def end_round(self, name: str, *, worker: str, again: float, after: str | None = None) -> None:
+        """Give the turn back.
+
+        Args:
+            name: Which work.
+            worker: The lease's token; nothing happens when it isn't held.
+            again: Seconds until it is due again.
+            after: How far it came, when it is not done.
         """
 
     @abstractmethod

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
     from memoranda.stores.base import SegmentDraft, VersionWrite
 
-_CONFIG: Final = {'extra': 'forbid', 'use_attribute_docstrings': True}
-"""For the reader of documents, which checks these by Pydantic; nothing here needs it."""
-
 __all__ = [
     'SECTIONS',
     'ChangeItem',
@@ -41,6 +38,9 @@ __all__ = [
     'Take',
     'VersionItem',
 ]
+
+_CONFIG: Final = {'extra': 'forbid', 'use_attribute_docstrings': True}
+"""For the reader of documents, which checks these by Pydantic; nothing here needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,4 +2,21 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from memoranda.subject.document import FORMAT, VERSION, schema
+from memoranda.subject.export import ExportFormat, SubjectExport, export_subject
+from memoranda.subject.reading import Document
+from memoranda.subject.restore import ImportReport, ImportStatus, Progress, import_subject
+
+__all__ = [
+    'FORMAT',
+    'VERSION',
+    'Document',
+    'ExportFormat',
+    'ImportReport',
+    'ImportStatus',
+    'Progress',
+    'SubjectExport',
+    'export_subject',
+    'import_subject',
+    'schema',
+]

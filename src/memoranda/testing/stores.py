@@ -16,6 +16,7 @@ from memoranda.stores.history import holds
 from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_base import StoreTests
 from memoranda.testing._store_changes import ChangeTests
+from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
 from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
@@ -333,6 +334,7 @@ class StoreSuite(
     ListingTests,
     HistoryTests,
     ErasureTests,
+    ExportTests,
     GenerationTests,
     LifeTests,
 ):

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.scope import Reach
 
-__all__ = ['CleanRequest', 'CleanResult', 'LeftAlone', 'clean', 'is_workspace', 'reset']
+__all__ = [
+    'CleanRequest',
+    'CleanResult',
+    'LeftAlone',
+    'Plan',
+    'ago',
+    'clean',
+    'every',
+    'expire',
+    'is_workspace',
+    'reset',
+    'settle',
+]
 
 MAX_TRIES: Final = 20
 WORKSPACE_SLOTS: Final = (
@@ -124,20 +136,20 @@ class CleanRequest:
             parts.append(Compare(Field('kind', 'text'), 'in', self.kinds))
         if self.unused_for is not None:
             used = Field('last_used_at', 'time')
-            parts.append(Any_((Compare(used, 'exists', False), Compare(used, 'lt', _ago(at, self.unused_for)))))
+            parts.append(Any_((Compare(used, 'exists', False), Compare(used, 'lt', ago(at, self.unused_for)))))
         return All(tuple(parts))
 
     def too_fresh(self, memory: MemoryRecord, at: datetime) -> bool:
         """Whether it was said, or written, too lately to be dropped for its age."""
-        if self.older_than is not None and memory.said_at >= _ago(at, self.older_than):
+        if self.older_than is not None and memory.said_at >= ago(at, self.older_than):
             return True
         # An old chat that was imported yesterday had no time to be of use.
         last = max(memory.said_at, memory.recorded_at)
-        return self.unused_for is not None and last >= _ago(at, self.unused_for)
+        return self.unused_for is not None and last >= ago(at, self.unused_for)
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
     """What shall become of one owner's memories."""
 
     at: datetime
@@ -177,7 +189,7 @@ class _Plan:
         return Change(id=change_id, edits=edits, actor=actor, reason='; '.join(self.reasons), at=self.at)
 
 
-_Fill: TypeAlias = Callable[['Reach', _Plan], Awaitable[None]]
+_Fill: TypeAlias = Callable[['Reach', Plan], Awaitable[None]]
 
 
 async def clean(
@@ -189,16 +201,16 @@ async def clean(
         Conflict: Somebody kept writing; nothing was changed for the owner that this happened to.
     """
 
-    async def fill(reach: Reach, plan: _Plan) -> None:
+    async def fill(reach: Reach, plan: Plan) -> None:
         if request.expired:
-            await _expire(engine, reach, plan)
+            await expire(engine, reach, plan)
         dropped = await _drop(engine, reach, request, plan) if request.conditions else set[str]()
         if request.merge_duplicates:
             await _merge(engine, reach, plan, dropped)
 
     if request.unused_for is not None:
         await engine.store.save_uses()
-    return await _settle(engine, reaches, fill, actor='clean', dry_run=dry_run)
+    return await settle(engine, reaches, fill, actor='clean', dry_run=dry_run)
 
 
 async def reset(
@@ -212,15 +224,15 @@ async def reset(
     """
     chosen = _kinds(kinds)
 
-    async def fill(reach: Reach, plan: _Plan) -> None:
+    async def fill(reach: Reach, plan: Plan) -> None:
         where = None if chosen is None else Compare(Field('kind', 'text'), 'in', chosen)
-        for memory in await _all(engine, reach, where, plan.at):
+        for memory in await every(engine, reach, where, plan.at):
             if (chosen is not None or is_workspace(memory)) and not plan.spare(memory, pinned=False):
                 plan.take('retract', memory, 'reset', status='retracted', valid_to=None)
         # No words of the caller's: the reason outlives an erasure.
         plan.reasons.append('workspace' if chosen is None else 'kinds')
 
-    return await _settle(engine, reaches, fill, actor='reset', dry_run=dry_run)
+    return await settle(engine, reaches, fill, actor='reset', dry_run=dry_run)
 
 
 def is_workspace(memory: MemoryRecord) -> bool:
@@ -229,7 +241,7 @@ def is_workspace(memory: MemoryRecord) -> bool:
     return WORKSPACE_TAG in memory.tags or any(slot == s or slot.startswith(f'{s}.') for s in WORKSPACE_SLOTS)
 
 
-async def _settle(engine: Engine, reaches: Sequence[Reach], fill: _Fill, *, actor: str, dry_run: object) -> CleanResult:
+async def settle(engine: Engine, reaches: Sequence[Reach], fill: _Fill, *, actor: str, dry_run: object) -> CleanResult:
     """Make each owner's plan, and commit it."""
     only_tell = check_flag('dry_run', dry_run)
     changes: list[Change] = []
@@ -238,7 +250,7 @@ async def _settle(engine: Engine, reaches: Sequence[Reach], fill: _Fill, *, acto
     for reach in reaches:
         for _ in range(MAX_TRIES):
             version = (await engine.store.snapshot(reach.owner)).owner_version
-            plan = _Plan(now())
+            plan = Plan(now())
             await fill(reach, plan)
             change = plan.change(actor)
             if change is None or only_tell or await _committed(engine, reach, change, version):
@@ -266,24 +278,24 @@ async def _committed(engine: Engine, reach: Reach, change: Change, version: int)
     return True
 
 
-async def _all(
+async def every(
     engine: Engine, reach: Reach, where: Filter | None, at: datetime, *, inactive: bool = False
 ) -> list[MemoryRecord]:
     return await engine.store.every([reach], where=where, moment=Moment(now=at), inactive=inactive)
 
 
-async def _expire(engine: Engine, reach: Reach, plan: _Plan) -> None:
+async def expire(engine: Engine, reach: Reach, plan: Plan) -> None:
     where = All((_ACTIVE, Compare(Field('expires_at', 'time'), 'lte', plan.at)))
-    for memory in await _all(engine, reach, where, plan.at, inactive=True):
+    for memory in await every(engine, reach, where, plan.at, inactive=True):
         if not plan.spare(memory):
             plan.take('expire', memory, 'expired', status='expired')
     if plan.counts['expired']:
         plan.reasons.append('expired')
 
 
-async def _drop(engine: Engine, reach: Reach, request: CleanRequest, plan: _Plan) -> set[str]:
+async def _drop(engine: Engine, reach: Reach, request: CleanRequest, plan: Plan) -> set[str]:
     dropped: set[str] = set()
-    for memory in await _all(engine, reach, request.filter(plan.at), plan.at):
+    for memory in await every(engine, reach, request.filter(plan.at), plan.at):
         if not request.too_fresh(memory, plan.at) and not plan.spare(memory):
             plan.take('retract', memory, 'dropped', status='retracted', valid_to=None)
             dropped.add(memory.id)
@@ -292,8 +304,8 @@ async def _drop(engine: Engine, reach: Reach, request: CleanRequest, plan: _Plan
     return dropped
 
 
-async def _merge(engine: Engine, reach: Reach, plan: _Plan, dropped: set[str]) -> None:
-    memories = [m for m in await _all(engine, reach, None, plan.at) if m.id not in dropped]
+async def _merge(engine: Engine, reach: Reach, plan: Plan, dropped: set[str]) -> None:
+    memories = [m for m in await every(engine, reach, None, plan.at) if m.id not in dropped]
     alike = await engine.compute(lambda: read(memories, engine.terms))
     texts = alike.texts if bridges(engine.embedder.name) else []
     vectors = dict(zip(texts, await engine.embed(texts), strict=True))
@@ -332,7 +344,7 @@ def _supported(best: MemoryRecord, others: Sequence[MemoryRecord]) -> dict[str, 
     }
 
 
-def _ago(at: datetime, duration: timedelta) -> datetime:
+def ago(at: datetime, duration: timedelta) -> datetime:
     try:
         return at - duration
     except OverflowError:

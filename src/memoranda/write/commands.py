@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from memoranda.write.plain import plain, readings
+from memoranda.write.plain import bare, plain, readings
 
 __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
 
@@ -270,8 +270,7 @@ def _commands(text: str) -> tuple[tuple[int, int], ...]:
 @lru_cache(maxsize=1_024)
 def hides(text: str) -> bool:
     """Whether a text hides a command by invisible or look-alike characters, by spelling or an encoding."""
-    shown = _tells_any(text.lower())
-    return not shown and (_tells_any(plain(text).text) or _is_hidden(text))
+    return not _tells_any(bare(text)) and (_tells_any(plain(text).text) or _is_hidden(text))
 
 
 def _is_hidden(text: str) -> bool:

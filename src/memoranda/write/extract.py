@@ -72,6 +72,9 @@ class Proposal:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     pinned: bool = False
+    category: str | None = None
+    """A special category of personal data that the fact belongs to (`policy.SPECIAL_CATEGORIES`), if the extractor can
+    tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,8 @@ class ExtractionRequest:
     """What the caller of this `add` wants to have regarded."""
     slots: Sequence[SlotSpec] = ()
     """Slots that registered profiles want filled."""
+    categories: Sequence[str] = ()
+    """Special categories of personal data that the policy watches: facts of these are to be labelled (`category`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

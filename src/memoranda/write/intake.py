@@ -11,7 +11,7 @@ from memoranda._precedence import first
 from memoranda._telemetry import current_traceparent
 from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
-from memoranda.records import AddResult, content_hash, new_id
+from memoranda.records import AddResult, Trust, content_hash, new_id
 from memoranda.scope import Scope
 from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
@@ -43,6 +43,8 @@ async def batch_of(
     occurred_at: datetime | None,
     idempotency_key: str | None = None,
     background: bool = False,
+    trust: Trust | None = None,
+    batch_turns: int | None = None,
 ) -> Batch | None:
     """What an `add` brings, checked, redacted and ready to be stored; None when it is nothing."""
     if idempotency_key is not None:
@@ -53,10 +55,10 @@ async def batch_of(
     with first():
         if background and _is_brief(messages, metadata) and engine.has_drafted:
             # Quicker than to hand it to another thread, which has to wait for its turn first.
-            drafts, history = _drafts(engine, messages, metadata, occurred_at)
+            drafts, history = _drafts(engine, messages, metadata, occurred_at, trust)
         else:
             drafts, history = await engine.compute(
-                lambda: _drafts(engine, messages, metadata, occurred_at), awaited=background
+                lambda: _drafts(engine, messages, metadata, occurred_at, trust), awaited=background
             )
             engine.has_drafted = True
     if not drafts:
@@ -73,14 +75,14 @@ async def batch_of(
         worker=new_token(),
         lease_seconds=engine.settings.lease_seconds,
         lease=not background,
-        quiet=_quiet(engine, scope, options) if background else None,
+        quiet=_quiet(engine, scope, options, batch_turns) if background else None,
     )
 
 
-def _quiet(engine: Engine, scope: Scope, options: Mapping[str, Any]) -> Quiet:
+def _quiet(engine: Engine, scope: Scope, options: Mapping[str, Any], turns: int | None) -> Quiet:
     # Without a run no further turn can come, and given facts are not read together: they'd wait for nothing.
     grows = scope.run_id is not None and options.get('infer', True)
-    return Quiet(engine.settings.batch_turns if grows else 1, engine.settings.batch_seconds)
+    return Quiet((turns or engine.settings.batch_turns) if grows else 1, engine.settings.batch_seconds)
 
 
 async def queue_up(engine: Engine, worker: Worker, background: Background, batch: Batch | None) -> AddResult:
@@ -154,11 +156,11 @@ def _is_brief(messages: object, metadata: object) -> bool:
 
 
 def _drafts(
-    engine: Engine, messages: object, metadata: object, occurred_at: datetime | None
+    engine: Engine, messages: object, metadata: object, occurred_at: datetime | None, trust: Trust | None = None
 ) -> tuple[list[Draft], bool]:
     settings = engine.settings
     secrets = settings.secrets == 'redact'
-    found, history = normalise(messages, max_chars=settings.max_text_chars)
+    found, history = normalise(messages, max_chars=settings.max_text_chars, trust=trust)
     common = check_metadata(metadata, secrets=secrets)
     moments = _moments(found, occurred_at)
     return [_draft(engine, m, at, common, secrets) for m, at in zip(found, moments, strict=True)], history
@@ -185,7 +187,7 @@ def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, 
         name=message.name,
         occurred_at=at,
         dated=message.at is not None,
-        trust='user' if message.role == 'user' else 'assistant',
+        trust=message.trust,
         metadata={**common, **check_metadata(message.metadata, secrets=secrets)},
         content_hash=content_hash(message.role, message.name or '', message.text, *stamp),
         segments=[

@@ -15,13 +15,16 @@ from typing import Any, Literal, cast
 
 from memoranda.checks import as_moment, storable
 from memoranda.errors import InvalidInput, shown
-from memoranda.records import RECALL_TAG, now
+from memoranda.records import RECALL_TAG, Trust, now
+from memoranda.write.trust import check_trust, tier_of_role, weakest
 
 __all__ = ['Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
 
 SEGMENT_CHARS = 1_000
 """A longer message is indexed in parts of at most this many code points, cut at paragraphs, sentences or words."""
 MAX_MESSAGES = 100_000
+OWN_TOOLS = ('remember', 'recall', 'forget')
+"""Tools that a model has from us."""
 _RECALLED = re.compile(rf'<{RECALL_TAG}\b.*?(?:</{RECALL_TAG}\s*>|\Z)', re.DOTALL | re.IGNORECASE)
 _ROLES: Mapping[str, Literal['user', 'assistant', 'skip']] = {
     'user': 'user',
@@ -40,16 +43,29 @@ _ROLES: Mapping[str, Literal['user', 'assistant', 'skip']] = {
 class Message:
     """One thing somebody said."""
 
-    role: Literal['user', 'assistant']
+    role: Literal['user', 'assistant', 'tool']
     text: str
     name: str | None = None
     at: datetime | None = None
     """When it was said, if the message itself tells."""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    given: Trust | None = None
+    """The tier that it was given with."""
+
+    @property
+    def trust(self) -> Trust:
+        """The tier of who says it; a tier that was given only lowers it."""
+        own = tier_of_role(self.role)
+        return own if self.given is None else weakest((own, self.given))
 
 
-def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]:
+def normalise(messages: object, *, max_chars: int, trust: Trust | None = None) -> tuple[list[Message], bool]:
     """Read what `add` was given.
+
+    Args:
+        messages: See `AsyncMemory.add`.
+        max_chars: The most of one message.
+        trust: The best tier of any of them.
 
     Returns:
         The messages, oldest first, and whether they came as a list (which may repeat a conversation's beginning).
@@ -58,9 +74,9 @@ def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]
         InvalidInput: Nothing usable in it, a wrong type or role, a text longer than `max_chars`, a moment out of range.
     """
     if isinstance(messages, str):
-        return list(_checked(Message('user', messages), max_chars, 'messages')), False
+        return list(_checked(Message(_speaker(trust), messages, given=trust), max_chars, 'messages')), False
     if isinstance(messages, Mapping):
-        found = _from_dict(cast('Mapping[str, Any]', messages), 'messages')
+        found = _from_dict(cast('Mapping[str, Any]', messages), 'messages', trust)
         return list(_checked(found, max_chars, 'messages')) if found else [], False
     if not isinstance(messages, Sequence) or isinstance(messages, bytes | bytearray):
         raise InvalidInput(
@@ -73,32 +89,60 @@ def normalise(messages: object, *, max_chars: int) -> tuple[list[Message], bool]
     if len(listed) > MAX_MESSAGES:
         raise InvalidInput(f'messages has {len(listed):,} entries, and {MAX_MESSAGES:,} is the most: add them in parts')
     result: list[Message] = []
+    told = False
     for index, one in enumerate(listed):
         where = f'messages[{index}]'
-        for message in _read(one, where):
-            result += _checked(message, max_chars, where)
+        told = told or _is_of_a_tool(one)
+        for message in _read(one, where, trust):
+            # What a model says once it has read what a tool returned may be the tool's.
+            tier = _lower(message.given, 'tool') if told and message.role == 'assistant' else message.given
+            result += _checked(replace(message, given=tier), max_chars, where)
     return result, True
 
 
-def _read(one: object, where: str) -> Iterable[Message]:
+def _read(one: object, where: str, trust: Trust | None) -> Iterable[Message]:
     if isinstance(one, str):
-        return (Message('user', one),)
+        return (Message(_speaker(trust), one, given=trust),)
     if isinstance(one, Mapping):
-        found = _from_dict(cast('Mapping[str, Any]', one), where)
+        found = _from_dict(cast('Mapping[str, Any]', one), where, trust)
         return (found,) if found else ()
     if getattr(one, 'kind', None) in ('request', 'response') and hasattr(one, 'parts'):
-        return _from_pydantic_ai(one)
+        return (replace(m, given=trust) for m in _from_pydantic_ai(one))
     raise InvalidInput(
         f'{where} is a {type(one).__name__}: pass text, a dict with role and content, or a Pydantic AI message'
     )
 
 
-def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
-    role = value.get('role', 'user')
-    kept = _ROLES.get(role) if isinstance(role, str) else None
+def _speaker(trust: Trust | None) -> Literal['user', 'assistant', 'tool']:
+    """Who says a bare text of that tier."""
+    return 'user' if trust in (None, 'user') else 'assistant' if trust == 'assistant' else 'tool'
+
+
+def _lower(a: Trust | None, b: Trust | None) -> Trust | None:
+    return weakest([t for t in (a, b) if t is not None]) if a or b else None
+
+
+def _is_of_a_tool(one: object) -> bool:
+    """Whether it holds what a tool returned; what our own tools return is framed, and told apart by that."""
+    if isinstance(one, Mapping):
+        told = cast('Mapping[str, Any]', one)
+        return told.get('role') in ('tool', 'function') and told.get('name') not in OWN_TOOLS
+    parts: Any = getattr(one, 'parts', ())
+    return any(
+        getattr(p, 'part_kind', None) == 'tool-return' and getattr(p, 'tool_name', None) not in OWN_TOOLS for p in parts
+    )
+
+
+def _from_dict(value: Mapping[str, Any], where: str, trust: Trust | None = None) -> Message | None:
+    tier = value.get('trust')
+    given = _lower(trust, None if tier is None else check_trust(tier, f'{where}: trust'))
+    role = value.get('role', _speaker(given))
+    kept: Literal['user', 'assistant', 'tool', 'skip'] | None = _ROLES.get(role) if isinstance(role, str) else None
     if kept is None:
         raise InvalidInput(f'{where}: role={shown(role)} is unknown: use one of {", ".join(_ROLES)}')
     content = value.get('content')
+    if role in ('tool', 'function') and given is not None:  # then it was meant to be kept
+        kept = 'tool'
     if kept == 'skip' or (not content and kept == 'assistant'):  # an assistant turn of tool calls only
         return None
     text = _content(content, where)
@@ -119,6 +163,7 @@ def _from_dict(value: Mapping[str, Any], where: str) -> Message | None:
         name=storable(name.strip()) if name else None,
         at=None if at is None else as_moment(at, f'{where}: timestamp'),
         metadata=cast('Mapping[str, Any]', metadata),
+        given=given,
     )
 
 

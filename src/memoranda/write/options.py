@@ -8,7 +8,9 @@ from typing import Any, Final, cast
 
 from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
+from memoranda.records import Trust
 from memoranda.write.redact import redact
+from memoranda.write.trust import check_trust
 
 __all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_value', 'job_options', 'without_secrets']
 
@@ -78,6 +80,7 @@ def job_options(
     valid_to: object,
     expires_at: object,
     instructions: str | None = None,
+    trust: Trust | None = None,
 ) -> dict[str, Any]:
     """The options as a job keeps them."""
     if check_flag('infer', infer) and any(
@@ -101,6 +104,7 @@ def job_options(
         'importance': None if importance is None else check_unit('importance', importance),
         'pinned': check_flag('pinned', pinned),
         'instructions': None if instructions is None else _instructions(instructions, infer),
+        'trust': None if trust is None else check_trust(trust),
     }
     for name, moment in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
         options[name] = None if moment is None else as_moment(moment, name).isoformat()

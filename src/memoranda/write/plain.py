@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-__all__ = ['Plain', 'plain', 'readings']
+__all__ = ['Plain', 'bare', 'plain', 'readings']
 
 _LETTERS: Final = (
     'aаαａɑ bвьβʙ cсςϲᴄ dԁᴅ eеєεҽᴇё fғϝꜰ gɡԍɢ hнһʜη iіιíɪ̇ı jјʝᴊ kкκᴋ lӏʟⅼ mмϻᴍ nпɴ oоοσօᴏ pрρᴘ qԛ rгʀ sѕꜱ tтτᴛ '
@@ -25,11 +25,14 @@ _LETTERS: Final = (
 )
 """Each word: a Latin letter and letters that look like it, of other alphabets."""
 _ALIKE: Final = {ord(c): word[0] for word in _LETTERS.split() for c in word[1:] if not unicodedata.combining(c)}
-_SAME: Final = {
-    **_ALIKE,
+_SIGNS: Final = {
     **dict.fromkeys(map(ord, '\u2018\u2019\u201a\u201b\u2032\u02bc\u00b4`'), "'"),
     **dict.fromkeys(map(ord, '\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u300c\u300d'), '"'),
     **dict.fromkeys(map(ord, '\u2010\u2011\u2012\u2013\u2014\u2015\u2212'), '-'),
+}
+_SAME: Final = {
+    **_ALIKE,
+    **_SIGNS,
     **{0x1F130 + i: chr(97 + i) for i in range(26)},
     **{0x1F150 + i: chr(97 + i) for i in range(26)},
     **{0x1F170 + i: chr(97 + i) for i in range(26)},
@@ -82,6 +85,12 @@ def plain(text: str) -> Plain:
             out.append(same)
             origins.append(index)
     return Plain(''.join(out), (*origins, len(text)))
+
+
+def bare(text: str) -> str:
+    """The text in small letters, without accents and typographic signs: what nobody means by hiding it."""
+    shown = unicodedata.normalize('NFKD', text.translate(_SIGNS)).lower()
+    return ''.join(c for c in shown if not unicodedata.combining(c)) if not shown.isascii() else shown
 
 
 def readings(text: str) -> Iterator[str]:

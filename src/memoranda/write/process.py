@@ -82,13 +82,20 @@ class Process:
             work: The messages and their options.
         """
         engine, payload = self._engine, work.job.payload
-        extraction = await self._extract(work)
+        extraction, existing = await self._extract(work)
         proposals = await self._without_resets(work, extraction.proposals)
         # What a caller gives as it is may be as long as a message.
         longest = MAX_FACT_CHARS if payload.get('infer', True) else engine.settings.max_text_chars
-        secrets = engine.settings.secrets == 'redact'
         candidates, dropped = await engine.compute(
-            lambda: guard(proposals, work.episodes, max_chars=longest, secrets=secrets)
+            lambda: guard(
+                proposals,
+                work.episodes,
+                max_chars=longest,
+                policy=engine.policy,
+                previous=work.previous,
+                existing=existing,
+                given=not payload.get('infer', True),
+            )
         )
         skipped = Counter(extraction.skipped) + Counter(dropped)
         lessons = [c for c in candidates if c.proposal.level == 'agent' and work.owner.kind == 'user']
@@ -166,15 +173,17 @@ class Process:
             generation=generation,
         )
 
-    async def _extract(self, work: Work) -> Extraction:
+    async def _extract(self, work: Work) -> tuple[Extraction, Sequence[MemoryRecord]]:
+        """What it says, and the memories that were looked up for it."""
         options = work.job.payload
         if not options.get('infer', True):
-            given = [i for i, m in enumerate(work.episodes) if m.role == 'user' or options.get('lesson')]
-            return Extraction(proposals=[_as_given(i, work.episodes[i], options) for i in given])
+            whole = options.get('lesson') or options.get('trust')
+            given = [i for i, m in enumerate(work.episodes) if m.role == 'user' or whole]
+            return Extraction(proposals=[_as_given(i, work.episodes[i], options) for i in given]), ()
         engine = self._engine
         readable = await engine.compute(lambda: [m for m in work.episodes if worth_reading(m)])
         if not readable:
-            return Extraction(skipped={'gate': len(work.episodes)} if work.episodes else {})
+            return Extraction(skipped={'gate': len(work.episodes)} if work.episodes else {}), ()
         reach = Reach(work.owner, () if work.scope.run_id is None else (work.scope.run_id,))
         existing = await self._related(reach, '\n'.join(m.text for m in readable))
         request = ExtractionRequest(
@@ -198,7 +207,7 @@ class Process:
         skipped = Counter(found.skipped)
         if len(aimed) < len(found.proposals):
             skipped['unknown target'] += len(found.proposals) - len(aimed)
-        return replace(found, proposals=[_stamped(p, work, options) for p in aimed], skipped=skipped)
+        return replace(found, proposals=[_stamped(p, work, options) for p in aimed], skipped=skipped), existing
 
     async def _ask(self, extractor: Extractor, request: ExtractionRequest) -> Extraction:
         """Ask a model, unless it failed so often that it is left alone for a while."""

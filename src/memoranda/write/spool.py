@@ -20,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from memoranda._bridge import Errand, run, wait_within
@@ -270,10 +271,11 @@ class Spool:
         return sum(not kept.stored.done() for kept in waiting)
 
     @asynccontextmanager
-    async def erasing(self, erasure: Erasure) -> AsyncGenerator[None]:
+    async def erasing(self, erased: Erasure | Callable[[Batch], bool]) -> AsyncGenerator[None]:
         """Hold back what waits of the erased, and drop it when the erasure has succeeded."""
+        covers = erased if callable(erased) else partial(_covers, erased)
         with self._own():
-            held = [kept for kept in self._waiting.get(erasure.owner, ()) if _covers(erasure, kept.batch)]
+            held = [kept for queue in self._waiting.values() for kept in queue if covers(kept.batch)]
             for kept in held:
                 kept.held = True
             under_way = [kept.attempt for kept in held if kept.attempt is not None]
@@ -411,6 +413,8 @@ _ends = _Ends()
 
 
 def _covers(erasure: Erasure, batch: Batch) -> bool:
+    if batch.owner != erasure.owner:
+        return False
     scope = batch.scope
     wanted = ((erasure.run_id, scope.run_id), (erasure.agent_id, scope.agent_id), (erasure.app_id, scope.app_id))
     return all(id_ in (None, under) for id_, under in wanted)

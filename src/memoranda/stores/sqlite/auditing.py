@@ -90,7 +90,8 @@ def chains(
             columns + 'WHERE project = ? AND id > ? ORDER BY id LIMIT ?', (project, after, limit)
         )
         return [_chain(key, row) for row in rows]
-    rows += connection.execute(columns + 'WHERE id > ? ORDER BY id LIMIT ?', (after, limit))
+    # What is being imported begins with a control character, and is nobody's yet.
+    rows += connection.execute(columns + "WHERE id > ? AND project >= ' ' ORDER BY id LIMIT ?", (after, limit))
     # Entries whose owner is gone belong to the file, and to nobody.
     last = rows[-1][0] if len(rows) == limit else None
     rows += [(n, '', 'unknown', str(n), 0, '') for n in _orphans(connection, after, last)]
@@ -211,17 +212,18 @@ def _made(connection: Connection, number: int, links: Sequence[Link]) -> dict[tu
     # A memory may have many versions, and a change touch many memories: by whichever there are more of.
     column, keys = ('id', memories) if len(memories) > len(changes) else ('change_id', changes)
     low, high = row_range(number)
-    rows: list[Any] = []
     places = 1 << (len(keys) - 1).bit_length()  # few statements, prepared once
     marks = ', '.join('?' * places)
     wanted = {(link.memory_id, link.change_id) for link in links}
-    for row in connection.execute(
-        f'SELECT {MEMORY_COLUMNS} FROM memory WHERE {"owner = ? AND " if column == "change_id" else ""}'
-        f'{column} IN ({marks}) AND row BETWEEN ? AND ?',
-        (*((number,) if column == 'change_id' else ()), *keys, *[keys[-1]] * (places - len(keys)), low, high),
-    ):
-        if row[1] == number and (row[2], row[29]) in wanted:
-            rows.append(row)
+    rows = [
+        row
+        for row in connection.execute(
+            f'SELECT {MEMORY_COLUMNS} FROM memory WHERE {"owner = ? AND " if column == "change_id" else ""}'
+            f'{column} IN ({marks}) AND row BETWEEN ? AND ?',
+            (*((number,) if column == 'change_id' else ()), *keys, *[keys[-1]] * (places - len(keys)), low, high),
+        )
+        if row[1] == number and (row[2], row[29]) in wanted
+    ]
     return {(m.id, m.change_id): m for m in read_memories(connection, rows)}
 
 

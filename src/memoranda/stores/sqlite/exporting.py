@@ -38,13 +38,13 @@ T = TypeVar('T')
 _BATCH: Final = 500
 _ROWS: Final = 'row BETWEEN ? AND ?'
 _COUNTS: Final[Mapping[str, str]] = {
-    'conversations': 'SELECT count(*) FROM conversation WHERE row BETWEEN ?1 AND ?2',
-    'episodes': 'SELECT count(*) FROM episode WHERE row BETWEEN ?1 AND ?2',
-    'memories': 'SELECT count(DISTINCT id) FROM memory WHERE row BETWEEN ?1 AND ?2',
-    'changes': 'SELECT count(*) FROM change_set WHERE row BETWEEN ?1 AND ?2',
-    'history': 'SELECT count(*) FROM history WHERE row BETWEEN ?1 AND ?2',
-    'jobs': 'SELECT count(*) FROM job WHERE row BETWEEN ?1 AND ?2',
-    'rejected': 'SELECT count(*) FROM rejected WHERE owner = ?3',
+    'conversations': 'SELECT count(*) FROM conversation WHERE row BETWEEN ? AND ?',
+    'episodes': 'SELECT count(*) FROM episode WHERE row BETWEEN ? AND ?',
+    'memories': 'SELECT count(DISTINCT id) FROM memory WHERE row BETWEEN ? AND ?',
+    'changes': 'SELECT count(*) FROM change_set WHERE row BETWEEN ? AND ?',
+    'history': 'SELECT count(*) FROM history WHERE row BETWEEN ? AND ?',
+    'jobs': 'SELECT count(*) FROM job WHERE row BETWEEN ? AND ?',
+    'rejected': 'SELECT count(*) FROM rejected WHERE owner BETWEEN ? >> 24 AND ? >> 24',
 }
 _VERSION: Final = (
     'id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, value, status, confidence, importance, '
@@ -58,8 +58,8 @@ def holdings(connection: Connection, owner: Owner) -> Holdings:
     found = find_owner(connection, owner)
     counts = dict.fromkeys(_COUNTS, 0)
     if found is not None:
-        values = (*row_range(found.id), found.id)
-        counts = {name: connection.execute(sql, values).fetchone()[0] for name, sql in _COUNTS.items()}
+        span = row_range(found.id)
+        counts = {name: connection.execute(sql, span).fetchone()[0] for name, sql in _COUNTS.items()}
     return Holdings(counts=counts, forgotten_at=forgotten_at(connection, owner))
 
 

@@ -118,7 +118,8 @@ def _owners(connection: Connection, project: str, up_to: int | None = None) -> l
 def _erase(connection: Connection, owner: OwnerRow, forgetting: Forgetting, part: Part) -> None:
     """Erase what is asked for of one owner, and note where that is recorded."""
     ids = forgetting.ids
-    if forgetting.buries and not ids:
+    own = owner.owner.kind if forgetting.owner is None else ''
+    if forgetting.buries and ids in ({}, {f'{own}_id': owner.owner.key}):
         words = _sample(connection, owner, None, None)
         gone = erase_owner(connection, owner)
     elif forgetting.buries:

@@ -57,7 +57,7 @@ def claim(
     found = find_owner(connection, owner)
     if found is None:
         return None
-    return _claim(connection, found.id, worker, lease_seconds, due=due, turns=1, ahead=ahead)
+    return _claim(connection, found.id, worker, lease_seconds, due=due, turns=0, ahead=ahead)
 
 
 def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int) -> Work | None:
@@ -116,7 +116,7 @@ def _claim(
             'WHERE row = ?',
             (worker, moment + int(lease_seconds * 1e6), moment, row),
         )
-        if turns > 1 and attempts == 0:
+        if turns and attempts == 0:
             _merge(connection, owner, row, id_, turns)
         settle(connection, (owner,))
         return _work(connection, 'row = ?', row)
@@ -159,7 +159,8 @@ def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turn
         'SELECT worker, lease_until, touched_at, payload FROM job WHERE row = ?', (leader,)
     ).fetchone()
     same = _options(payload)
-    if not same.get('infer', True):
+    turns = max(turns, json.loads(payload).get('turns', 1))
+    if turns <= 1 or not same.get('infer', True):
         return
     followers: list[int] = []
     for row, state, attempts, written, payload in connection.execute(
@@ -176,8 +177,12 @@ def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turn
     )
 
 
+_OF_ONE = ('episodes', 'trace', 'outages', 'turns')
+"""What of a payload tells nothing about how to read the messages."""
+
+
 def _options(payload: str) -> dict[str, Any]:
-    return {name: value for name, value in json.loads(payload).items() if name not in ('episodes', 'trace', 'outages')}
+    return {name: value for name, value in json.loads(payload).items() if name not in _OF_ONE}
 
 
 def load(connection: Connection, job_id: str) -> Work | None:

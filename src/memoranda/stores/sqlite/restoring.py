@@ -17,7 +17,7 @@ import apsw
 
 from memoranda.errors import Conflict
 from memoranda.records import new_id, now
-from memoranda.scope import Erasure, Owner
+from memoranda.scope import Owner
 from memoranda.stores.erasures import Forgetting, subject_key
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.leases import holder_is_gone
@@ -38,7 +38,7 @@ from memoranda.stores.sqlite import auditing, erasing, tombstones
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.exporting import holdings
 from memoranda.stores.sqlite.queue import settle
-from memoranda.stores.sqlite.rows import OwnerRow, dump, find_owner, to_us
+from memoranda.stores.sqlite.rows import OwnerRow, dump, find_owner, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
 from memoranda.stores.sqlite.writing import (
     MEMORIES,
@@ -107,7 +107,7 @@ def finish(connection: Connection, owner: Owner, token: str, note: RestoreNote) 
     _record(connection, row, note)
     connection.execute(
         "UPDATE job SET state = 'queued' WHERE row BETWEEN ? AND ? AND state = 'staged'",
-        (row.id << SEQ_BITS, ((row.id + 1) << SEQ_BITS) - 1),
+        row_range(row.id),
     )
     settle(connection, (row.id,))
     touch(connection, row.id)
@@ -158,10 +158,15 @@ def discard(connection: Connection, token: str) -> None:
 
 
 def _discard(connection: Connection, name: Sequence[Any]) -> None:
-    owner = Owner(_PROJECT, _KIND, json.dumps(name))
-    found = find_owner(connection, owner)
-    if found is not None:
-        erasing.erase(connection, Erasure(owner))
+    staging = find_owner(connection, Owner(_PROJECT, _KIND, json.dumps(name)))
+    if staging is None:
+        return
+    erasing.erase_owner(connection, staging)
+    # It never was anybody's: nothing is to be told of it.
+    span = row_range(staging.id)
+    for table in ('history', 'history_text'):
+        connection.execute(f'DELETE FROM {table} WHERE row BETWEEN ? AND ?', span)
+    connection.execute('DELETE FROM owner WHERE id = ?', (staging.id,))
 
 
 def _staged(connection: Connection) -> list[tuple[list[Any], int, str]]:

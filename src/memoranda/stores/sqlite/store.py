@@ -50,6 +50,7 @@ from memoranda.stores.sqlite import (
     queue,
     reading,
     restoring,
+    retaining,
     reviewing,
     sweeping,
     tombstones,
@@ -76,6 +77,7 @@ from memoranda.stores.sqlite.schema import migrate
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
+    from memoranda.stores.aging import Aged, Aging, Round
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
@@ -316,6 +318,8 @@ class SQLiteStore(Store):
     async def recover(self, *, lease_seconds: float) -> int:
         """Give back what is leased to processes that are gone, and what lies in the future."""
         await self._give_back()
+        if await self._read(restoring.abandoned):
+            await self._write(restoring.discard_abandoned)
         if not await self._read(queue.stuck):
             return 0
         return await self._write(lambda c: queue.recover(c, lease_seconds))
@@ -568,6 +572,36 @@ class SQLiteStore(Store):
             self._submit(lambda c: forgetting.release(c, part), alone=True)
             raise
         return part.told(scrubbed=await self._clean())
+
+    async def aging_owners(
+        self, *, project: str | None, before: datetime, after: str | None, limit: int
+    ) -> tuple[Sequence[Owner], str | None]:
+        """Owners of whom something is old."""
+        return await self._read(lambda c: retaining.aging_owners(c, project, before, after, limit))
+
+    async def idle_runs(self, owner: Owner, *, before: datetime) -> Sequence[str]:
+        """Conversations in which nothing was stored since a moment."""
+        return await self._read(lambda c: retaining.idle_runs(c, owner, before))
+
+    async def aged(self, owner: Owner, aging: Aging, *, limit: int) -> Aged:
+        """What `erase_aged` would erase."""
+        return await self._read(lambda c: retaining.aged(c, owner, aging, limit))
+
+    async def erase_aged(self, owner: Owner, aging: Aging, *, limit: int) -> Aged:
+        """Erase so many old messages."""
+        return await self._write(lambda c: retaining.erase_aged(c, owner, aging, limit))
+
+    async def begin_round(self, name: str, *, worker: str, every: float, lease_seconds: float) -> Round:
+        """Take the turn at some work."""
+        return await self._write(lambda c: retaining.begin_round(c, name, worker, every, lease_seconds))
+
+    async def renew_round(self, name: str, *, worker: str, lease_seconds: float, after: str | None) -> bool:
+        """Hold the turn."""
+        return await self._write(lambda c: retaining.renew_round(c, name, worker, lease_seconds, after))
+
+    async def end_round(self, name: str, *, worker: str, again: float, after: str | None = None) -> None:
+        """Give the turn back."""
+        await self._write(lambda c: retaining.end_round(c, name, worker, again, after))
 
     async def tombstone(self, owner: Owner, *, ids: Mapping[str, str] | None = None) -> datetime | None:
         """Until when what was said of a subject is refused."""

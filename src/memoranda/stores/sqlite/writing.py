@@ -159,6 +159,8 @@ def append(connection: Connection, batch: Batch) -> Appended:
     payload = {**batch.job, 'episodes': rows, 'conversation': conversation, 'said_under': _said_under(scope)}
     if batch.trace is not None:
         payload['trace'] = batch.trace
+    if quiet is not None and quiet.turns > 1:
+        payload['turns'] = quiet.turns
     connection.execute(
         'INSERT INTO job(row, id, kind, payload, state, attempts, created_at, run_after, worker, lease_until, owner, '
         'idempotency_key, digest, format, touched_at, finished_at) '

@@ -1,1 +1,30 @@
 """Finds what a policy may want out of a text: secrets, personal data, special categories, and what plug-ins look for."""
+
+from memoranda.write.detect.core import (
+    Judgement,
+    check_installed,
+    find,
+    judge,
+    judge_fact,
+    prepare,
+    quiet,
+    redact,
+    sentence,
+)
+from memoranda.write.detect.findings import Finding
+from memoranda.write.detect.registry import GROUP, Detector
+
+__all__ = [
+    'GROUP',
+    'Detector',
+    'Finding',
+    'Judgement',
+    'check_installed',
+    'find',
+    'judge',
+    'judge_fact',
+    'prepare',
+    'quiet',
+    'redact',
+    'sentence',
+]

@@ -41,7 +41,7 @@ _KEYS: Final[Mapping[str, str]] = {
     'github_pat_': '[A-Za-z0-9_]{30,255}',
     **dict.fromkeys(
         ('glpat-', 'gldt-', 'glrt-', 'glcbt-', 'glptt-', 'glft-', 'glsoat-', 'glimt-', 'glagent-', 'gloas-'),
-        '[A-Za-z0-9_.-]{20,100}',
+        _W + r'{20,60}(?:\.[a-z0-9]{2}\.[a-z0-9]{8,9})?',
     ),
     'npm_': _A + '{36}',
     'pypi-': _W + '{50,300}',
@@ -71,7 +71,7 @@ _KEYS: Final[Mapping[str, str]] = {
     'dapi': '[0-9a-f]{32}(?:-[0-9])?',  # Databricks
     'sbp_': '[0-9a-f]{40}',  # Supabase
     'sb_secret_': _W + '{20,60}',
-    **dict.fromkeys(('pscale_tkn_', 'pscale_pw_', 'pscale_oauth_'), '[A-Za-z0-9_.=-]{30,64}'),  # PlanetScale
+    **dict.fromkeys(('pscale_tkn_', 'pscale_pw_', 'pscale_oauth_'), _W + '{30,64}'),  # PlanetScale
     'napi_': _A + '{40,80}',  # Neon
     'pat': _A + r'{14}\.[0-9a-f]{64}',  # Airtable
     'glsa_': _A + '{32}_[0-9a-f]{8}',  # Grafana

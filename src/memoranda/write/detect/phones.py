@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 from memoranda.write.detect.findings import Finding
@@ -152,7 +151,6 @@ def _by_form(words: str, regions: tuple[str, ...], form_only: bool) -> int:
     return 0
 
 
-@lru_cache(maxsize=512)
 def _is_valid(digits: str, regions: tuple[str, ...]) -> bool:
     import phonenumbers as library
 

@@ -1,0 +1,190 @@
+"""The screen of `memoranda review`: one proposal at a time, and a letter for each decision."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from memoranda.cli._edits import edits_table
+from memoranda.cli._output import many, moment, note, one_line, out, plain, short_id, status_line
+from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
+
+if TYPE_CHECKING:
+    from memoranda import Memory
+    from memoranda.review import ReviewEvidence, ReviewItem
+
+__all__ = ['Screen', 'why']
+
+_WHY: Final = {
+    'burst': 'one of many at once from one source',
+    'instruction': 'reads like an instruction to the agent',
+    'lesson': 'a lesson that the agent drew for itself',
+    'locked': 'contradicts a memory that a person edited',
+    'low confidence': 'the extractor is not sure of it',
+    'policy:all': 'everything is reviewed',
+    'source:assistant': 'said by the assistant',
+    'source:external': 'comes from outside',
+    'source:tool': 'comes from a tool',
+}
+_NOTES: Final = {
+    'known': 'nothing new in it: it is known already',
+    'older': 'what it is about was said again since',
+    'target of another level': 'what it is about belongs to another conversation',
+    'unknown target': 'what it is about is no longer believed',
+}
+_KEYS: Final = 'a approve   e edit   r reject   s skip   q quit'
+_SHOWN: Final = 3
+"""Messages shown of the evidence."""
+_AROUND: Final = 160
+
+
+def why(reasons: Sequence[str]) -> str:
+    """Why a proposal waits, in words."""
+    return '; '.join(_WHY.get(code, code) for code in reasons) or 'a person has to approve it'
+
+
+class Screen:
+    """Goes through the queue from its beginning.
+
+    Args:
+        view: The memory to ask.
+        ids: The scope to ask it with.
+        reasons: Only what waits for one of these.
+    """
+
+    def __init__(self, view: Memory, ids: dict[str, Any], *, reasons: list[str] | None) -> None:
+        self._view, self._ids, self._reasons = view, ids, reasons
+        self._done: Counter[str] = Counter()
+        self._console = out()
+
+    def run(self) -> None:
+        """Until the end of the queue, or of the input, or until it is left."""
+        cursor: str | None = None
+        while True:
+            # One at a time, so that what is shown is what the last decision has left.
+            page = self._view.review.list(**self._ids, reasons=self._reasons, limit=1, cursor=cursor)
+            for item in page.items:
+                self._show(item)
+                if not self._decide(item):
+                    self._tell('nothing was changed')
+                    return
+            if page.cursor is None:
+                break
+            cursor = page.cursor
+        self._tell('nothing waits')
+
+    def _tell(self, nothing: str) -> None:
+        if self._done:
+            self._console.print(', '.join(f'{count:,} {what}' for what, count in self._done.items()))
+        else:
+            note(nothing, style='yellow')
+
+    def _decide(self, item: ReviewItem) -> bool:
+        """Ask until there is an answer; whether to go on."""
+        review = self._view.review
+        while True:
+            self._console.print(f'{_KEYS} > ', style='dim', end='')
+            key = _letter()
+            try:
+                if key in ('', 'q'):
+                    self._console.print('q')
+                    return False
+                if key == 's':
+                    self._note('skipped')
+                    return True
+                if key == 'a':
+                    result = review.approve(item.id, **self._ids)
+                    self._note('approved', *result.notes)
+                    return True
+                if key == 'r':
+                    review.reject(item.id, **self._ids)
+                    self._note('rejected')
+                    return True
+                if key == 'e':
+                    self._console.print('e')
+                    words = _line()
+                    if words:
+                        review.edit(item.id, text=words, **self._ids)
+                        self._note('edited')
+                        return True
+                    note('nothing was changed')
+                    continue
+            except (Conflict, MemoryNotFound) as error:  # somebody else was faster
+                note(f'error: {one_line(str(error))}', style='red')
+                self._done['refused'] += 1
+                return True
+            except InvalidInput as error:
+                note(f'error: {one_line(str(error))}', style='red')
+                continue
+            note(f'{one_line(key, 10)!r} is none of these')
+
+    def _note(self, what: str, *notes: str) -> None:
+        self._done[what] += 1
+        self._console.print(what + ''.join(f' ({_NOTES.get(n, n)})' for n in notes))
+
+    def _show(self, item: ReviewItem) -> None:
+        memory = item.memory
+        whose = ', '.join(f'{key.removesuffix("_id")} {value}' for key, value in plain(memory.scope).items())
+        head = f'{item.op} · {short_id(item.id)} · {moment(item.proposed_at)} · {whose or "everybody"}'
+        parts: list[Any] = [
+            Rule(Text(one_line(head, 200)), style='dim'),
+            Text(one_line(memory.text), style='bold'),
+            status_line(memory),
+            Text(one_line(f'waits because: {why(item.reasons)}', 400), style='yellow'),
+        ]
+        if item.target is not None:
+            parts.append(_titled('about', Text(one_line(item.target.text, 300))))
+        parts += [_passage(e) for e in item.evidence[-_SHOWN:]]
+        if len(item.evidence) > _SHOWN:
+            parts.append(Text(f'said in {many(len(item.evidence) - _SHOWN, "earlier message")} too', style='dim'))
+        parts += [_titled('known', Text(one_line(m.text, 300)), short_id(m.id)) for m in item.nearest]
+        parts.append(Text('approving it would', style='dim'))
+        # A wish to confirm or to retract has no words of its own to be believed.
+        edits = item.diff[1:] if item.op in ('confirm', 'retract') and len(item.diff) > 1 else item.diff
+        parts.append(Padding(edits_table(edits), (0, 0, 0, 2)))
+        parts += [Text(f'  {_NOTES.get(n, one_line(n, 100))}', style='yellow') for n in item.notes]
+        self._console.print(Group(*parts))
+
+
+def _titled(title: str, words: Text, last: str = '') -> Text:
+    return Text.assemble((f'{title}: ', 'dim'), words, (f'  {last}' if last else '', 'dim'))
+
+
+def _passage(evidence: ReviewEvidence) -> Text:
+    """The quoted words, marked, in what stands around them."""
+    before, after = evidence.before[-_AROUND:], evidence.after[:_AROUND]
+    who = f'{evidence.role} {evidence.name}' if evidence.name else evidence.role
+    return Text.assemble(
+        (one_line(f'said by {who}, {moment(evidence.said_at)}', 120) + ': ', 'dim'),
+        ('…' if evidence.before != before else '') + one_line(before) + (' ' if before[-1:].isspace() else ''),
+        ('“' + one_line(evidence.quote, 600) + '”', 'bold italic'),
+        (' ' if after[:1].isspace() else '') + one_line(after) + ('…' if evidence.after != after else ''),
+    )
+
+
+def _letter() -> str:
+    """The next key; from a pipe the next letter. Empty at the end of the input."""
+    if sys.stdin.isatty():
+        try:
+            return typer.getchar().lower()
+        except EOFError:
+            return ''
+    while True:
+        letter = sys.stdin.read(1)
+        if not letter or not letter.isspace():
+            return letter.lower()
+
+
+def _line() -> str:
+    """New words: from a pipe the rest of the line, or else the next one."""
+    if sys.stdin.isatty():
+        return typer.prompt('In these words', default='', show_default=False).strip()
+    return sys.stdin.readline().strip() or sys.stdin.readline().strip()

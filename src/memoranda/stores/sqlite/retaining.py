@@ -1,0 +1,186 @@
+"""What has grown old: whose it is, which messages nothing rests on, and whose turn it is to look after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from memoranda.errors import InvalidInput
+from memoranda.records import now
+from memoranda.scope import Owner
+from memoranda.stores.aging import Aged, Aging, Round, Spared
+from memoranda.stores.leases import holder_is_gone
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.erasing import erase_episodes
+from memoranda.stores.sqlite.rows import (
+    EPISODE_COLUMNS,
+    MEMORY_COLUMNS,
+    OwnerRow,
+    find_owner,
+    read_episodes,
+    read_memories,
+    row_range,
+    to_us,
+)
+from memoranda.stores.sqlite.withdrawing import Saying
+
+__all__ = ['aged', 'aging_owners', 'begin_round', 'end_round', 'erase_aged', 'idle_runs', 'renew_round']
+
+_CURRENT: Final = (
+    "m.retired_at IS NULL AND (m.status = 'pending' OR (m.status = 'active' AND (m.valid_to IS NULL OR m.valid_to > ?) "
+    'AND (m.expires_at IS NULL OR m.expires_at > ?)))'
+)
+"""Takes now, twice."""
+_RESTS: Final[dict[Spared, str]] = {
+    'current': _CURRENT,
+    'pinned': f'(m.pinned OR m.locked) AND {_CURRENT}',
+    'nothing': '0 AND coalesce(?, ?)',
+}
+_BUSY: Final = (
+    "SELECT value FROM job j, json_each(j.payload, '$.episodes') "
+    "WHERE j.row BETWEEN ? AND ? AND j.state IN ('queued', 'running')"
+)
+
+
+def aging_owners(
+    connection: Connection, project: str | None, before: datetime, after: str | None, limit: int
+) -> tuple[list[Owner], str | None]:
+    """Owners of whom something was stored before a moment, or has expired by now."""
+    if after is not None and not after.isdecimal():
+        raise InvalidInput(f'after={after!r} is not what a page of owners returned: pass it as it is')
+    moment = to_us(before)
+    rows = connection.execute(
+        "SELECT o.id, o.project, o.kind, o.key FROM owner o WHERE o.id > ?1 AND o.kind <> 'erased' "
+        'AND (?2 IS NULL OR o.project = ?2) AND ('
+        'EXISTS(SELECT 1 FROM episode e WHERE e.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) '
+        'AND e.recorded_at <= ?3) OR '
+        'EXISTS(SELECT 1 FROM memory m WHERE m.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) AND m.live = 1 '
+        'AND (m.recorded_at <= ?3 OR m.expires_at <= ?4))) ORDER BY o.id LIMIT ?5',
+        (int(after or 0), project, moment, to_us(now()), limit + 1),
+    ).fetchall()
+    owners = [Owner(row[1], row[2], row[3]) for row in rows[:limit]]
+    return owners, str(rows[limit - 1][0]) if len(rows) > limit else None
+
+
+def idle_runs(connection: Connection, owner: Owner, before: datetime) -> list[str]:
+    """Run keys with facts of theirs, in which nobody has said or written anything since."""
+    found = find_owner(connection, owner)
+    if found is None or owner.kind not in ('user', 'run'):
+        return []
+    moment, span = to_us(before), row_range(found.id)
+    if owner.kind == 'run':  # it is one conversation altogether, and has no run keys
+        said = 'SELECT EXISTS(SELECT 1 FROM episode WHERE row BETWEEN ? AND ? AND recorded_at > ?)'
+        return [] if connection.execute(said, (*span, moment)).fetchone()[0] else ['']
+    return [
+        run
+        for (run,) in connection.execute(
+            "SELECT DISTINCT m.run_key FROM memory m WHERE m.owner = ?1 AND m.live = 1 AND m.run_key <> '' AND NOT "
+            'EXISTS(SELECT 1 FROM episode e WHERE e.row BETWEEN ?2 AND ?3 AND e.run_id = m.run_key '
+            'AND e.recorded_at > ?4) ORDER BY m.run_key',
+            (found.id, *span, moment),
+        )
+    ]
+
+
+def aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -> Aged:
+    """What `erase_aged` would erase, with a few of the messages and facts."""
+    found = find_owner(connection, owner)
+    if found is None:
+        return Aged()
+    rows = _messages(connection, found, aging, None)
+    if not rows:
+        return Aged()
+    facts = _facts(connection, rows)
+    # As JSON: there may be more of them than a statement takes parameters.
+    sql = (
+        f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
+        'WHERE e.row IN (SELECT value FROM json_each(?)) ORDER BY e.row'
+    )
+    told = connection.execute(sql, (json.dumps(rows[:limit]),)).fetchall()
+    sql = f'SELECT {MEMORY_COLUMNS} FROM memory WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row'
+    held = connection.execute(sql, (json.dumps(facts[:limit]),)).fetchall()
+    return Aged(
+        messages=len(rows),
+        facts=len(facts),
+        episodes=read_episodes(told, owner),
+        memories=read_memories(connection, held),
+    )
+
+
+def erase_aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -> Aged:
+    """Erase the oldest of the messages that are to go, and what rests on them alone."""
+    found = find_owner(connection, owner)
+    rows = [] if found is None else _messages(connection, found, aging, limit)
+    if found is None or not rows:
+        return Aged()
+    gone = erase_episodes(connection, found, Saying(frozenset(rows), {}), (), 'retention')
+    return Aged(messages=gone.episodes, facts=gone.memories)
+
+
+def _messages(connection: Connection, owner: OwnerRow, aging: Aging, limit: int | None) -> list[int]:
+    """Rows of the messages that are to go, the oldest first."""
+    span, at = row_range(owner.id), to_us(aging.at)
+    ending = json.dumps(list(aging.without))
+    found = connection.execute(
+        'SELECT e.row FROM episode e WHERE e.row BETWEEN ? AND ? AND e.recorded_at <= ? '
+        f'AND e.row NOT IN ({_BUSY}) '
+        'AND NOT EXISTS(SELECT 1 FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode = e.row '
+        f'AND {_RESTS[aging.spared]} AND m.id NOT IN (SELECT value FROM json_each(?))) ORDER BY e.row LIMIT ?',
+        (*span, to_us(aging.before), *span, at, at, ending, -1 if limit is None else limit),
+    )
+    return [row for (row,) in found]
+
+
+def _facts(connection: Connection, messages: Sequence[int]) -> list[int]:
+    """Rows of the latest versions of those memories that rest on these messages alone."""
+    found = connection.execute(
+        'WITH gone(row) AS (SELECT value FROM json_each(?)) '
+        'SELECT DISTINCT m.row FROM gone g JOIN evidence v ON v.episode = g.row JOIN memory m ON m.row = v.memory '
+        "WHERE m.retired_at IS NULL AND NOT EXISTS(SELECT 1 FROM json_each(m.evidence) s "
+        "WHERE json_extract(s.value, '$[0]') NOT IN (SELECT row FROM gone)) ORDER BY m.row",
+        (json.dumps(list(messages)),),
+    )
+    return [row for (row,) in found]
+
+
+# --- whose turn it is ---
+
+
+def _state(connection: Connection, name: str) -> dict[str, Any]:
+    found = connection.execute('SELECT value FROM meta WHERE key = ?', (f'round:{name}',)).fetchone()
+    return {} if found is None else json.loads(found[0])
+
+
+def _put(connection: Connection, name: str, **state: Any) -> None:
+    connection.execute('INSERT OR REPLACE INTO meta VALUES(?, ?)', (f'round:{name}', json.dumps(state)))
+
+
+def begin_round(connection: Connection, name: str, worker: str, every: float, lease_seconds: float) -> Round:
+    """Take the turn, when it is due and nobody has it."""
+    moment, state = to_us(now()), _state(connection, name)
+    held: int = state.get('until', 0)
+    # A lease or a last time that lies further ahead than it can: the clock was set back.
+    if moment < held <= moment + int(lease_seconds * 1e6) and not holder_is_gone(state.get('worker', '')):
+        return Round(mine=False, again=(held - moment) / 1e6)
+    due: int = state.get('due', 0)
+    if moment < due <= moment + int(every * 1e6):
+        return Round(mine=False, again=(due - moment) / 1e6)
+    after: str | None = state.get('after')
+    _put(connection, name, worker=worker, until=moment + int(lease_seconds * 1e6), after=after)
+    return Round(mine=True, after=after)
+
+
+def renew_round(connection: Connection, name: str, worker: str, lease_seconds: float, after: str | None) -> bool:
+    """Hold the turn, and note how far it came."""
+    if _state(connection, name).get('worker') != worker:
+        return False
+    _put(connection, name, worker=worker, until=to_us(now()) + int(lease_seconds * 1e6), after=after)
+    return True
+
+
+def end_round(connection: Connection, name: str, worker: str, again: float, after: str | None) -> None:
+    """Give the turn back."""
+    if _state(connection, name).get('worker') == worker:
+        _put(connection, name, due=to_us(now()) + int(again * 1e6), after=after)
