@@ -46,18 +46,24 @@ from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
+    from memoranda.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
     from memoranda.policy import Policy, Retention
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.failed import ModelFailed
     from memoranda.write.llm import LLMExtractor
     from memoranda.write.preview import Preview
+    from memoranda.write.retention import RetentionResult
 
 __all__ = [
     'AddResult',
     'AsyncMemory',
+    'AuditEntry',
+    'AuditPage',
+    'Break',
     'Change',
     'ChangePage',
+    'Checkpoint',
     'CleanResult',
     'ConfigurationError',
     'Conflict',
@@ -92,7 +98,10 @@ __all__ = [
     'ProcessingFailed',
     'Profile',
     'ProfileField',
+    'ReadEntry',
+    'ReadPage',
     'Retention',
+    'RetentionResult',
     'Scope',
     'Slot',
     'Stats',
@@ -103,6 +112,7 @@ __all__ = [
     'StoreUnreadable',
     'StoreUnwritable',
     'Usage',
+    'Verification',
     '__version__',
 ]
 
@@ -110,6 +120,13 @@ __version__ = '0.1.0'
 
 # What only some programs need, and takes long to load.
 _LATER = {
+    'AuditEntry': 'memoranda.audit',
+    'AuditPage': 'memoranda.audit',
+    'Break': 'memoranda.audit',
+    'Checkpoint': 'memoranda.audit',
+    'ReadEntry': 'memoranda.audit',
+    'ReadPage': 'memoranda.audit',
+    'Verification': 'memoranda.audit',
     'CleanResult': 'memoranda.write.cleaning',
     'ErasureReceipt': 'memoranda.forgetting',
     'ErasureReport': 'memoranda.forgetting',
@@ -121,6 +138,7 @@ _LATER = {
     'Profile': 'memoranda.profile',
     'ProfileField': 'memoranda.profile',
     'Retention': 'memoranda.policy',
+    'RetentionResult': 'memoranda.write.retention',
     'Slot': 'memoranda.profile',
 }
 

@@ -99,6 +99,15 @@ class Memory:
         """A view whose by-id operations need no scope."""
         return self._of(self.aio.project_wide())
 
+    def acting_as(self, actor: str, *, reason: str = '') -> Memory:
+        """The same view, on whose account its reads and edits are noted."""
+        return self._of(self.aio.acting_as(actor, reason=reason))
+
+    @property
+    def actor(self) -> str | None:
+        """On whose account this view reads and edits."""
+        return self.aio.actor
+
     @property
     def location(self) -> str:
         """Where the memories are."""
@@ -162,6 +171,8 @@ class Memory:
     revert = _blocking(AsyncMemory.revert)
     clean = _blocking(AsyncMemory.clean)
     reset = _blocking(AsyncMemory.reset)
+    retention_preview = _blocking(AsyncMemory.retention_preview)
+    apply_retention = _blocking(AsyncMemory.apply_retention)
     flush = _blocking(AsyncMemory.flush)
     process_one_job = _blocking(AsyncMemory.process_one_job)
     jobs = _blocking(AsyncMemory.jobs)
@@ -170,6 +181,10 @@ class Memory:
     drop_job = _blocking(AsyncMemory.drop_job)
     stats = _blocking(AsyncMemory.stats)
     reindex = _blocking(AsyncMemory.reindex)
+    verify = _blocking(AsyncMemory.verify)
+    checkpoint = _blocking(AsyncMemory.checkpoint)
+    audit_log = _blocking(AsyncMemory.audit_log)
+    reads = _blocking(AsyncMemory.reads)
     export = _blocking(AsyncMemory.export)
     import_subject = _blocking(AsyncMemory.import_subject)
     finish_erasure = _blocking(AsyncMemory.finish_erasure)

@@ -240,6 +240,7 @@ async def verify(
     progress: Callable[[int, int], None] | None = None,
 ) -> Verification:
     """Verify the chains of these owners, or of a project (None: of everybody). See `AsyncMemory.verify`."""
+    await _write_reads(engine)
     held = (
         None if anchor is None else anchor if isinstance(anchor, Checkpoint) else Checkpoint.parse(cast('Any', anchor))
     )
@@ -344,6 +345,7 @@ async def _anchors(
 
 async def checkpoint(engine: Engine, owners: Sequence[Owner] | None, project: str | None) -> Checkpoint:
     """Counts and heads of the chains as they are now. See `AsyncMemory.checkpoint`."""
+    await _write_reads(engine)
     heads: list[ChainHead] = []
 
     async def look(chain: Chain) -> bool:
@@ -374,6 +376,7 @@ async def audit_log(
     cursor: str | None,
 ) -> AuditPage:
     """A slice of the chains. See `AsyncMemory.audit_log`."""
+    await _write_reads(engine)
     number, seq = _place(cursor)
     items: list[AuditEntry] = []
 
@@ -420,10 +423,15 @@ async def reads(
     cursor: str | None,
 ) -> ReadPage:
     """Who read what, latest first. See `AsyncMemory.reads`."""
-    if engine.reads is not None:
-        await engine.reads.flush()
+    await _write_reads(engine)
     found, after = await engine.store.reads(reaches, project=project, memory_id=memory_id, limit=limit, cursor=cursor)
     return ReadPage(items=tuple(found), cursor=after)
+
+
+async def _write_reads(engine: Engine) -> None:
+    """So that what this process has read so far is there."""
+    if engine.reads is not None:
+        await engine.reads.flush()
 
 
 async def _each(

@@ -26,6 +26,7 @@ from memoranda.stores.base import Generation, Store, VersionWrite
 if TYPE_CHECKING:
     import asyncio
 
+    from memoranda._readlog import ReadLog
     from memoranda.embedders import Embedder
     from memoranda.lanes import FloatVector
     from memoranda.policy import Policy
@@ -58,6 +59,13 @@ class Engine:
         """Whether it is noted which memories are recalled."""
         self.at_close: list[Closing] = [embedder.aclose]
         """What gives connections back, run on the engine's own loop."""
+        self.reads: ReadLog | None = None
+        """Where it is noted who reads what, if the policy wants that."""
+        if policy.audit_reads:
+            from memoranda._readlog import ReadLog
+
+            self.reads = ReadLog(self, strict=settings.errors == 'raise')
+            self.at_close.append(self.reads.close)
         self.model_breaker = Breaker(after=MODEL_FAILURES, first=1.0, most=60.0)
         """Keeps a model that is down from being asked for every message."""
         self.health = Health()

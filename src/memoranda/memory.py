@@ -22,6 +22,7 @@ from memoranda.records import (
     ChangePage,
     ContextBlock,
     Edit,
+    Episode,
     HistoryEntry,
     Hits,
     Job,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from memoranda.assembly import Errors
+    from memoranda.audit import AuditPage, Checkpoint, ReadPage, Verification
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
     from memoranda.filters import Filter
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.preview import Preview
+    from memoranda.write.retention import RetentionResult
 
 __all__ = ['AsyncMemory']
 
@@ -129,12 +132,15 @@ class AsyncMemory:
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None
         self._wide = False
+        self._actor: str | None = None
+        self._why = ''
 
     def _view(self, *, project: str | None = None, bound: Scope | None = None, wide: bool = False) -> AsyncMemory:
         view = object.__new__(AsyncMemory)
         view._engine, view._worker, view._background = self._engine, self._worker, self._background
         view._project = project or self._project
         view._bound, view._wide = bound, wide
+        view._actor, view._why = self._actor, self._why
         return view
 
     def in_project(self, project: str) -> AsyncMemory:
@@ -148,6 +154,23 @@ class AsyncMemory:
     def project_wide(self) -> AsyncMemory:
         """A view whose by-id operations (get, update, delete, history) need no scope: for whoever runs the project."""
         return self._view(wide=True)
+
+    def acting_as(self, actor: str, *, reason: str = '') -> AsyncMemory:
+        """The same view, on whose account its reads and edits are noted in the audit chain (docs/audit.md).
+
+        Args:
+            actor: Who it is, such as `support:jane`, 1 to 200 characters. Without it reads are the `caller`'s,
+                and edits the `user`'s.
+            reason: Why, such as `ticket 4711`. It is kept with the entry, so leave out what is to be forgotten one day.
+        """
+        view = self._view(bound=self._bound, wide=self._wide)
+        view._actor, view._why = check_text('actor', actor, 200), reason and check_text('reason', reason, 500)
+        return view
+
+    @property
+    def actor(self) -> str | None:
+        """On whose account this view reads and edits; None when nobody was named."""
+        return self._actor
 
     @property
     def location(self) -> str:
@@ -459,7 +482,9 @@ class AsyncMemory:
             min_score=min_score,
             explain=explain,
         )
-        return await answer(self._engine, request)
+        hits = await answer(self._engine, request)
+        await self._note_read('search', [h.memory for h in hits], [h.episode for h in hits])
+        return hits
 
     @traced('search_memory')
     async def context(
@@ -500,7 +525,10 @@ class AsyncMemory:
             top_k=top_k,
             filters=filters,
         )
-        return await build(self._engine, request, max_tokens=check_count('max_tokens', max_tokens, 50, 1_000_000))
+        block = await build(self._engine, request, max_tokens=check_count('max_tokens', max_tokens, 50, 1_000_000))
+        given = [*block.standing, *(h.memory for h in block.relevant)]
+        await self._note_read('context', given, [h.episode for h in block.relevant])
+        return block
 
     async def get(
         self,
@@ -520,6 +548,7 @@ class AsyncMemory:
         found = await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
         if found.status == 'retracted' and found.valid_to is None:
             raise MemoryNotFound(f'memory {memory_id!r} was deleted: its history is still there, history() tells it')
+        await self._note_read('get', [found])
         return found
 
     async def get_slot(
@@ -535,6 +564,7 @@ class AsyncMemory:
         """The current value of a slot, the most personal first (this run's before the user's); None when unknown."""
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         found = await self._engine.store.by_slot(check_slot(slot), self._own_reaches(scope), now=now())
+        await self._note_read('get_slot', found[:1])
         return found[0] if found else None
 
     async def get_all(
@@ -580,6 +610,7 @@ class AsyncMemory:
             limit=check_count('limit', limit, 1, 1000),
             cursor=_cursor(cursor),
         )
+        await self._note_read('get_all', found)
         return Page(items=tuple(found), cursor=after)
 
     async def episodes(
@@ -598,9 +629,11 @@ class AsyncMemory:
         reaches = scope.reaches(self._project)
         if scope.user_id is not None and scope.run_id is not None:
             reaches = [replace(r, own=False) if r.owner.kind == 'user' else r for r in reaches]
-        return await self._engine.store.episodes(
+        page = await self._engine.store.episodes(
             reaches, limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
         )
+        await self._note_read('episodes', (), page.items)
+        return page
 
     @traced('update_memory')
     async def update(
@@ -804,8 +837,10 @@ class AsyncMemory:
         if (memory_id is None) == (slot is None):
             raise InvalidInput('history() needs a memory_id or a slot, and one of them only')
         if memory_id is not None:
-            await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
-            return list(await self._engine.store.history(memory_id, project=self._project))
+            owned = await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
+            told = list(await self._engine.store.history(memory_id, project=self._project))
+            await self._note_read('history', [owned])
+            return told
         from memoranda.filters import parse
 
         reaches = self._scope(user_id, agent_id, run_id, app_id, session_id).reaches(self._project)
@@ -813,6 +848,7 @@ class AsyncMemory:
             reaches, where=parse({'slot': check_slot(slot)}), moment=_moment(None, None), inactive=True
         )
         entries = [e for m in found for e in await self._engine.store.history(m.id, project=self._project)]
+        await self._note_read('history', found)
         return sorted(entries, key=lambda e: (e.at, e.seq))
 
     async def changes(
@@ -841,6 +877,7 @@ class AsyncMemory:
         found, after = await self._engine.store.changes(
             scope.reaches(self._project), limit=check_count('limit', limit, 1, 1000), cursor=_cursor(cursor)
         )
+        await self._note_read('changes', [e.after for change in found for e in change.edits])
         return ChangePage(items=tuple(found), cursor=after)
 
     async def revert(
@@ -881,7 +918,7 @@ class AsyncMemory:
             project=self._project,
             reaches=None if scope is None else scope.reaches(self._project),
             cascade=check_flag('cascade', cascade),
-            actor='user',
+            actor=self._actor or 'user',
         )
 
     async def profile(
@@ -918,7 +955,10 @@ class AsyncMemory:
         from memoranda.profile import read_profile
 
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        return await read_profile(self._engine, model, self._own_reaches(scope), _moment(as_of, known_at))
+        profile = await read_profile(self._engine, model, self._own_reaches(scope), _moment(as_of, known_at))
+        told = (*(m for f in profile.fields.values() for m in f.memories), *(v.memory for v in profile.invalid))
+        await self._note_read('profile', (*told, *(m for found in profile.conflicts.values() for m in found)))
+        return profile
 
     def register_profile(self, model: type[BaseModel]) -> None:
         """Let extraction know the slots of a model from now on, in this process, so that it fills them.
@@ -982,6 +1022,54 @@ class AsyncMemory:
             merge_duplicates=merge_duplicates,
         )
         return await clean(self._engine, self._home(scope), request, dry_run=dry_run)
+
+    async def retention_preview(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        sample: int = 20,
+    ) -> RetentionResult:
+        """What the policy's retention would take now. Nothing is changed.
+
+        Args:
+            user_id: Of this user only; so with the others, of which one may be named. Without any: of the whole project.
+            agent_id: See `user_id`.
+            run_id: See `user_id`.
+            app_id: See `user_id`.
+            session_id: See `run_id`.
+            sample: How many examples of each to give, 0 to 1,000.
+        """
+        from memoranda.write.retention import retain
+
+        owner = self._one_owner(user_id, agent_id, run_id, app_id, session_id)
+        sample = check_count('sample', sample, 0, 1000)
+        return await retain(self._engine, owner, project=self._project, dry_run=True, sample=sample)
+
+    async def apply_retention(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> RetentionResult:
+        """Apply the policy's retention now: old facts expire, which `revert` undoes, and old messages are erased.
+
+        A worker does the same every `clean_every` hours (a setting), in all projects. Arguments are those of
+        `retention_preview`.
+        """
+        from memoranda.write.retention import retain
+
+        owner = self._one_owner(user_id, agent_id, run_id, app_id, session_id)
+        result = await retain(self._engine, owner, project=self._project)
+        if result.messages:
+            self._worker.forget()
+        return result
 
     async def reset(
         self,
@@ -1145,6 +1233,146 @@ class AsyncMemory:
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         return await drop_job(self._engine, await one_job(self._engine, job_id, scope, project=self._project))
 
+    async def verify(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        all_projects: bool = False,
+        anchor: Checkpoint | str | bytes | Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Verification:
+        """Prove the audit chain of an owner, with `project_wide()` those of all owners of the project.
+
+        Each entry is hashed anew, and the versions of memories are compared with the entries that made them. Others
+        read and write meanwhile. Without an anchor nobody can tell that the latest entries were cut off, or that a
+        whole chain was made anew (docs/audit.md).
+
+        Args:
+            user_id: Whose. A chain belongs to a whole owner: name one id.
+            agent_id: See `user_id`.
+            run_id: Of a conversation without a user.
+            app_id: See `user_id`.
+            session_id: See `run_id`.
+            all_projects: Everybody in the storage, whatever the project: for whoever runs it.
+            anchor: What `checkpoint` returned once, or its JSON: then also that nothing up to it was cut off or
+                changed.
+            progress: Called as (owners, entries) after each chain.
+
+        Returns:
+            What was counted, and the first break of each broken chain.
+
+        Raises:
+            InvalidInput: The anchor was altered, or is of another storage or project.
+        """
+        from memoranda import audit
+
+        owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
+        return await audit.verify(self._engine, owners, project, anchor=anchor, progress=progress)
+
+    async def checkpoint(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        all_projects: bool = False,
+    ) -> Checkpoint:
+        """How far the audit chains have come: an anchor for `verify`, to be kept elsewhere. It names nobody.
+
+        Arguments are those of `verify`.
+        """
+        from memoranda import audit
+
+        owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
+        return await audit.checkpoint(self._engine, owners, project)
+
+    async def audit_log(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        all_projects: bool = False,
+        words: bool = True,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> AuditPage:
+        """The audit chains entry by entry, with their hashes, a page at a time. `str(entry)` is a line of JSON.
+
+        Args:
+            user_id: As in `verify`.
+            agent_id: As in `verify`.
+            run_id: As in `verify`.
+            app_id: As in `verify`.
+            session_id: As in `verify`.
+            all_projects: As in `verify`.
+            words: False leaves out what was remembered; the chain can be proved without it.
+            limit: How many, 1 to 10,000.
+            cursor: `page.cursor` of the page before.
+        """
+        from memoranda import audit
+
+        owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
+        return await audit.audit_log(
+            self._engine,
+            owners,
+            project,
+            words=check_flag('words', words),
+            limit=check_count('limit', limit, 1, 10_000),
+            cursor=_cursor(cursor),
+        )
+
+    async def reads(
+        self,
+        memory_id: str | None = None,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> ReadPage:
+        """Who read what, latest first, as far as the policy had it noted (`audit_reads`).
+
+        Args:
+            memory_id: Only reads of this memory.
+            user_id: As in `verify`; with a memory id, as in `get`. With `project_wide()` none is needed.
+            agent_id: See `user_id`.
+            run_id: See `user_id`.
+            app_id: See `user_id`.
+            session_id: See `run_id`.
+            limit: How many, 1 to 1,000.
+            cursor: `page.cursor` of the page before.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope.
+        """
+        from memoranda import audit
+
+        if memory_id is not None:
+            owned = await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
+            owners = [owned.scope.home(self._project)]
+        else:
+            owners, _ = self._chains(user_id, agent_id, run_id, app_id, session_id, False)
+        return await audit.reads(
+            self._engine,
+            None if owners is None else [Reach(owner) for owner in owners],
+            self._project,
+            memory_id=memory_id,
+            limit=check_count('limit', limit, 1, 1000),
+            cursor=_cursor(cursor),
+        )
+
     async def stats(self) -> Stats:
         """What the storage holds, over all projects."""
         return await self._engine.store.stats()
@@ -1247,10 +1475,62 @@ class AsyncMemory:
                 )
         return self._bound
 
+    def _chains(
+        self,
+        user_id: str | None,
+        agent_id: str | None,
+        run_id: str | None,
+        app_id: str | None,
+        session_id: str | None,
+        all_projects: object,
+    ) -> tuple[list[Owner] | None, str | None]:
+        """Whose audit chains are meant: an owner's, those of the project, or (None, None) everybody's."""
+        if check_flag('all_projects', all_projects):
+            if self._bound is not None or (user_id, agent_id, run_id, app_id, session_id) != (None,) * 5:
+                raise InvalidScope('all_projects=True is about everybody: leave out the ids, and use an unbound memory')
+            return None, None
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        if scope is None:
+            return None, self._project
+        erasure = scope.erasure(self._project)
+        if not erasure.whole:
+            raise InvalidScope(
+                f'an audit chain is of a whole {erasure.owner.kind}, not of a part of what was told: '
+                f'pass {erasure.owner.kind}_id alone, on a memory that is not bound to more'
+            )
+        return [erasure.owner], self._project
+
+    async def _note_read(
+        self, purpose: str, memories: Iterable[MemoryRecord | None], messages: Iterable[Episode | None] = ()
+    ) -> None:
+        if self._engine.reads is not None:
+            from memoranda._readlog import Reader
+
+            await self._engine.reads.note(
+                Reader(self._actor or 'caller', self._why),
+                purpose,
+                memories=(m for m in memories if m is not None),
+                messages=(e for e in messages if e is not None),
+            )
+
+    def _because(self, reason: str) -> str:
+        return f'{reason}: {self._why}' if self._why else reason
+
     def _home(self, scope: Scope) -> list[Reach]:
         """What is said under a scope belongs there: of a user and an agent the user, never what the agent knows."""
         home = scope.home(self._project)
         return [r for r in scope.reaches(self._project) if r.owner == home]
+
+    def _one_owner(
+        self, user_id: str | None, agent_id: str | None, run_id: str | None, app_id: str | None, session_id: str | None
+    ) -> Owner | None:
+        """Whom the ids name; None, everybody in the project, when none is given and this memory is bound to none."""
+        if self._bound is None and (user_id, agent_id, run_id, app_id, session_id) == (None,) * 5:
+            return None
+        erasure = self._scope(user_id, agent_id, run_id, app_id, session_id).erasure(self._project)
+        if not erasure.whole:
+            raise InvalidScope('retention is about everything of a user, an agent, an app or a run: pass one id only')
+        return erasure.owner
 
     def _own_reaches(self, scope: Scope) -> list[Reach]:
         """What a scope reads when a value is asked for: without a run, no run's."""
@@ -1287,7 +1567,7 @@ class AsyncMemory:
             fields,
             version=before.version + 1,
             recorded_at=at,
-            actor='user',
+            actor=self._actor or 'user',
             change_id=change_id,
             hash=await self._engine.compute(lambda: fact_hash(fields.text, fields.slot)),
         )
@@ -1297,7 +1577,7 @@ class AsyncMemory:
         commit = Commit(
             owner=before.scope.home(self._project),
             expect_version=None,
-            change=Change(id=change_id, edits=(edit,), actor='user', reason=reason, at=at),
+            change=Change(id=change_id, edits=(edit,), actor=edit.after.actor, reason=self._because(reason), at=at),
             writes=await self._engine.writes((edit,), {}),
             generation=generation.id if generation else None,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memoranda.errors import ConfigurationError
@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     """
     count_uses: bool = True
     """Whether to count how often a memory is recalled; `clean` and ranking look at it."""
+    retention: str = ''
+    """What is not kept for ever: rules such as `messages 90d; kind=event 1y` (docs/maintenance.md)."""
+    run_expiry: str = ''
+    """How long after its last message the facts of one conversation alone expire, such as `30d`; empty: never."""
+    clean_every: Annotated[float, Field(ge=0, le=8760)] = 24.0
+    """Hours between the times that workers see to retention; 0 leaves it to `memoranda clean --retention`."""
     trace_include_content: bool = False
     """Whether telemetry may hold remembered text."""
 
@@ -174,11 +180,21 @@ class Settings(BaseSettings):
             raise ValueError('is empty')
         return value
 
+    @field_validator('retention', 'run_expiry')
+    @classmethod
+    def _readable(cls, value: str, info: ValidationInfo) -> str:
+        if value.strip():  # reading rules loads the policy
+            from memoranda._retention import read_rules, read_span
+
+            (read_rules if info.field_name == 'retention' else read_span)(value)
+        return value
+
     def policy(self) -> Policy:
         """What may be remembered, as far as settings tell."""
+        from memoranda._retention import read_rules, read_span
         from memoranda.policy import Policy
 
-        return Policy(secrets=self.secrets)
+        return Policy(retention=read_rules(self.retention), run_expiry=read_span(self.run_expiry), secrets=self.secrets)
 
     def origin(self, name: str) -> SettingOrigin:
         """One setting, and where it comes from."""
@@ -356,6 +372,9 @@ _EXPECTED: Mapping[str, str] = {
     'secrets': 'give redact or allow',
     'agent_lessons': 'give off, review or auto',
     'count_uses': 'give true or false',
+    'retention': 'give rules such as messages 90d; kind=event,interaction 1y; level=run 30d',
+    'run_expiry': 'give a time span such as 12h, 30d, 8w or 1y, or leave it out',
+    'clean_every': 'give hours, from 0 to 8760',
     'trace_include_content': 'give true or false',
 }
 

@@ -9,6 +9,7 @@ from pydantic_ai.models.test import TestModel
 
 from _capability import Deps, Speaker, agent_of, blocks, event_loop, run, stored
 from _fakes import fast, fast_async
+from _thinking import SECONDS, Thinking, quick
 from memoranda import ConfigurationError, InvalidScope, Memory, Scope
 from memoranda.agents import LongTermMemory, strip_recalled
 from memoranda.recall.block import count_tokens
@@ -192,6 +193,20 @@ def test_prompt_and_answer_are_stored_under_their_conversation() -> None:
             ('user', 'I live in Lisbon', 'c1'),
             ('assistant', 'How nice', 'c1'),
         ]
+
+    run(main())
+
+
+def test_a_prompt_and_its_answer_cost_one_call_of_the_model_that_draws_facts() -> None:
+    async def main() -> None:
+        drawing = Thinking()
+        async with fast_async(extractor=drawing, settings=quick(batch_seconds=3600)) as memory:
+            agent = agent_of(memory, Speaker('Noted', 'Well'))
+            await agent.run('I like tea', deps=Deps(), conversation_id='c1')
+            await memory.flush(SECONDS)
+            await agent.run('And cake', deps=Deps(), conversation_id='c1')
+            await memory.flush(SECONDS)
+            assert drawing.asked == [['I like tea', 'Noted'], ['And cake', 'Well']]
 
     run(main())
 

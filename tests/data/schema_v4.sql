@@ -117,7 +117,7 @@ CREATE TABLE history(
         digest TEXT NOT NULL,
         prev_hash TEXT NOT NULL,
         hash TEXT NOT NULL
-    );
+    , format INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE history_text(row INTEGER PRIMARY KEY, before TEXT, after TEXT, salt TEXT NOT NULL);
 CREATE TABLE job(
         row INTEGER PRIMARY KEY,
@@ -141,7 +141,7 @@ CREATE TABLE generation(
         dimensions INTEGER NOT NULL,
         state TEXT NOT NULL
     );
-CREATE TABLE scrub(id INTEGER PRIMARY KEY AUTOINCREMENT, requested_at INTEGER NOT NULL);
+CREATE TABLE scrub(id INTEGER PRIMARY KEY AUTOINCREMENT, requested_at INTEGER NOT NULL, rest TEXT);
 CREATE TABLE usage(
             owner INTEGER NOT NULL,
             memory TEXT NOT NULL,                  -- id, for it counts all versions
@@ -166,9 +166,10 @@ CREATE TABLE review(
         ) WITHOUT ROWID
         ;
 CREATE TABLE tombstone(
-            project TEXT NOT NULL,
+            project TEXT NOT NULL,                 -- a keyed hash too
             subject TEXT NOT NULL,
             erased_at INTEGER NOT NULL,
+            of_owner TEXT,                         -- the owner's subject, of which this is a part or which it is
             PRIMARY KEY(project, subject)
         ) WITHOUT ROWID
         ;
@@ -177,74 +178,74 @@ CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', 'a6ecf7e1a88c3e0d');
-INSERT INTO meta VALUES('secret', X'E62142D4E4306BCFC96F6F72C9D7503485F964B306C91C6F2A8BFC43C468EA7E');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'C492A6B2C4EE55DA12FF0B945A780F99', 4, '9ece154f469a66e7ca7a0d65862e6731dd830197174a43ac35eb6ef670aef9af');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'AF4407B49D3DAA6C24F69726C8A5E976', 1, '9539caf1e126a93e587173907b029945b43359271cb69b9e42bac802e42aa93e');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '44600fc86e958c1204c14f306021c70146208a97ffc9cdc1670bb62ebc383fef');
+INSERT INTO meta VALUES('file', '4d8bdcda9cb9e79c');
+INSERT INTO meta VALUES('secret', X'5BD6A23B33FDFE3754544D5F8C1CE279BBB7CA13E31B4315D6EF74904ADCD993');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'3C3B5737293DB88D566147ACBC49E1E8', 4, '75105e166129149f888f536cf71b0600caabc99908b8fd47d5928fc47c330fca');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'D1377BBFBFDBB08D89B119AB8A5407FA', 1, '4420b997483d5eac8d1d74fd41ba3ed63b298cff107b3f40b4409560c94d9eff');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, 'a4092966b7b42774d23fc2d15d9fc1fb01b7031a2bc0adbe0e16ca74e5bda094');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a200b7-8844-7f7a-95b3-1a16fee97aee', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a200b7-884d-717c-85b0-ea440add5343', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a200b7-8852-7b15-8ca5-93f0a82057a9', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a200cf-7b32-75e0-aa54-a8c35d644e41', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a200cf-7b3c-7e01-ac93-06e765f49f1d', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a200cf-7b40-7c0c-83e2-3531a11acab9', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a200b7-882a-7bbc-b821-3a45161b229c', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795308357673378, 1795308357674653, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a200b7-8839-716e-bcb1-869b7edd5c49', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795308357688760, 1795308357689649, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a200b7-8845-79c7-8a94-5cc8a660b947', 16777229, 0, 'user', NULL, 'Likes green tea', 1795308357699792, 1795308357700956, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a200b7-884e-74c9-9b03-d3f00a6a6347', 33554433, 0, 'user', 'Ben', 'What a day', 1795308357709271, 1795308357710041, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a200b7-8853-73ee-91f8-d356ab95cd04', 33554437, 0, 'user', NULL, 'Likes chess', 1795308357714350, 1795308357715045, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795308357673378, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795308357688760, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795308357699792, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795308357709271, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795308357714350, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a200b7-8835-76ad-8015-13990310ec00', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795308357673378, NULL, 1795308357673378, 1795308357685053, 1795308357696738, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a200b7-8835-728e-9a07-9c755b77f648', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777227, 1, '01a200b7-8835-76ad-8015-13990310ec00', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795308357673378, 1795308357688760, 1795308357673378, 1795308357696738, NULL, NULL, NULL, '01a200b7-8840-7b14-a299-0eb83d7b84e3', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a200b7-8840-7941-b5cb-1edcd3f124f6', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777228, 1, '01a200b7-8840-7b14-a299-0eb83d7b84e3', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795308357688760, NULL, 1795308357688760, 1795308357696738, NULL, NULL, '01a200b7-8835-76ad-8015-13990310ec00', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a200b7-8840-7941-b5cb-1edcd3f124f6', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
-INSERT INTO memory VALUES(16777234, 1, '01a200b7-884a-7fe4-b79a-a4e1c5031e57', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795308357699792, NULL, 1795308357699792, 1795308357706588, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a200b7-884a-7ca1-9bc9-8ac034bf2b99', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
-INSERT INTO memory VALUES(33554442, 2, '01a200b7-8856-7fc6-bee6-664c512bf400', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795308357714350, NULL, 1795308357714350, 1795308357718785, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a200b7-8856-7fc6-bee6-664c512bf3ff', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
+INSERT INTO episode VALUES(16777218, '01a200cf-7b0f-70e4-a59d-dedff2c12cf1', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795309927169375, 1795309927183115, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a200cf-7b24-7beb-aa4f-e59b7bc936d7', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795309927203484, 1795309927204398, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a200cf-7b32-78ba-9c62-ca207da5f7bb', 16777229, 0, 'user', NULL, 'Likes green tea', 1795309927217393, 1795309927218542, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a200cf-7b3d-78d1-a54b-9d071e73e7b4', 33554433, 0, 'user', 'Ben', 'What a day', 1795309927227840, 1795309927229030, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a200cf-7b41-760b-b954-1189d026c4d2', 33554437, 0, 'user', NULL, 'Likes chess', 1795309927232595, 1795309927233303, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795309927169375, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795309927203484, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795309927217393, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795309927227840, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795309927232595, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795309927169375, NULL, 1795309927169375, 1795309927199517, 1795309927213787, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a200cf-7b1f-7578-9e10-40f52b6fd0e0', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777227, 1, '01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795309927169375, 1795309927203484, 1795309927169375, 1795309927213787, NULL, NULL, NULL, '01a200cf-7b2d-75e6-8ed9-c2424403a88a', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a200cf-7b2d-7291-887f-bee27b2daf75', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777228, 1, '01a200cf-7b2d-75e6-8ed9-c2424403a88a', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795309927203484, NULL, 1795309927203484, 1795309927213787, NULL, NULL, '01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a200cf-7b2d-7291-887f-bee27b2daf75', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
+INSERT INTO memory VALUES(16777234, 1, '01a200cf-7b39-7fd3-9a15-aa21881e1b0a', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795309927217393, NULL, 1795309927217393, 1795309927225317, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a200cf-7b39-7fd3-9a15-aa21881e1b09', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
+INSERT INTO memory VALUES(33554442, 2, '01a200cf-7b44-7c07-86d8-44f22471f4a4', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795309927232595, NULL, 1795309927232595, 1795309927236408, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a200cf-7b44-7915-9b5d-c547012f1f95', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -9151715135896908134, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, -6041004213035013079, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 3343778691707821849, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 3643524700682883674, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 0, 3798754915649677576, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 0, 4193186465434612795, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 1, -9151715135896908134, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, -6041004213035013079, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 3343778691707821849, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 3643524700682883674, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(1, 1, 3798754915649677576, 0, X'0800000001');
-INSERT INTO posting VALUES(1, 1, 4193186465434612795, 0, X'0F00000001');
-INSERT INTO posting VALUES(2, 0, -2656798052113560738, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, 194180244163418252, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -2850678562613410075, 0, X'0300000001');
-INSERT INTO posting VALUES(2, 1, -2656798052113560738, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, 194180244163418252, 0, X'0700000001');
-INSERT INTO change_set VALUES(16777221, '01a200b7-8835-728e-9a07-9c755b77f648', 'caller', 'stored as given', '01a200b7-882b-7ff8-8770-bc8c162ffb22', 1795308357685053);
-INSERT INTO change_set VALUES(16777226, '01a200b7-8840-7941-b5cb-1edcd3f124f6', 'caller', 'stored as given', '01a200b7-883a-7314-8aa3-4c84af88a881', 1795308357696738);
-INSERT INTO change_set VALUES(16777233, '01a200b7-884a-7ca1-9bc9-8ac034bf2b99', 'caller', 'stored as given', '01a200b7-8845-79cc-867d-44472bf3a16e', 1795308357706588);
-INSERT INTO change_set VALUES(33554441, '01a200b7-8856-7fc6-bee6-664c512bf3ff', 'caller', 'stored as given', '01a200b7-8853-73ee-91f8-d356ab95cd05', 1795308357718785);
-INSERT INTO history VALUES(16777217, '01a200b7-8835-728e-9a07-9c755b77f648', '01a200b7-8835-76ad-8015-13990310ec00', 'add', 'caller', 'stored as given', 1795308357685053, '8d857ecc77e25e7caa6d810e51ae75339cf8ca679becf146d70220c91e5ee888', '', 'b4977f8ddf067a3c938ba4d6cd73a0a569543433204b408341ef4690d7fc6dd4');
-INSERT INTO history VALUES(16777218, '01a200b7-8840-7941-b5cb-1edcd3f124f6', '01a200b7-8835-76ad-8015-13990310ec00', 'supersede', 'caller', 'stored as given', 1795308357696738, '8aded0f5550097313a29ab1398426662c482414a8ce6625f10ab31c6325614d1', 'b4977f8ddf067a3c938ba4d6cd73a0a569543433204b408341ef4690d7fc6dd4', 'd96917a14199b23e5ea53ec05ace12deb374166bea57e7d15e42d69a90f88065');
-INSERT INTO history VALUES(16777219, '01a200b7-8840-7941-b5cb-1edcd3f124f6', '01a200b7-8840-7b14-a299-0eb83d7b84e3', 'add', 'caller', 'stored as given', 1795308357696738, '614e1143305e9b13cff1db9103365d439ee1220a1578cb61514b3129fff76b5c', 'd96917a14199b23e5ea53ec05ace12deb374166bea57e7d15e42d69a90f88065', '24ab767e7f1117ac67edb259f82d30f9b251e693c8c59397ee4b50f598358af6');
-INSERT INTO history VALUES(16777220, '01a200b7-884a-7ca1-9bc9-8ac034bf2b99', '01a200b7-884a-7fe4-b79a-a4e1c5031e57', 'add', 'caller', 'stored as given', 1795308357706588, 'bbaa9e923460b0f6acf14f74e904958b27e7c24e04cf0d6745a95b5d2ce4a10f', '24ab767e7f1117ac67edb259f82d30f9b251e693c8c59397ee4b50f598358af6', '9ece154f469a66e7ca7a0d65862e6731dd830197174a43ac35eb6ef670aef9af');
-INSERT INTO history VALUES(33554433, '01a200b7-8856-7fc6-bee6-664c512bf3ff', '01a200b7-8856-7fc6-bee6-664c512bf400', 'add', 'caller', 'stored as given', 1795308357718785, 'a03db4219652fcbaf8e7c5e35cd16cb15c815f0e0887853d7e6e851e1d906832', '', '9539caf1e126a93e587173907b029945b43359271cb69b9e42bac802e42aa93e');
-INSERT INTO history VALUES(50331650, '01a200b7-8860-7158-8cad-b994e3f17938', '', 'erase', 'user', 'erasure', 1795308357728354, 'b6b73e65f8c4eb65c9dc337a7112caac3a88c5ec58c4b013832fe29f8697de3e', '9bb81efe39e2d8f97b5fd47d1db86378fffc42c606ea65dafb7086ac1b5a7b80', '44600fc86e958c1204c14f306021c70146208a97ffc9cdc1670bb62ebc383fef');
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a200b7-882a-7bbc-b821-3a45161b229c",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T00:45:57.673378+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T00:45:57.673378+00:00","valid_to":null,"value":null,"version":1}', '590b2055eec260b8fa0bb8a7432f20f3');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a200b7-882a-7bbc-b821-3a45161b229c",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T00:45:57.673378+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T00:45:57.673378+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a200b7-882a-7bbc-b821-3a45161b229c",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T00:45:57.673378+00:00","slot":"home.city","status":"superseded","superseded_by":"01a200b7-8840-7b14-a299-0eb83d7b84e3","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T00:45:57.673378+00:00","valid_to":"2026-11-22T00:45:57.688760+00:00","value":null,"version":2}', '967f72afc8e99e64eb42978170473d93');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a200b7-8839-716e-bcb1-869b7edd5c49",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T00:45:57.688760+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a200b7-8835-76ad-8015-13990310ec00","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T00:45:57.688760+00:00","valid_to":null,"value":null,"version":1}', '42a9f2edd6af61dc67d6119597909e36');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a200b7-8845-79c7-8a94-5cc8a660b947",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T00:45:57.699792+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T00:45:57.699792+00:00","valid_to":null,"value":null,"version":1}', '65b419f4e4f556fd6296b975cfecf931');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a200b7-8853-73ee-91f8-d356ab95cd04",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T00:45:57.714350+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T00:45:57.714350+00:00","valid_to":null,"value":null,"version":1}', '2d2984eb8dc7dc67762d61893d1424a2');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '27333fdd71121a37545a52dc6f04f957');
-INSERT INTO job VALUES(16777220, '01a200b7-882b-7ff8-8770-bc8c162ffb22', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795308357675256, 1795308357675256, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795308357675256, 1795308357687083, NULL);
-INSERT INTO job VALUES(16777225, '01a200b7-883a-7314-8aa3-4c84af88a881', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795308357690049, 1795308357690049, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795308357690049, 1795308357698645, NULL);
-INSERT INTO job VALUES(16777232, '01a200b7-8845-79cc-867d-44472bf3a16e', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795308357701202, 1795308357701202, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795308357701202, 1795308357707785, NULL);
-INSERT INTO job VALUES(33554436, '01a200b7-884e-7c81-ba22-57e0865601be', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795308357710337, 1795308357710337, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795308357710337, 1795308357713436, NULL);
-INSERT INTO job VALUES(33554440, '01a200b7-8853-73ee-91f8-d356ab95cd05', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795308357715270, 1795308357715270, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795308357715270, 1795308357719756, NULL);
+INSERT INTO posting VALUES(1, 0, -4269637807865410760, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 0, -3166540495324759275, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 0, -2871031323127541985, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 819517102959600853, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 7212214902505279096, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, 8843361238786197874, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 1, -4269637807865410760, 0, X'0800000001');
+INSERT INTO posting VALUES(1, 1, -3166540495324759275, 0, X'0300000001');
+INSERT INTO posting VALUES(1, 1, -2871031323127541985, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 819517102959600853, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 7212214902505279096, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, 8843361238786197874, 0, X'0F00000001');
+INSERT INTO posting VALUES(2, 0, -458178222270727134, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, 594438115667165573, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, -458178222270727134, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 594438115667165573, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 1002524716608552052, 0, X'0300000001');
+INSERT INTO change_set VALUES(16777221, '01a200cf-7b1f-7578-9e10-40f52b6fd0e0', 'caller', 'stored as given', '01a200cf-7b0f-7c2a-882a-e1433c5b3629', 1795309927199517);
+INSERT INTO change_set VALUES(16777226, '01a200cf-7b2d-7291-887f-bee27b2daf75', 'caller', 'stored as given', '01a200cf-7b24-7beb-aa4f-e59b7bc936d8', 1795309927213787);
+INSERT INTO change_set VALUES(16777233, '01a200cf-7b39-7fd3-9a15-aa21881e1b09', 'caller', 'stored as given', '01a200cf-7b32-78ba-9c62-ca207da5f7bc', 1795309927225317);
+INSERT INTO change_set VALUES(33554441, '01a200cf-7b44-7915-9b5d-c547012f1f95', 'caller', 'stored as given', '01a200cf-7b41-7b01-a91c-c005d7f2a6ba', 1795309927236408);
+INSERT INTO history VALUES(16777217, '01a200cf-7b1f-7578-9e10-40f52b6fd0e0', '01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc', 'add', 'caller', 'stored as given', 1795309927199517, '4fdcdf39d24ea0cfa8e5276afd11386ca2b5a8496e31f38475c6a178bcbec5fa', 'e6b783d714dcfbfe789e941ab1115c299a84cad99c9a41a5062e2cd18d279812', '26b7b4e661990e52c518133cfd4251f84e20c0ddc5af013a1e0342598f4916fc', 2);
+INSERT INTO history VALUES(16777218, '01a200cf-7b2d-7291-887f-bee27b2daf75', '01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc', 'supersede', 'caller', 'stored as given', 1795309927213787, 'b097153fdaba8f4ad962456e1b48a6da4c90e8c990b976a0444810af88cd6887', '26b7b4e661990e52c518133cfd4251f84e20c0ddc5af013a1e0342598f4916fc', 'ca6c9931d5ef17f6d6054d8f2b7e59500f0fba5be6ccb7956bba6be823e40a19', 2);
+INSERT INTO history VALUES(16777219, '01a200cf-7b2d-7291-887f-bee27b2daf75', '01a200cf-7b2d-75e6-8ed9-c2424403a88a', 'add', 'caller', 'stored as given', 1795309927213787, '7b281fa2bb1dd6788ad8f37dbd9bf62633730033eee703dcc956329706dbb424', 'ca6c9931d5ef17f6d6054d8f2b7e59500f0fba5be6ccb7956bba6be823e40a19', '87283754fe1ef577dc8be246b9c5329794e50648f65aca5a9dcdc7b2804e96af', 2);
+INSERT INTO history VALUES(16777220, '01a200cf-7b39-7fd3-9a15-aa21881e1b09', '01a200cf-7b39-7fd3-9a15-aa21881e1b0a', 'add', 'caller', 'stored as given', 1795309927225317, '998736f806c1607e9cf60383bf47219a76ce1dad35df30eb2fa28390f3fa7692', '87283754fe1ef577dc8be246b9c5329794e50648f65aca5a9dcdc7b2804e96af', '75105e166129149f888f536cf71b0600caabc99908b8fd47d5928fc47c330fca', 2);
+INSERT INTO history VALUES(33554433, '01a200cf-7b44-7915-9b5d-c547012f1f95', '01a200cf-7b44-7c07-86d8-44f22471f4a4', 'add', 'caller', 'stored as given', 1795309927236408, '1f8d99426d67a51cefcfc0c0c1123d3cb65c6e9fe7afe8aedaac95a3c93147bf', 'b0aa0e48c4694ee165352c46ec02a398b883c6145a2bb538fcd4d37b788aea93', '4420b997483d5eac8d1d74fd41ba3ed63b298cff107b3f40b4409560c94d9eff', 2);
+INSERT INTO history VALUES(50331650, '01a200cf-7b4c-7120-bf3a-74c176030cbd', '', 'erase', 'user', 'erasure', 1795309927244944, 'fe4b37429d4ada1530d321aa352d6eb51f2e2353e5a0402c20aaedc1e0618295', 'b2096ef0ffca6dac3e9883252cf6edb9337770e4d6eb9ae643accfb6fc906a96', 'a4092966b7b42774d23fc2d15d9fc1fb01b7031a2bc0adbe0e16ca74e5bda094', 2);
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a200cf-7b0f-70e4-a59d-dedff2c12cf1",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T01:12:07.169375+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T01:12:07.169375+00:00","valid_to":null,"value":null,"version":1}', '1452999670ea573be16d635aaee84c65');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a200cf-7b0f-70e4-a59d-dedff2c12cf1",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T01:12:07.169375+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T01:12:07.169375+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a200cf-7b0f-70e4-a59d-dedff2c12cf1",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T01:12:07.169375+00:00","slot":"home.city","status":"superseded","superseded_by":"01a200cf-7b2d-75e6-8ed9-c2424403a88a","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T01:12:07.169375+00:00","valid_to":"2026-11-22T01:12:07.203484+00:00","value":null,"version":2}', 'cc6e18b8f691b4e98074aabb703b091c');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a200cf-7b24-7beb-aa4f-e59b7bc936d7",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T01:12:07.203484+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a200cf-7b1f-7e43-ad34-d3bad9a6b8bc","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T01:12:07.203484+00:00","valid_to":null,"value":null,"version":1}', 'fd3f12358304f99c8de1d7b8191928ea');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a200cf-7b32-78ba-9c62-ca207da5f7bb",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T01:12:07.217393+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T01:12:07.217393+00:00","valid_to":null,"value":null,"version":1}', 'd5d621fb7b19b8442e1dd3449f2c0f3b');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a200cf-7b41-760b-b954-1189d026c4d2",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T01:12:07.232595+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T01:12:07.232595+00:00","valid_to":null,"value":null,"version":1}', '492ed153ab518140ca37924660fa15ff');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '013953c8bf2540fec5c5806170d929e5');
+INSERT INTO job VALUES(16777220, '01a200cf-7b0f-7c2a-882a-e1433c5b3629', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795309927183858, 1795309927183858, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795309927183858, 1795309927202050, NULL);
+INSERT INTO job VALUES(16777225, '01a200cf-7b24-7beb-aa4f-e59b7bc936d8', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795309927204840, 1795309927204840, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795309927204840, 1795309927215902, NULL);
+INSERT INTO job VALUES(16777232, '01a200cf-7b32-78ba-9c62-ca207da5f7bc', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795309927218818, 1795309927218818, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795309927218818, 1795309927226850, NULL);
+INSERT INTO job VALUES(33554436, '01a200cf-7b3d-78d1-a54b-9d071e73e7b5', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795309927229330, 1795309927229330, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795309927229330, 1795309927231804, NULL);
+INSERT INTO job VALUES(33554440, '01a200cf-7b41-7b01-a91c-c005d7f2a6ba', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795309927233487, 1795309927233487, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795309927233487, 1795309927237558, NULL);
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
 INSERT INTO memory_vector_1 VALUES(16777222, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777227, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
@@ -282,4 +283,7 @@ CREATE INDEX memory_ended ON memory(owner, hash) WHERE live = 0 AND retired_at I
 CREATE INDEX job_running ON job(row) WHERE state = 'running';
 CREATE INDEX job_dead ON job(id) WHERE state = 'dead';
 CREATE INDEX queue_due ON queue(due);
+CREATE INDEX memory_pending ON memory(owner, id) WHERE status = 'pending' AND retired_at IS NULL;
+CREATE INDEX memory_queue ON memory(id) WHERE status = 'pending' AND retired_at IS NULL;
+CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read';
 COMMIT;

@@ -11,7 +11,7 @@ import pytest
 from _fakes import fast, texts
 from _thinking import SECONDS, Thinking, quick
 from memoranda import Memory, Scope
-from memoranda.errors import ConfigurationError
+from memoranda.errors import ConfigurationError, InvalidInput
 from memoranda.settings import Settings
 
 ANA = {'user_id': 'ana', 'run_id': 's1'}
@@ -109,6 +109,23 @@ def test_more_turns_than_that_are_read_in_several_goes() -> None:
         model.let_go()
         assert memory.flush(SECONDS) == 0
         assert model.asked == [['1', '2', '3'], ['4', '5', '6'], ['7', '8', '9']]
+
+
+def test_an_add_may_say_itself_how_many_are_read_together() -> None:
+    model = Thinking()
+    with batching(model, batch_turns=1) as memory:
+        say(memory, 'one', 'two', batch_turns=2)
+        say(memory, 'three', batch_turns=2)
+        assert memory.flush(SECONDS) == 0
+        assert model.asked == [['one', 'two'], ['three']]
+
+
+@pytest.mark.parametrize('turns', [0, 1001, 2.5, '2', True])
+def test_a_number_of_turns_that_is_none_is_refused_before_anything_is_stored(turns: Any) -> None:
+    with batching(Thinking()) as memory:
+        with pytest.raises(InvalidInput, match=r'batch_turns=.*from 1 to 1,000'):
+            memory.add('one', background=True, batch_turns=turns, **ANA)
+        assert memory.episodes(**ANA).items == ()
 
 
 def test_a_turn_of_several_messages_is_one_turn() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
     from memoranda.policy import Policy
 
-__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'fact_line']
+__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'as_dict', 'fact_line', 'shortened']
 
 MAX_PAGES = 10
 """Of 1,000 memories each, among which the one with a short id is looked for."""
@@ -170,10 +170,7 @@ class EngineBackend:
     ) -> None:
         """One row in the outbox; facts are drawn later, by a worker: from a prompt and its answer in one go."""
         await self.memory.add(
-            [
-                {'role': m.role, 'content': m.text, 'timestamp': m.at, **({'trust': m.trust} if m.trust else {})}
-                for m in messages
-            ],
+            [as_dict(m) for m in messages],
             **_ids(scope),
             metadata=metadata,
             background=True,
@@ -234,6 +231,12 @@ def shortened(query: str) -> str:
     sentences = (part.strip() for part in _SENTENCE_END.split(query))
     asked = [part for part in sentences if part.endswith(_MARKS) and 3 < len(part) <= PART_CHARS]
     return '\n'.join(asked[-3:]) or f'{query[:PART_CHARS]}\n{query[-PART_CHARS:]}'
+
+
+def as_dict(message: Said) -> dict[str, Any]:
+    """A message as `add` is given it."""
+    told = {'role': message.role, 'content': message.text, 'timestamp': message.at}
+    return told if message.trust is None else {**told, 'trust': message.trust}
 
 
 def _ids(scope: Scope) -> dict[str, Any]:

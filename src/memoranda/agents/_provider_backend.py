@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
 
 from memoranda._breaker import Breaker
-from memoranda.agents._backend import Line, Recalled, Said, fact_line, shortened
+from memoranda.agents._backend import Line, Recalled, Said, as_dict, fact_line, shortened
 from memoranda.agents._engine_memories import EngineMemory
 from memoranda.agents._providing import as_score, by_relevance_and_age, moment_of
 from memoranda.agents.engine import MemorandaProvider
@@ -34,6 +34,7 @@ from memoranda.errors import (
     shown,
 )
 from memoranda.recall.block import short_id
+from memoranda.records import Trust
 from memoranda.scope import Scope
 
 __all__ = ['ProviderBackend']
@@ -132,19 +133,20 @@ class ProviderBackend:
         """What the provider finds."""
         return Recalled(lines=tuple(_line(m) for m in await self._retrieve(shortened(query), scope, top_k=top_k)))
 
-    async def add(self, fact: str, scope: Scope, *, key: str, here: bool) -> bool:
-        """Store a sentence: as it is where the provider is ours, else as something that the user said."""
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None) -> bool:
+        """Store a sentence: as it is where the provider is ours, else as something that was said in the conversation."""
         if self._engine is not None:
             ids = self._ids_of_ours(scope)
             with _asking():
-                return await self._engine.store_fact(fact, here=here, idempotency_key=key, **ids)
+                return await self._engine.store_fact(fact, here=here, idempotency_key=key, trust=trust, **ids)
         if here and self.config.scope is not MemoryScope.RUN:
             raise InvalidInput(
                 'only_this_conversation=True, and this memory keeps nothing for one conversation: call it with False, '
                 'or not at all'
             )
         if key not in self._keys:
-            said = Said('user', fact, at=datetime.now(UTC))
+            # Who else stores it has no tiers: at least it isn't the user who says it then.
+            said = Said('user' if trust in (None, 'user') else 'assistant', fact, at=datetime.now(UTC))
             with _asking(self._writes):
                 await self.provider.store_memories(
                     _as_messages([said]), metadata=dict(self.config.metadata) or None, **self._ids(scope)
@@ -277,7 +279,7 @@ def _is_answered(messages: Sequence[Said]) -> bool:
 
 def _as_dicts(said: Sequence[Said]) -> list[dict[str, Any]]:
     """As our engine is given them: without a moment where none is known, for a repeated call says the same."""
-    return [{'role': m.role, 'content': m.text, 'timestamp': m.at} for m in said]
+    return [as_dict(m) for m in said]
 
 
 def _dated(said: Sequence[Said]) -> tuple[Said, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
@@ -29,10 +29,12 @@ from memoranda.agents._recalled import (
 )
 from memoranda.agents._reporting import operation, tell, where
 from memoranda.agents._scoping import ScopeFromDeps, check_given, is_nested, scope_of
+from memoranda.agents._sources import tier_of_answer
 from memoranda.agents.toolset import Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
 from memoranda.errors import ConfigurationError, InvalidScope, shown
 from memoranda.memory import AsyncMemory
+from memoranda.records import Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
@@ -369,11 +371,12 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     def _answered(self, ctx: RunContext[AgentDepsT], result: AgentRunResult[Any]) -> list[Said]:
         if ctx.realtime:  # nothing was stored at its start: there was no prompt
-            return said_in(result.new_messages())
+            tier = tier_of_answer(result.all_messages())
+            return [replace(m, trust=tier) if m.role == 'assistant' else m for m in said_in(result.new_messages())]
         if isinstance(result.output, DeferredToolRequests):  # it pauses; the run that goes on with it has the answer
             return []
         text = answer_text(result.output)
-        return [] if text is None else [Said('assistant', text)]
+        return [] if text is None else [Said('assistant', text, trust=tier_of_answer(result.all_messages()))]
 
     # Operations: all that reads and writes. In a durable workflow each is done once, and a replay gets its result.
 
@@ -412,12 +415,14 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     @durable_operation('tool_remember')
     async def tool_remember(
-        self, ctx: RunContext[AgentDepsT], fact: str, scope: Scope, key: str, here: bool
+        self, ctx: RunContext[AgentDepsT], fact: str, scope: Scope, key: str, here: bool, trust: Trust | None = None
     ) -> Outcome:
         """What the tool `remember` does. Never raises."""
         with operation(ctx, 'create_memory', traced=self.backend.traced) as span:
             try:
-                return await noted(self.backend, fact, scope, key=key, here=here, timeout=WRITE_SECONDS)
+                return await noted(
+                    self.backend, fact, scope, key=key, here=here, trust=trust, timeout=WRITE_SECONDS
+                )
             except Exception as error:
                 tell('a model can not remember something', error, span)
                 return Outcome('It could not be stored. Tell the user so.', problem='backend')

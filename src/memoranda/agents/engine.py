@@ -29,7 +29,7 @@ from memoranda.agents.provider import (
 from memoranda.checks import check_count
 from memoranda.errors import InvalidScope, MemoryNotFound
 from memoranda.memory import AsyncMemory
-from memoranda.records import MemoryRecord
+from memoranda.records import MemoryRecord, Trust
 from memoranda.scope import Scope, check_scope
 
 if TYPE_CHECKING:
@@ -229,6 +229,7 @@ class MemorandaProvider(BaseMemoryProvider):
         metadata: dict[str, Any] | None = None,
         here: bool = False,
         idempotency_key: str | None = None,
+        trust: Trust | None = None,
     ) -> bool:
         """Remember a sentence as it is.
 
@@ -240,6 +241,7 @@ class MemorandaProvider(BaseMemoryProvider):
             metadata: Kept with it.
             here: It holds in this conversation only.
             idempotency_key: As in `AsyncMemory.add`.
+            trust: As in `AsyncMemory.add`.
 
         Returns:
             Whether it is stored durably; False when it is kept until it can be.
@@ -252,6 +254,7 @@ class MemorandaProvider(BaseMemoryProvider):
             metadata={**self.config.metadata, **(metadata or {})},
             background=True,
             idempotency_key=idempotency_key,
+            trust=trust,
         )
         return receipt.status != 'unsaved'
 

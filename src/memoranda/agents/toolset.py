@@ -12,7 +12,9 @@ from pydantic_ai.messages import ToolReturn
 from pydantic_ai.tools import ToolDefinition
 
 from memoranda.agents._recalled import METADATA_KEY, block, key_of
+from memoranda.agents._sources import tier_of_note
 from memoranda.errors import InvalidInput, MemoryNotFound
+from memoranda.records import Trust
 from memoranda.write.options import MAX_FACT_CHARS
 
 if TYPE_CHECKING:
@@ -51,7 +53,9 @@ class Host(Protocol):
         """Look something up."""
         ...
 
-    async def tool_remember(self, ctx: RunContext[Any], fact: str, scope: Scope, key: str, here: bool) -> Outcome:
+    async def tool_remember(
+        self, ctx: RunContext[Any], fact: str, scope: Scope, key: str, here: bool, trust: Trust | None = None
+    ) -> Outcome:
         """Store a fact."""
         ...
 
@@ -79,7 +83,8 @@ def toolset_for(host: Host, names: Sequence[ToolName], *, id_: str | None) -> Fu
         fact = _words('fact', fact, MAX_FACT_CHARS)
         scope = _scope(host, ctx)
         key = key_of(scope, ctx.run_id, ctx.tool_call_id or '', 'remember', fact)
-        return _answer(await host.tool_remember(ctx, fact, scope, key, only_this_conversation))
+        trust = tier_of_note(fact, ctx.messages)
+        return _answer(await host.tool_remember(ctx, fact, scope, key, only_this_conversation, trust))
 
     async def recall(ctx: RunContext[Any], query: str) -> ToolReturn[Any]:  # noqa: D417
         """Look up what is known from earlier conversations.
@@ -150,11 +155,13 @@ async def looked_up(backend: Backend, query: str, scope: Scope, *, top_k: int, t
     return Outcome('Nothing is known about that.')
 
 
-async def noted(backend: Backend, fact: str, scope: Scope, *, key: str, here: bool, timeout: float) -> Outcome:
+async def noted(
+    backend: Backend, fact: str, scope: Scope, *, key: str, here: bool, timeout: float, trust: Trust | None = None
+) -> Outcome:
     """What the tool `remember` does."""
     try:
         with anyio.fail_after(timeout):
-            stored = await backend.add(fact, scope, key=key, here=here)
+            stored = await backend.add(fact, scope, key=key, here=here, trust=trust)
     except InvalidInput as error:
         return Outcome(f'{error}.', problem='arguments')
     return Outcome('Remembered.' if stored else 'Noted. It is stored as soon as the storage works again.')

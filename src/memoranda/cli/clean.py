@@ -10,6 +10,7 @@ import typer
 
 from memoranda.cli._edits import agreed, show_result
 from memoranda.cli._output import emit, note
+from memoranda.cli._retaining import apply_retention
 from memoranda.cli._target import Target, scoped
 
 __all__ = ['clean']
@@ -36,14 +37,27 @@ def clean(
     ] = None,
     merge: Annotated[bool, typer.Option('--merge-duplicates', help='Merge what says the same.')] = False,
     expired: Annotated[bool, typer.Option('--expired/--no-expired', help='Mark what is past its expiry date.')] = True,
+    retention: Annotated[
+        bool, typer.Option('--retention', help='Take what the settings say is not kept, instead of all this.')
+    ] = False,
+    everybody: Annotated[bool, typer.Option('--all', help='With --retention: of everybody in the project.')] = False,
     dry_run: Annotated[bool, typer.Option('--dry-run', help='Only show what would change.')] = False,
     yes: Annotated[bool, typer.Option('--yes', '-y', help='Do not ask.')] = False,
 ) -> None:
     """Tidy the memories of a scope: mark what has expired, drop what meets all conditions, merge duplicates.
 
     Shows the memories and asks first. Messages stay, pinned and edited memories are left alone, and
-    `memoranda revert` undoes it.
+    `memoranda revert` undoes it. With --retention old facts expire and old messages are erased, as MEMORANDA_RETENTION
+    and MEMORANDA_RUN_EXPIRY say.
     """
+    if retention:
+        others = (older_than, unused_for, max_confidence, kind, filters, merge or None)
+        if any(option is not None for option in others):
+            raise typer.BadParameter('--retention does what the settings say: leave the other conditions out')
+        apply_retention(target, everybody=everybody, dry_run=dry_run, yes=yes)
+        return
+    if everybody:
+        raise typer.BadParameter('--all goes with --retention only: tidy one scope after the other')
     options: dict[str, Any] = {
         **target.ids,
         'expired': expired,

@@ -237,6 +237,7 @@ class _Shift:
 
     async def _do_once(self) -> None:
         tasks = [asyncio.ensure_future(self._do_due()) for _ in range(self.engine.settings.workers)]
+        tasks.append(asyncio.ensure_future(self._tidy_once()))
         ending = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
         await self._first(ending)
         if not ending.done():
@@ -251,6 +252,12 @@ class _Shift:
     async def _do_due(self) -> None:
         while not self._asked.is_set() and await self.background.process_one() is not None:
             pass
+
+    async def _tidy_once(self) -> None:
+        """See to retention, if that is due."""
+        from memoranda.write.retention import one_round
+
+        await one_round(self.engine, self.doer.forget)
 
     async def _drained(self, ending: asyncio.Future[Any]) -> None:
         """Wait for the end of what is under way, as long as the time allows and nobody hurries."""

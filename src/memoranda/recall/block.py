@@ -87,9 +87,8 @@ def _compose(
     frame = sum(_cost(line) for line in (opening, _LEAD, 'Always:', 'For this:', closing))
     budget = max_tokens - frame
     rank = ('instruction', 'constraint')
-    fenced = {id(found) for found in (*standing, *hits) if rule_for(found, policy) == 'fence'}
     hits = [
-        *(Hit(memory=m, score=0.0) for m in standing if id(m) in fenced),
+        *(Hit(memory=m, score=0.0) for m in standing if rule_for(m, policy) == 'fence'),
         *(h for h in hits if rule_for(h, policy) != 'exclude'),
     ]
     standing = [m for m in standing if rule_for(m, policy) == 'include']
@@ -111,7 +110,7 @@ def _compose(
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])
     unsure = [pair for pair in relevant if rule_for(pair[0], policy) == 'fence']
-    kept, lines, spent = _fit([pair for pair in relevant if pair not in unsure], budget - used)
+    kept, lines, spent = _fit([p for p in relevant if rule_for(p[0], policy) == 'include'], budget - used)
     kept_unsure, lines_unsure, _ = _fit(unsure, budget - used - spent - _cost(UNCONFIRMED))
     if not lines_standing and not lines and not lines_unsure:
         return ContextBlock(text='', tokens=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -22,10 +22,10 @@ Spared: TypeAlias = Literal['current', 'pinned', 'nothing']
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aging:
-    """Messages that are to go: those stored before a moment. One whose job is not done stays until it is."""
+    """Messages that are to go. One whose job is not done stays until it is."""
 
-    before: datetime
-    spared: Spared
+    before: Mapping[Spared, datetime]
+    """Up to when they were stored, by what stays nevertheless; a message goes when one of these takes it."""
     at: datetime
     """Now: which facts are current."""
     without: Sequence[str] = ()

@@ -243,9 +243,7 @@ class RejectedItem:
     hash: str
 
 
-Item: TypeAlias = (
-    ConversationItem | EpisodeItem | MemoryItem | ChangeItem | EntryItem | JobItem | RejectedItem
-)
+Item: TypeAlias = ConversationItem | EpisodeItem | MemoryItem | ChangeItem | EntryItem | JobItem | RejectedItem
 SECTIONS: Mapping[str, type[Item]] = {
     'conversations': ConversationItem,
     'episodes': EpisodeItem,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, cast
 
+from memoranda.errors import shown
 from memoranda.importers.base import ImportProblem
 from memoranda.records import HistoryEntry, Op, content_hash
 from memoranda.scope import Owner
@@ -126,7 +127,7 @@ class Checks:
         for span in version.evidence:
             length = self._lengths.get(span.episode_id)
             if length is None:
-                raise ImportProblem(where, f'rests on message {span.episode_id[:60]!r}, which is not in the document')
+                raise ImportProblem(where, f'rests on message {shown(span.episode_id)}, which is not in the document')
             if not 0 <= span.start <= span.end <= length:
                 raise ImportProblem(
                     where, f'rests on the characters {span.start} to {span.end} of a message that has {length}'
@@ -163,9 +164,10 @@ class Checks:
             self._once('idempotency key', item.idempotency_key, where)
         for id_ in item.episode_ids:
             if id_ not in self._lengths:
-                raise ImportProblem(where, f'names message {id_[:60]!r}, which is not in the document')
+                raise ImportProblem(where, f'names message {shown(id_)}, which is not in the document')
         if item.conversation_id is not None and item.conversation_id not in self._messages:
-            raise ImportProblem(where, f'names conversation {item.conversation_id[:60]!r}, which is not in the document')
+            named = shown(item.conversation_id)
+            raise ImportProblem(where, f'names conversation {named}, which is not in the document')
 
 
 def _check_moments(item: object, where: str) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -85,7 +85,7 @@ def canonical(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(',', ':'), allow_nan=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def adapter(section: str) -> TypeAdapter[Any]:
     """Reads and writes the items of a section."""
     return TypeAdapter(SECTIONS[section])

@@ -58,7 +58,9 @@ def _memories(export: SubjectExport) -> Iterator[str]:
             yield from _memory(memory, latest, quotes)
 
 
-def _memory(memory: Mapping[str, Any], latest: Mapping[str, Any], quotes: Mapping[tuple[str, int, int], str]) -> Iterator[str]:
+def _memory(
+    memory: Mapping[str, Any], latest: Mapping[str, Any], quotes: Mapping[tuple[str, int, int], str]
+) -> Iterator[str]:
     yield f'\n### {_words(latest["text"])}\n\n'
     facts = [latest['kind'], latest.get('slot'), latest['status'], f'since {_moment(latest["valid_from"])}']
     if latest.get('valid_to'):

@@ -30,6 +30,7 @@ Document: TypeAlias = 'str | os.PathLike[str] | bytes | Mapping[str, Any] | Subj
 """A path, the bytes of a document, a document as parsed JSON, or an export."""
 _HEADER: Final = ('format', 'version', 'project', 'scope', 'exported_at', 'forgotten_at', 'counts')
 _END: Final = ('digests', 'digest')
+_EDITED: Final = 'is not what was exported, the digest tells: use the document as it was exported'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Source:
     def open(self) -> Generator[Iterator[tuple[str, Any]]]:
         """Its top-level fields in order; of one that is a list, an iterator over its elements."""
         if isinstance(self.value, Mapping):
-            yield ((k, iter(cast('list[Any]', v)) if k in SECTIONS and is_list(v) else v) for k, v in self.value.items())
+            yield ((k, iter(v) if k in SECTIONS and is_list(v) else v) for k, v in self.value.items())
         elif isinstance(self.value, bytes):
             yield _fields(Window(io.BytesIO(self.value), self.name), self.name)
         else:
@@ -207,7 +208,7 @@ class Scan:
             if claimed == found[section]:
                 continue
             where = self.checks.suspects.get(section) or f'the section {section}'
-            raise ImportProblem(where, 'is not what was exported, the digest tells: use the document as it was exported')
+            raise ImportProblem(where, _EDITED)
         for section, count in self.counts.items():
             if self.header.counts[section] != count:
                 raise ImportProblem(
@@ -215,14 +216,14 @@ class Scan:
                 )
         self.digest = self._digests.whole(self.header)
         if top['digest'] != self.digest:
-            raise ImportProblem(
-                'project, scope or forgotten_at', 'is not what was exported, the digest tells: use the document as it was'
-            )
+            raise ImportProblem('project, scope or forgotten_at', _EDITED)
 
 
 def _check_format(top: Mapping[str, Any], name: str) -> None:
     if top.get('format') != FORMAT:
-        raise ImportProblem(name, f'has no format {FORMAT!r} at its beginning: name what `memoranda export` has written')
+        raise ImportProblem(
+            name, f'does not begin with the format {FORMAT!r}: name what `memoranda export` has written'
+        )
     version: object = top.get('version')
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
         raise ImportProblem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -118,8 +118,6 @@ async def import_subject(
 
 
 def _with(report: ImportReport, status: ImportStatus, **fields: Any) -> ImportReport:
-    from dataclasses import replace
-
     return replace(report, status=status, **fields)
 
 
@@ -149,8 +147,8 @@ async def _is_known(engine: Engine, scan: Scan) -> bool:
         return True
     counts = ', '.join(f'{count:,} {name}' for name, count in kept.counts.items() if count)
     raise Conflict(
-        f'{scan.header.owner.kind} {scan.header.owner.key!r} holds something else already ({counts}), and two histories '
-        'can not be made one: forget what is there first, or import into another database'
+        f'{scan.header.owner.kind} {scan.header.owner.key!r} holds something else already ({counts}), and two '
+        'histories can not be made one: forget what is there first, or import into another database'
     )
 
 

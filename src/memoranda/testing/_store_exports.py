@@ -54,11 +54,11 @@ class ExportTests(StoreTests):
         assert {name: len(items) for name, items in taken.items()} == {k: n for k, n in held.counts.items() if n}
         return taken
 
-    def bring(self, store: Store, taken: dict[str, list[Item]], token: str = 'token', owner: Owner = HOME) -> None:
+    def bring(self, store: Store, taken: dict[str, list[Item]], name: str = 'one', owner: Owner = HOME) -> None:
         """Take it in, but for the last step."""
-        self.run(store.begin_restore(owner, token))
+        self.run(store.begin_restore(owner, name))
         for items in taken.values():
-            self.run(store.restore_rows(owner, token, incoming(items), generation=None))
+            self.run(store.restore_rows(owner, name, incoming(items), generation=None))
 
     def test_an_unknown_owner_holds_nothing(self, store: Store) -> None:
         self.bench(store)
@@ -90,7 +90,7 @@ class ExportTests(StoreTests):
         self.run(store.erase(ANA.erasure('default')))
         assert bench.texts(inactive=True) == []
         self.bring(store, taken)
-        self.run(store.finish_restore(HOME, 'token', NOTE))
+        self.run(store.finish_restore(HOME, 'one', NOTE))
         again = self.take(store)
         assert isinstance(again['history'][-1], EntryItem)
         assert again['history'].pop().op == 'import'
@@ -105,7 +105,7 @@ class ExportTests(StoreTests):
         taken = self.take(store)
         self.run(store.erase(ANA.erasure('default')))
         self.bring(store, taken)
-        self.run(store.finish_restore(HOME, 'token', NOTE))
+        self.run(store.finish_restore(HOME, 'one', NOTE))
         again = bench.say('Hello', 'again', at=DAY, name='Ana', key='k')
         assert again.replayed
         waiting = [bench.next(), bench.next(worker='worker-3')]
@@ -134,22 +134,22 @@ class ExportTests(StoreTests):
         self.run(store.erase(ANA.erasure('default')))
         owners = self.run(store.stats()).owners
         self.bring(store, taken)
-        store.abandon_restore('token')
+        store.abandon_restore('one')
         with raises(Conflict):
-            self.run(store.finish_restore(HOME, 'token', NOTE))
+            self.run(store.finish_restore(HOME, 'one', NOTE))
         stats = self.run(store.stats())
         assert (stats.owners, stats.episodes, stats.memories) == (owners, 1, 1)
-        self.bring(store, taken, token='another')
+        self.bring(store, taken, name='another')
         self.run(store.finish_restore(HOME, 'another', NOTE))
         assert bench.texts() == ['Lives in Porto', 'Is busy']
 
     def test_two_do_not_come_in_at_once(self, store: Store) -> None:
         self.story(store)
         nobody = Scope(user_id='nobody').home('default')
-        self.run(store.begin_restore(nobody, 'token'))
-        self.run(store.begin_restore(Scope(user_id='nobody').home('other'), 'token-3'))
+        self.run(store.begin_restore(nobody, 'one'))
+        self.run(store.begin_restore(Scope(user_id='nobody').home('other'), 'three'))
         with raises(Conflict):
-            self.run(store.begin_restore(nobody, 'token-2'))
+            self.run(store.begin_restore(nobody, 'two'))
 
     def test_nothing_comes_to_an_owner_who_holds_something(self, store: Store) -> None:
         bench = self.story(store)
@@ -158,26 +158,30 @@ class ExportTests(StoreTests):
         self.bring(store, taken)
         bench.learn('Likes tea')
         with raises(Conflict):
-            self.run(store.finish_restore(HOME, 'token', NOTE))
+            self.run(store.finish_restore(HOME, 'one', NOTE))
         assert bench.texts(inactive=True) == ['Likes tea']
 
     def test_nothing_comes_back_that_is_forgotten_meanwhile(self, store: Store) -> None:
-        for forgetting in (
-            Forgetting(project='default', owner=HOME),
-            Forgetting(project='default', owner=HOME, run_id='r1'),
-            Forgetting(project='default', owner=None),
-        ):
-            bench = self.story(store)
-            taken = self.take(store)
-            self.run(store.erase(ANA.erasure('default')))
-            self.bring(store, taken)
-            self.run(store.forget(forgetting))
-            with raises(Conflict):
-                self.run(store.restore_rows(HOME, 'token', (), generation=None))
-            with raises(Conflict):
-                self.run(store.finish_restore(HOME, 'token', NOTE))
-            assert bench.texts(inactive=True) == []
-            store.abandon_restore('token')
+        self.forgets_meanwhile(store, Forgetting(project='default', owner=HOME))
+
+    def test_nothing_comes_back_of_which_a_part_is_forgotten_meanwhile(self, store: Store) -> None:
+        self.forgets_meanwhile(store, Forgetting(project='default', owner=HOME, run_id='r1'))
+
+    def test_nothing_comes_back_whose_project_is_forgotten_meanwhile(self, store: Store) -> None:
+        self.forgets_meanwhile(store, Forgetting(project='default', owner=None))
+
+    def forgets_meanwhile(self, store: Store, forgetting: Forgetting) -> None:
+        """Bring everything, and forget this before the last step."""
+        bench = self.story(store)
+        taken = self.take(store)
+        self.run(store.erase(ANA.erasure('default')))
+        self.bring(store, taken)
+        self.run(store.forget(forgetting))
+        with raises(Conflict):
+            self.run(store.restore_rows(HOME, 'one', (), generation=None))
+        with raises(Conflict):
+            self.run(store.finish_restore(HOME, 'one', NOTE))
+        assert bench.texts(inactive=True) == []
 
     def test_a_restore_lifts_the_tombstone_and_says_so(self, store: Store) -> None:
         self.story(store)
@@ -185,7 +189,7 @@ class ExportTests(StoreTests):
         self.run(store.forget(Forgetting(project='default', owner=HOME)))
         assert self.run(store.tombstone(HOME)) is not None
         self.bring(store, taken)
-        self.run(store.finish_restore(HOME, 'token', replace(NOTE, restored=True)))
+        self.run(store.finish_restore(HOME, 'one', replace(NOTE, restored=True)))
         assert self.run(store.tombstone(HOME)) is None
         told = [e.op for e in self.take(store)['history'][-2:] if isinstance(e, EntryItem)]
         assert told == ['restore', 'import']
@@ -195,7 +199,7 @@ class ExportTests(StoreTests):
         taken = self.take(store)
         self.run(store.erase(ANA.erasure('default')))
         self.bring(store, taken)
-        self.run(store.finish_restore(HOME, 'token', replace(NOTE, forgotten_at=EPOCH)))
+        self.run(store.finish_restore(HOME, 'one', replace(NOTE, forgotten_at=EPOCH)))
         assert self.run(store.holdings(HOME)).forgotten_at == EPOCH
 
     def test_an_id_that_somebody_else_holds_is_refused(self, store: Store) -> None:
@@ -204,7 +208,7 @@ class ExportTests(StoreTests):
         eve = Scope(user_id='eve').home('default')
         with raises(Conflict):
             self.bring(store, taken, owner=eve)
-        store.abandon_restore('token')
+        store.abandon_restore('one')
         assert bench.texts() == ['Lives in Porto', 'Is busy']
         assert bench.texts(scope=Scope(user_id='eve')) == []
 
@@ -214,15 +218,15 @@ class ExportTests(StoreTests):
         bench.learn('Lives in Lisbon')
         taken = self.take(store)
         self.run(store.erase(ANA.erasure('default')))
-        self.run(store.begin_restore(HOME, 'token'))
+        self.run(store.begin_restore(HOME, 'one'))
         for items in taken.values():
             rows = incoming(items, bench)
-            self.run(store.restore_rows(HOME, 'token', rows, generation=generation.id))
-        self.run(store.finish_restore(HOME, 'token', NOTE))
+            self.run(store.restore_rows(HOME, 'one', rows, generation=generation.id))
+        self.run(store.finish_restore(HOME, 'one', NOTE))
         bench.search('Lives in Lisbon', lanes=('memories', 'episodes'), generation=generation)
         for lane in bench.lanes:
-            assert lane.cosine is not None
-            assert lane.cosine.tolist()[0] > 0.99
+            assert lane.dense is not None
+            assert lane.dense.tolist()[0] > 0.99
         assert list(self.run(store.unembedded(generation, limit=10))) == []
 
 

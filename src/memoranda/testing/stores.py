@@ -20,6 +20,7 @@ from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
 from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
+from memoranda.testing._store_reviews import ReviewTests
 from memoranda.testing._store_writes import CommitTests, IntakeTests, JobTests
 
 __all__ = ['StoreSuite']
@@ -333,6 +334,7 @@ class StoreSuite(
     SearchTests,
     ListingTests,
     HistoryTests,
+    ReviewTests,
     ErasureTests,
     ExportTests,
     GenerationTests,

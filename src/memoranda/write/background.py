@@ -162,11 +162,13 @@ class Background:
         store, turns = self._engine.store, self._worker.turns
         before = new_id()
         await store.hurry(owner)
-        mine = None if self.works or self._engine.settings.workers == 0 else Dispatcher(self._engine, self._worker)
+        mine = None
+        if not self.works and self._engine.settings.workers:
+            mine = Dispatcher(self._engine, self._worker, tidies=False)
         try:
             while left := await store.waiting(owner, before=before):
                 if mine is None and not self.works and self._engine.settings.workers:  # it was closed meanwhile
-                    mine = Dispatcher(self._engine, self._worker)
+                    mine = Dispatcher(self._engine, self._worker, tidies=False)
                 if mine is None:
                     self.notify()
                 count_at = time.monotonic() + self._engine.settings.poll_seconds
@@ -229,8 +231,10 @@ class Background:
 class Dispatcher:
     """Claims jobs and runs them, some at once, until it is stopped. Starts on the engine's loop when it is made."""
 
-    def __init__(self, engine: Engine, worker: Worker) -> None:
+    def __init__(self, engine: Engine, worker: Worker, *, tidies: bool = True) -> None:
         self._engine, self._worker = engine, worker
+        self._tidies = tidies
+        """Whether it sees to retention too."""
         self._stop_at: float | None = None
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -271,6 +275,7 @@ class Dispatcher:
         begin_jobs()
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         holding = asyncio.create_task(self._hold())
+        tidying = asyncio.create_task(self._tidy())
         hurried = False
         try:
             while True:
@@ -292,10 +297,11 @@ class Dispatcher:
                     await asyncio.wait_for(self._wake.wait(), pause)
         finally:
             holding.cancel()
+            tidying.cancel()
             under_way = dict(self._tasks)
             for task in under_way:
                 task.cancel()
-            await asyncio.gather(holding, *under_way, return_exceptions=True)
+            await asyncio.gather(holding, tidying, *under_way, return_exceptions=True)
             for token in under_way.values():  # one that was cancelled before it began could not do so itself
                 self._store.abandon(token)
 
@@ -372,6 +378,13 @@ class Dispatcher:
         """The storage answers."""
         if self._storage.succeeded():
             log.warning('the storage works again, jobs are done')
+
+    async def _tidy(self) -> None:
+        """See to retention, where the policy has any."""
+        if self._tidies and (self._engine.policy.retention or self._engine.policy.run_expiry is not None):
+            from memoranda.write.retention import look_after
+
+            await look_after(self._engine, self._worker.forget)
 
     async def _hold(self) -> None:
         """Renew the leases of what is under way."""

@@ -293,16 +293,13 @@ class _Round:
         if not turn.mine:
             return min(max(turn.again, 1.0), LOOK_SECONDS)
         self._after = turn.after
-        again = min(RETRY_SECONDS, self._every)
+        again = 0.0
         try:
             failed = await self._all()
-            again = again if failed else self._every
-            self._after = None
-        finally:  # also when it is cancelled: the next one goes on here
-            ending = asyncio.ensure_future(
-                store.end_round(name, worker=self._token, again=again if self._after is None else 0, after=self._after)
-            )
-            await asyncio.shield(ending)
+            again, self._after = min(RETRY_SECONDS, self._every) if failed else self._every, None
+        finally:  # also when it is cancelled, or the storage fails: whoever comes next goes on here
+            ending = store.end_round(name, worker=self._token, again=again, after=self._after)
+            await asyncio.shield(asyncio.ensure_future(ending))
         return min(again, LOOK_SECONDS)
 
     async def _all(self) -> int:

@@ -20,9 +20,11 @@ __all__ = [
     'hostile',
     'is_command',
     'restates',
+    'shared',
     'source_of',
     'tier_of_role',
     'weakest',
+    'without',
 ]
 
 TIERS: Final[Sequence[Trust]] = ('user', 'assistant', 'tool', 'external')
@@ -99,20 +101,18 @@ def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode
         if m.role == 'user' and m.trust == 'user':
             spans = foreign(m.text)
             others += [(m.text[a:b], 'external') for a, b in spans]
-            own.append(_without(m.text, spans))
+            own.append(without(m.text, spans))
     if not others:
         return message.trust
     said = message.text[start:end]
     if grounded(said, own):
         return message.trust
-    mine = _words(' '.join(own))
-    tiers: list[Trust] = [
-        tier for text, tier in others if (_words(said) & _words(text)) - mine
-    ]
+    tiers: list[Trust] = [tier for text, tier in others if shared(said, [text], but=own)]
     return weakest([message.trust, *tiers])
 
 
-def _without(text: str, spans: Iterable[Span]) -> str:
+def without(text: str, spans: Iterable[Span]) -> str:
+    """The rest of a text."""
     out, at = [], 0
     for a, b in spans:
         out.append(text[at:a])
@@ -122,9 +122,22 @@ def _without(text: str, spans: Iterable[Span]) -> str:
 
 @lru_cache(maxsize=512)
 def _words(text: str) -> frozenset[str]:
-    """The beginnings of the telling words of a text, and its numbers."""
+    """The telling words of a text, and its numbers."""
     found = _WORD.findall(plain(text).text)
-    return frozenset(w if w[0].isdigit() else w[:5] for w in found if w not in _STOP and (len(w) > 3 or w[0].isdigit()))
+    return frozenset(w for w in found if w not in _STOP and (len(w) > 3 or w[0].isdigit()))
+
+
+def _in_common(words: Iterable[str], others: Iterable[str]) -> set[str]:
+    """Those that others have too, perhaps with another ending."""
+    stems: dict[str, list[int]] = {}
+    for word in others:
+        stems.setdefault(word[:5], []).append(len(word))
+    exact = set(others)
+    return {
+        w
+        for w in words
+        if w in exact or (not w[0].isdigit() and any(abs(len(w) - n) <= 3 for n in stems.get(w[:5], ())))
+    }
 
 
 def grounded(text: str, said: Iterable[str], *, least: float = GROUNDED) -> bool:
@@ -136,20 +149,22 @@ def grounded(text: str, said: Iterable[str], *, least: float = GROUNDED) -> bool
         least: How many of the words, 0..1.
     """
     words = _words(text)
-    known = _words('\n'.join(said))
     if not words:
         return True
-    numbers = {w for w in words if w[0].isdigit()}
-    return numbers <= known and len(words & known) >= least * len(words)
+    known = _in_common(words, _words('\n'.join(said)))
+    return {w for w in words if w[0].isdigit()} <= known and len(known) >= least * len(words)
+
+
+def shared(text: str, theirs: Iterable[str], *, but: Iterable[str]) -> set[str]:
+    """The telling words of a text that stand in some texts and not in others."""
+    words = _words(text)
+    return _in_common(words, _words('\n'.join(theirs))) - _in_common(words, _words('\n'.join(but)))
 
 
 def restates(text: str, existing: Iterable[MemoryRecord]) -> bool:
     """Whether a text only says again what is known."""
     words = _words(text)
-    return bool(words) and any(
-        len(words & known) >= RESTATED * len(words) and {w for w in words if w[0].isdigit()} <= known
-        for known in (_words(m.text) for m in existing)
-    )
+    return bool(words) and any(grounded(text, [m.text], least=RESTATED) for m in existing)
 
 
 def is_command(text: str, quotes: Iterable[str], trust: Trust, kind: str) -> bool:

@@ -26,10 +26,10 @@ from memoranda.stores.portable import (
     Take,
     VersionItem,
 )
+from memoranda.stores.sqlite.auditing import secret
 from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import find_owner, from_us, row_range
 from memoranda.stores.sqlite.schema import SEQ_MASK
-from memoranda.stores.sqlite.auditing import secret
 from memoranda.stores.sqlite.tombstones import project_key
 
 __all__ = ['export_rows', 'forgotten_at', 'holdings']
@@ -103,9 +103,7 @@ def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _conversations(
-    connection: Connection, span: tuple[int, int], known: dict[int, str]
-) -> Iterator[ConversationItem]:
+def _conversations(connection: Connection, span: tuple[int, int], known: dict[int, str]) -> Iterator[ConversationItem]:
     for row, id_, messages in connection.execute(
         f'SELECT row, id, messages FROM conversation WHERE {_ROWS} ORDER BY row', span
     ):
@@ -113,9 +111,7 @@ def _conversations(
         yield ConversationItem(id=id_, messages=messages)
 
 
-def _episodes(
-    connection: Connection, span: tuple[int, int], conversations: Mapping[int, str]
-) -> Iterator[EpisodeItem]:
+def _episodes(connection: Connection, span: tuple[int, int], conversations: Mapping[int, str]) -> Iterator[EpisodeItem]:
     for row in connection.execute(
         'SELECT id, conversation, seq, role, name, text, occurred_at, dated, recorded_at, trust, agent_id, run_id, '
         f'app_id, metadata, content_hash FROM episode WHERE {_ROWS} ORDER BY row',

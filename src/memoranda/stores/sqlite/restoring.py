@@ -72,9 +72,7 @@ def begin(connection: Connection, owner: Owner, token: str) -> Holdings:
     return holdings(connection, owner)
 
 
-def insert(
-    connection: Connection, owner: Owner, token: str, rows: Sequence[RowIn], generation: int | None
-) -> None:
+def insert(connection: Connection, owner: Owner, token: str, rows: Sequence[RowIn], generation: int | None) -> None:
     """Write rows where nobody sees them yet."""
     staging, seen = _staging(connection, owner, token)
     _check_ground(connection, owner, seen)
@@ -119,9 +117,7 @@ def _record(connection: Connection, owner: OwnerRow, note: RestoreNote) -> None:
     if note.forgotten_at is not None:
         forgetting = Forgetting(project=owner.owner.project, owner=owner.owner)
         tombstones.bury(connection, forgetting, to_us(note.forgotten_at))
-    first = connection.execute(
-        'SELECT prev_hash FROM history WHERE row = ?', (owner.id << SEQ_BITS | 1,)
-    ).fetchone()
+    first = connection.execute('SELECT prev_hash FROM history WHERE row = ?', (owner.id << SEQ_BITS | 1,)).fetchone()
     (length,) = connection.execute('SELECT chain_length FROM owner WHERE id = ?', (owner.id,)).fetchone()
     told = {
         'digest': note.digest,
@@ -171,9 +167,7 @@ def _discard(connection: Connection, name: Sequence[Any]) -> None:
 
 def _staged(connection: Connection) -> list[tuple[list[Any], int, str]]:
     """Imports under way: the parts of their names, their owner rows, and their tokens."""
-    rows = connection.execute(
-        'SELECT key, id FROM owner WHERE project = ? AND kind = ?', (_PROJECT, _KIND)
-    ).fetchall()
+    rows = connection.execute('SELECT key, id FROM owner WHERE project = ? AND kind = ?', (_PROJECT, _KIND)).fetchall()
     return [(name, row, name[3]) for name, row in ((json.loads(key), row) for key, row in rows)]
 
 
@@ -246,9 +240,7 @@ def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, in
     ).fetchone()
 
 
-def _episodes(
-    connection: Connection, owner: OwnerRow, incoming: Sequence[EpisodeIn], table: str | None
-) -> None:
+def _episodes(connection: Connection, owner: OwnerRow, incoming: Sequence[EpisodeIn], table: str | None) -> None:
     if not incoming:
         return
     keys = iter(take_rows(connection, owner.id, len(incoming) + sum(len(one.segments) for one in incoming)))
@@ -329,9 +321,7 @@ def _speaker(connection: Connection, owner: int, name: str | None) -> int:
     return ordinal
 
 
-def _memories(
-    connection: Connection, owner: OwnerRow, incoming: Sequence[MemoryIn], table: str | None
-) -> None:
+def _memories(connection: Connection, owner: OwnerRow, incoming: Sequence[MemoryIn], table: str | None) -> None:
     if not incoming:
         return
     keys = iter(take_rows(connection, owner.id, sum(len(one.item.versions) for one in incoming)))
@@ -357,9 +347,7 @@ def _memories(
         put_vectors(connection, MEMORIES, table, vectors)
 
 
-def _version(
-    connection: Connection, owner: OwnerRow, row: int, id_: str, version: VersionItem, length: int
-) -> None:
+def _version(connection: Connection, owner: OwnerRow, row: int, id_: str, version: VersionItem, length: int) -> None:
     spans: list[list[int]] = []
     for span in version.evidence:
         (episode,) = connection.execute(

@@ -123,12 +123,18 @@ def _messages(connection: Connection, owner: OwnerRow, aging: Aging, limit: int 
     """Rows of the messages that are to go, the oldest first."""
     span, at = row_range(owner.id), to_us(aging.at)
     ending = json.dumps(list(aging.without))
+    tests: list[str] = []
+    values: list[Any] = []
+    for spared, before in aging.before.items():
+        tests.append(
+            '(e.recorded_at <= ? AND NOT EXISTS(SELECT 1 FROM evidence v JOIN memory m ON m.row = v.memory '
+            f'WHERE v.episode = e.row AND {_RESTS[spared]} AND m.id NOT IN (SELECT value FROM json_each(?))))'
+        )
+        values += [to_us(before), at, at, ending]
     found = connection.execute(
-        'SELECT e.row FROM episode e WHERE e.row BETWEEN ? AND ? AND e.recorded_at <= ? '
-        f'AND e.row NOT IN ({_BUSY}) '
-        'AND NOT EXISTS(SELECT 1 FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode = e.row '
-        f'AND {_RESTS[aging.spared]} AND m.id NOT IN (SELECT value FROM json_each(?))) ORDER BY e.row LIMIT ?',
-        (*span, to_us(aging.before), *span, at, at, ending, -1 if limit is None else limit),
+        f'SELECT e.row FROM episode e WHERE e.row BETWEEN ? AND ? AND ({" OR ".join(tests) or "0"}) '
+        f'AND e.row NOT IN ({_BUSY}) ORDER BY e.row LIMIT ?',
+        (*span, *values, *span, -1 if limit is None else limit),
     )
     return [row for (row,) in found]
 

@@ -19,7 +19,7 @@ def _tables() -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, list[t
     stems: dict[str, str] = {}
     phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for kind, lists in WORDS.items():
-        for entry in (e.strip().casefold() for text in lists for e in text.split(',')):
+        for entry in (' '.join(e.split()).casefold() for text in lists for e in text.split(',')):
             words = tuple(entry.split())
             if len(words) > 1:
                 phrases.setdefault(words[0].rstrip('*'), []).append((words, kind))
