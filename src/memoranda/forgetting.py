@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 
-__all__ = ['Asked', 'ErasureReceipt', 'ErasureReport', 'State', 'checked', 'forget', 'verify', 'verify_erasure']
+__all__ = ['Asked', 'ErasureReceipt', 'ErasureReport', 'State', 'check_one', 'checked', 'forget', 'verify', 'verify_erasure']
 
 FORMAT: Final = 1
 """Of the receipts that this version writes."""
@@ -225,18 +225,7 @@ def checked(
     where = parse(cast('Any', filters))
     if filters is not None and where is None:
         raise InvalidInput(f'filters={shown(filters)} lets everything through: name what shall go, or leave filters out')
-    named = [
-        name
-        for name, given in {
-            'memory_id': memory_id is not None,
-            'episode_id': episode_id is not None,
-            'filters': where is not None,
-            'whole_project': whole_project,
-        }.items()
-        if given
-    ]
-    if len(named) > 1:
-        raise InvalidInput(f'{" and ".join(named)} were given, and forget() takes one of them: call it once for each')
+    named = check_one(memory_id=memory_id, episode_id=episode_id, filters=where, whole_project=whole_project or None)
     if whole_project:
         if not wide or scope is not None:
             raise InvalidInput(
@@ -264,6 +253,18 @@ def checked(
         memory_id=memory_id,
         where=where,
     )
+
+
+def check_one(**given: object) -> list[str]:
+    """The names of what was given, of which one may be.
+
+    Raises:
+        InvalidInput: Several were given.
+    """
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InvalidInput(f'{" and ".join(named)} were given, and forget() takes one of them: call it once for each')
+    return named
 
 
 async def forget(engine: Engine, worker: Worker, background: Background, what: Forgetting) -> ErasureReceipt:
@@ -345,7 +346,7 @@ async def verify(engine: Engine, receipt: ErasureReceipt, texts: Sequence[str] =
     if isinstance(texts, str) or any(not isinstance(text, str) or not text.strip() for text in texts):
         raise InvalidInput('texts has to be a list of texts that are not empty: pass what must be gone, as [text, ...]')
     store = engine.store
-    if not hmac.compare_digest(_code(await store.secret(), receipt), receipt.mac):
+    if not hmac.compare_digest(_code(await store.secret(), receipt).encode(), receipt.mac.encode('utf-8', 'replace')):
         return ErasureReport(
             problems=('the receipt was altered, or is of another database: nothing was checked',),
             notes=(),

@@ -780,9 +780,10 @@ class AsyncMemory:
             InvalidInput: Nothing in particular is named, or several things are.
             MemoryNotFound: There is no such message or memory in this scope.
         """
-        from memoranda.forgetting import checked, forget
+        from memoranda.forgetting import check_one, checked, forget
 
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        check_one(memory_id=memory_id, episode_id=episode_id, filters=filters, whole_project=whole_project or None)
         if memory_id is not None:
             scope = (await self._owned(memory_id, scope)).scope
         what = checked(
