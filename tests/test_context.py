@@ -117,7 +117,7 @@ def test_remembered_text_can_neither_close_the_frame_nor_begin_a_line(
     memory: Memory, attack: str, kind: str | None
 ) -> None:
     if kind is None:  # as a passage of a message
-        memory.add({'role': 'assistant', 'content': f'zebra {attack}', 'name': attack[:200].strip() or 'x'}, **ANA)
+        memory.add({'role': 'assistant', 'content': f'zebra. {attack}', 'name': attack[:200].strip() or 'x'}, **ANA)
     else:
         memory.add(f'zebra {attack}', infer=False, kind=kind, **ANA)
     lines = check_frame(str(memory.context('zebra', **ANA)))

@@ -7,6 +7,7 @@ import json
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,24 @@ import pytest
 
 from _fakes import Grammar, fast, texts
 from _thinking import SECONDS, quick
-from memoranda import ErasureReceipt, InvalidFilter, InvalidInput, InvalidScope, Memory, MemoryNotFound, Scope
+from _outages import locked
+from memoranda import (
+    ErasureReceipt,
+    InvalidFilter,
+    InvalidInput,
+    InvalidScope,
+    Memory,
+    MemoryNotFound,
+    Scope,
+    StoreBusy,
+    StoreFull,
+)
 from memoranda.forgetting import verify_erasure
+from memoranda.records import now
+from memoranda.settings import Settings
+from memoranda.stores.sqlite import forgetting
 from memoranda.testing import HashingEmbedder
-from memoranda.write.extract import Extraction, ExtractionRequest
+from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 
 ANA = {'user_id': 'ana-lindqvist'}
 OLD = '2026-01-05T10:00:00+00:00'
@@ -190,13 +205,28 @@ def test_a_project_is_forgotten_with_its_name_and_the_others_stay(path: Path, me
     assert memory.verify_erasure(receipt, texts=[SENTENCE]).state == 'verified'
 
 
-def test_the_lessons_an_agent_drew_go_with_the_user_and_its_own_stay() -> None:
-    pytest.importorskip('memoranda.write.lessons')
-    with fast() as memory:
+def test_the_lessons_an_agent_drew_go_with_the_user_and_its_own_stay(path: Path) -> None:
+    class Teaching:
+        name = 'teaching'
+
+        def propose(self, request: ExtractionRequest) -> Extraction:
+            quote = (Quote(0, 0, len(request.messages[0].text)),)
+            told = 'Slower answers help' if 'pace' in request.messages[0].text else 'Shorter answers help'
+            return Extraction(proposals=[Proposal(text=told, kind='heuristic', level='agent', evidence=quote)])
+
+    with fast(path, extractor=Teaching(), settings=quick(agent_lessons='auto')) as memory:
         memory.add('Answers in rhymes', agent_id='bot', infer=False)
-        memory.add('Likes tea', **ANA, agent_id='bot')
-        memory.forget(**ANA)
-        assert texts(memory.get_all(agent_id='bot')) == ['Answers in rhymes']
+        memory.add('please mind the pace', **ANA, agent_id='bot')
+        memory.add('please mind the length', user_id='ben', agent_id='bot')
+        memory.flush(SECONDS)
+        assert texts(memory.get_all(agent_id='bot')) == [
+            'Answers in rhymes', 'Shorter answers help', 'Slower answers help'
+        ]  # fmt: skip
+        receipt = memory.forget(**ANA)
+        assert (receipt.counts['memories'], receipt.counts['episodes'], len(receipt.chains)) == (1, 2, 2)
+        assert texts(memory.get_all(agent_id='bot')) == ['Answers in rhymes', 'Shorter answers help']
+        assert b'Slower' not in files(path)
+        assert memory.verify_erasure(receipt, texts=['Slower answers help']).ok
 
 
 # What is asked for
@@ -273,7 +303,7 @@ def test_what_was_said_before_is_refused_and_new_messages_are_taken(path: Path, 
     late = memory.add(said, **ANA, background=True)
     assert (late.status, dict(late.skipped)) == ('done', {'forgotten': 2})
     assert b'ana-lindqvist' not in files(path)
-    later = [*said, *dated('Likes cocoa', at='2099-01-01T00:00:00Z')]
+    later = [*said, *dated('Likes cocoa', at=(now() + timedelta(hours=1)).isoformat())]
     mixed = memory.add(later, **ANA)
     assert (len(mixed.episode_ids), mixed.skipped['forgotten']) == (1, 2)
     assert texts(memory.add('Likes rain', **ANA).memories) == ['Likes rain']
@@ -367,6 +397,48 @@ def test_two_who_forget_at_once_get_two_receipts(memory: Memory) -> None:
     assert sorted(r.counts['episodes'] for r in receipts) == [0, 0, 0, 30]
     assert len({r.id for r in receipts}) == 4
     assert all(memory.verify_erasure(r, texts=[SENTENCE]).ok for r in receipts)
+
+
+def test_messages_that_wait_for_the_storage_are_forgotten_too(path: Path) -> None:
+    with fast(path, settings=Settings(busy_timeout=0.02)) as memory:
+        memory.add('Likes tea', **ANA)
+        with locked(path):
+            waiting = memory.add(SENTENCE, **ANA, background=True)
+            other = memory.add('Likes jazz', user_id='ben', background=True)
+            assert waiting.status == other.status == 'unsaved'
+            with pytest.raises(StoreBusy):
+                memory.forget(**ANA)
+        memory.forget(**ANA)
+        assert waiting.result(SECONDS).status == 'dropped'
+        assert other.result(SECONDS).status == 'done'
+        assert memory.episodes(**ANA).items == ()
+        assert RARE.encode() not in files(path)
+
+
+def test_a_project_that_can_not_be_erased_to_the_end_is_erased_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erase = forgetting._erase
+    calls = 0
+
+    def full(*args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise apsw.FullError('no space')
+        erase(*args)
+
+    with fast(path) as memory:
+        for number in range(6):
+            memory.add(SENTENCE, user_id=f'user-{number}')
+        monkeypatch.setattr(forgetting, '_erase', full)
+        with pytest.raises(StoreFull):
+            memory.project_wide().forget(whole_project=True)
+        assert memory.finish_erasure()
+        assert calls == 7
+        assert not memory.stats().scrub_pending
+        assert RARE.encode() not in files(path)
+        assert memory.project_wide().forget(whole_project=True).counts['episodes'] == 0
 
 
 def test_a_question_that_was_asked_before_is_embedded_anew(path: Path) -> None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from memoranda.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
     from memoranda.policy import Policy, Retention
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
+    from memoranda.review import ReviewItem, ReviewPage, ReviewQueue, ReviewResult
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.failed import ModelFailed
     from memoranda.write.llm import LLMExtractor
@@ -102,6 +103,10 @@ __all__ = [
     'ReadPage',
     'Retention',
     'RetentionResult',
+    'ReviewItem',
+    'ReviewPage',
+    'ReviewQueue',
+    'ReviewResult',
     'Scope',
     'Slot',
     'Stats',
@@ -139,6 +144,10 @@ _LATER = {
     'ProfileField': 'memoranda.profile',
     'Retention': 'memoranda.policy',
     'RetentionResult': 'memoranda.write.retention',
+    'ReviewItem': 'memoranda.review',
+    'ReviewPage': 'memoranda.review',
+    'ReviewQueue': 'memoranda.review',
+    'ReviewResult': 'memoranda.review',
     'Slot': 'memoranda.profile',
 }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
+from memoranda._ranges import Ranges, minus, push, size, union
 from memoranda.scope import Owner
 from memoranda.stores.chains import Chain, Seen, Walked
 from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, state_of
@@ -53,6 +54,7 @@ Reason: TypeAlias = Literal[
 - `unchained`: a memory is in the tables that no entry tells of
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MANY: Final = 100_000
 _DATES: Final = ('said_at', 'valid_from', 'valid_to', 'expires_at')
 
 
@@ -76,22 +78,6 @@ class Break:
         return f'{self.owner.kind} {self.owner.key!r}, {place}: {self.detail}'
 
 
-@dataclass(slots=True)
-class _Ranges:
-    """Numbers in few words, ascending."""
-
-    parts: list[list[int]] = field(default_factory=list[list[int]])
-
-    def add(self, number: int) -> None:
-        if self.parts and self.parts[-1][1] == number - 1:
-            self.parts[-1][1] = number
-        else:
-            self.parts.append([number, number])
-
-    def count(self) -> int:
-        return sum(last - first + 1 for first, last in self.parts)
-
-
 class ChainCheck:
     """Is shown the links of one chain, and tells the first thing that doesn't fit.
 
@@ -108,8 +94,8 @@ class ChainCheck:
         self.end: tuple[int, str] = (0, '')
         """Place and hash of the last link."""
         self._first = 0
-        self._blank = _Ranges()
-        self._named: list[list[int]] = []
+        self._blank: Ranges = []
+        self._named: Ranges = []
         self._closed = 0
         self._doubtful = 0
         """Up to here an erasure may have been lost, so that blanks tell nothing."""
@@ -124,7 +110,7 @@ class ChainCheck:
     @property
     def erased(self) -> int:
         """Entries without words."""
-        return self._blank.count() + self._closed
+        return size(self._blank) + self._closed
 
     def stop(self) -> None:
         """Nobody waits for it any more."""
@@ -134,11 +120,12 @@ class ChainCheck:
         """Look at the next links."""
         self.chain = chain
         for one in seen:
-            self._look(one.link)
-            self._compare(one)
+            if self._look(one.link):
+                self._compare(one)
         return not self._stopped
 
-    def _look(self, link: Link) -> None:
+    def _look(self, link: Link) -> bool:
+        """Whether it is what its parts say."""
         self.entries += 1
         self.reads += link.op == 'read'
         self.unbound += link.format == 1
@@ -154,24 +141,28 @@ class ChainCheck:
             self._tell(link, 'previous', f'it does not follow on entry {last}: one of the two was replaced')
             self._doubtful = link.seq
         if link.salt is None:
-            self._blank.add(link.seq)
+            push(self._blank, link.seq)
             if link.op == 'erase':
                 self._doubtful = link.seq - 1
             elif link.reason and link.format > 1:
                 self._tell(link, 'link', 'its words were erased, and a reason is there')
         elif link.op == 'erase' and whole:
-            self._named = _union([*self._named, *_blanked(link)])
+            self._named += _blanked(link)
+            if len(self._named) > _MANY:  # entries of older versions name all that ever went
+                self._named = union(self._named)
         elif link.op == 'import' and whole:
             self._imported.append(_begins(link))
         if self._anchor is not None and link.seq == self._anchor[0] and link.hash != self._anchor[1]:
             self._tell(link, 'rewritten', 'it is not the entry that was here when the anchor was made')
+        return whole
 
     def _begin(self, link: Link, whole: bool) -> None:
         """The first link there is: of the chain, or the one that an erasure of everything leaves."""
         chain = self.chain
         if link.seq > 1:
-            if chain.kind == 'erased' and link.op == 'erase' and whole and [1, link.seq - 1] in _blanked(link):
-                self._closed = link.seq - 1
+            whole = whole and link.salt is not None
+            if chain.kind == 'erased' and (not whole or [1, link.seq - 1] in _blanked(link)):
+                self._closed = link.seq - 1  # what is wrong with a link that isn't whole is told already
                 if self._anchor is not None:
                     self._compare_closing(link, *self._anchor)
             else:
@@ -254,8 +245,9 @@ class ChainCheck:
         self._check_end()
         self._check_blanks()
         if self._anchor is not None and self.end[0] < self._anchor[0]:
-            first = self.end[0] + 1
-            text = f'entries {first} to {self._anchor[0]} were there when the anchor was made'
+            first, last = self.end[0] + 1, self._anchor[0]
+            what = f'entry {first} was' if first == last else f'entries {first} to {last} were'
+            text = f'{what} there when the anchor was made'
             self._found.append((first, -1, 'truncated', text, None))
         owner = Owner(chain.project, cast('Any', chain.kind), chain.key)
         if self._found:
@@ -291,42 +283,16 @@ class ChainCheck:
             self._missing(seq + 1, chain.length)
 
     def _check_blanks(self) -> None:
-        doubt = [[0, self._doubtful]]
-        for number in _outside(self._blank.parts, _union([*self._named, *doubt])):
-            self._found.append((number, 0, 'blank', 'its words are gone, and no erasure says so', None))
-            return
+        named = union([*self._named, [0, self._doubtful]])
+        for first, _ in minus(self._blank, named)[:1]:
+            self._found.append((first, 0, 'blank', 'its words are gone, and no erasure says so', None))
         # What went with an erasure of everything is no longer there, not even blank.
-        gone = [[1, self._closed], [self.end[0] + 1, 1 << 62]]
-        for number in _outside(self._named, _union([*self._blank.parts, *gone])):
-            self._found.append((number, 0, 'restored', 'an erasure took its words, and they are there', None))
-            return
+        gone = union([*self._blank, [1, self._closed], [self.end[0] + 1, 1 << 62]])
+        for first, _ in minus(union(self._named), gone)[:1]:
+            self._found.append((first, 0, 'restored', 'an erasure took its words, and they are there', None))
 
 
-def _union(parts: Iterable[Sequence[int]]) -> list[list[int]]:
-    """The same numbers in as few ranges as there can be."""
-    found: list[list[int]] = []
-    for first, last in sorted(parts):
-        if found and first <= found[-1][1] + 1:
-            found[-1][1] = max(found[-1][1], last)
-        elif first <= last:
-            found.append([first, last])
-    return found
-
-
-def _outside(parts: Sequence[Sequence[int]], cover: Sequence[Sequence[int]]) -> Iterator[int]:
-    """Of each range that is not covered, the first number that isn't. Both ascending, the cover without overlaps."""
-    at = 0
-    for first, last in parts:
-        number = first
-        while at < len(cover) and cover[at][1] < number:
-            at += 1
-        if at < len(cover) and cover[at][0] <= number:
-            number = cover[at][1] + 1
-        if number <= last:
-            yield number
-
-
-def _blanked(link: Link) -> list[list[int]]:
+def _blanked(link: Link) -> Ranges:
     """The entries that an erasure says it took the words of."""
     try:
         told = json.loads(link.after or '{}')
@@ -350,7 +316,7 @@ def _differing(link: Link, memory: MemoryRecord) -> list[str]:
     except ValueError:
         return ['everything']
     held = state_of(memory)
-    names = [name for name in said if name in held and not _same(name, said[name], held[name])]
+    names = [name for name, value in said.items() if name in held and not _same(name, value, held[name])]
     if memory.recorded_at != _EPOCH + timedelta(microseconds=link.at):
         names.append('recorded_at')
     return names

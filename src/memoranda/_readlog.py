@@ -54,12 +54,14 @@ class _Waiting:
     times: int
     memories: dict[str, None] = field(default_factory=dict[str, None])
     messages: dict[str, None] = field(default_factory=dict[str, None])
+    everything: bool = False
 
     def add(self, other: _Waiting) -> None:
         self.at = min(self.at, other.at)
         self.times += other.times
         self.memories |= other.memories
         self.messages |= other.messages
+        self.everything |= other.everything
 
 
 _Key: TypeAlias = tuple[Owner, str, str, str]
@@ -109,6 +111,13 @@ class ReadLog:
         for message in messages:
             key = (message.scope.home(message.project), reader.actor, purpose, reader.reason)
             found.setdefault(key, _Waiting(at, 1)).messages[message.id] = None
+        await self._take(found)
+
+    async def note_everything(self, reader: Reader, purpose: str, owner: Owner) -> None:
+        """Note that somebody was given all that is held of an owner. Raises as `note` does."""
+        await self._take({(owner, reader.actor, purpose, reader.reason): _Waiting(now(), 1, everything=True)})
+
+    async def _take(self, found: Mapping[_Key, _Waiting]) -> None:
         if not found:
             return
         if self._strict:
@@ -193,6 +202,7 @@ def _note(key: _Key, one: _Waiting) -> ReadNote:
         message_ids=tuple(one.messages),
         times=one.times,
         at=one.at,
+        everything=one.everything,
     )
 
 

@@ -54,7 +54,7 @@ Operation: TypeAlias = Literal['search_memory', 'upsert_memory', 'create_memory'
 - `upsert_memory`: `add` and `apply`, which may add, update or retract; and the work on a job of the background
 - `create_memory`: `add(infer=False)`, the fact is given
 - `update_memory`: `update`
-- `delete_memory`: `delete`, and without a record id `delete_all`
+- `delete_memory`: `delete`, and without a record id `delete_all` and `forget`
 """
 
 _ID: Final = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
@@ -224,9 +224,9 @@ class _Call:
         span.set_attributes({**self._told, **_error_type(self._error)})
         error = self._error
         if error is not None:
-            words = str(error) if self._content else None
+            words = self._quiet(str(error)) if self._content else None
             if self._content and isinstance(error, Exception):
-                span.record_exception(error)
+                span.record_exception(error, attributes=self._in_words(error))
             span.set_status(StatusCode.ERROR, words)
         span.end()
 
@@ -242,7 +242,7 @@ class _Call:
         """Note what the call is about: the query, or the id of a memory."""
         if self._operation == 'search_memory':
             if self._content and isinstance(subject, str):
-                self._told['gen_ai.memory.query.text'] = subject
+                self._told['gen_ai.memory.query.text'] = self._quiet(subject)
         # An agent may pass anything as an id, and only an id may be told.
         elif isinstance(subject, str) and _ID.fullmatch(subject):
             self._told['gen_ai.memory.record.id'] = subject
@@ -269,13 +269,27 @@ class _Call:
             self._records([result])
         elif isinstance(result, ErasureResult):
             self._told['gen_ai.memory.record.count'] = result.memories
+        elif isinstance(counts := getattr(result, 'counts', None), Mapping) and self._operation == 'delete_memory':
+            self._told['gen_ai.memory.record.count'] = cast('Mapping[str, int]', counts).get('memories', 0)
         elif result is None and self._operation == 'delete_memory':
             self._told['gen_ai.memory.record.count'] = 1
 
     def _records(self, records: Sequence[MemoryRecord | Hit]) -> None:
         self._told['gen_ai.memory.record.count'] = len(records)
         if self._content:
-            self._told['gen_ai.memory.records'] = _as_json(records)
+            self._told['gen_ai.memory.records'] = _as_json(records, self._quiet)
+
+    def _quiet(self, words: str) -> str:
+        """Content as a span may hold it: without anything that the policy doesn't allow."""
+        from memoranda.write.detect import quiet
+
+        return quiet(words, self._engine.policy)
+
+    def _in_words(self, error: Exception) -> dict[str, str]:
+        from traceback import format_exception
+
+        trace = ''.join(format_exception(error))
+        return {'exception.message': self._quiet(str(error)), 'exception.stacktrace': self._quiet(trace)}
 
     def ended(self, status: str) -> None:
         """Note how far the messages are on their way to memories."""
@@ -319,12 +333,12 @@ def _error_type(error: BaseException | str | None) -> dict[str, str]:
     return {'error.type': error if isinstance(error, str) else type(error).__name__}
 
 
-def _as_json(records: Sequence[MemoryRecord | Hit]) -> str:
+def _as_json(records: Sequence[MemoryRecord | Hit], quiet: Callable[[str], str]) -> str:
     """In the conventions' form: a list of objects with `id`, `content` and, of a search, `score`."""
     import json
 
     return json.dumps(
-        [{'id': r.id, 'content': r.text, **({'score': r.score} if isinstance(r, Hit) else {})} for r in records],
+        [{'id': r.id, 'content': quiet(r.text), **({'score': r.score} if isinstance(r, Hit) else {})} for r in records],
         ensure_ascii=False,
     )
 

@@ -50,6 +50,7 @@ def assemble(
     from memoranda.recall.search import related
     from memoranda.settings import Settings
     from memoranda.write.background import Background
+    from memoranda.write.detect import check_installed
     from memoranda.write.extract import PureExtractor
     from memoranda.write.worker import Worker
 
@@ -68,11 +69,13 @@ def assemble(
         )
     if extractor is None:
         extractor = _extractor(wanted, instructions, kinds, settings)
+    policy = policy if policy is not None else settings.policy()
+    check_installed(policy)
     engine = Engine(
         store if store is not None else _store(database, settings),
         embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
         settings=settings,
-        policy=policy if policy is not None else settings.policy(),
+        policy=policy,
     )
     _check_name(extractor)
     closing = getattr(extractor, 'aclose', None)

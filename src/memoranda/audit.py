@@ -255,7 +255,7 @@ async def verify(
 
     await _each(engine, owners, project, look)
     for lost in anchors.values():  # of owners that were erased since, or that are gone
-        found = await engine.store.chains(None, project=lost.project, after=lost.owner - 1, limit=1)
+        found = await engine.store.chains(None, project=None, after=lost.owner - 1, limit=1)
         if found and found[0].number == lost.owner:
             await _verify_one(engine, found[0], lost, tally)
         else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from memoranda._breaker import Breaker
 from memoranda._bridge import may_block, wait_for, wait_within
+from memoranda._caches import forget_texts
 from memoranda._degraded import Health
 from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job, step
@@ -245,11 +246,9 @@ class Engine:
 
     def forget(self) -> None:
         """Keep nothing of what was asked and embedded so far: something was erased."""
-        from memoranda.recall.tokens import forget_words
-
         self._queries.clear()
         self._together.clear()
-        forget_words()
+        forget_texts()
 
     def forget_generation(self) -> None:
         """Ask the store again: the vectors were switched."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput, StoreError, shown
 from memoranda.records import new_id
 from memoranda.stores.erasures import COUNTED, Asked, ChainPosition, Forgetting, Forgotten
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from memoranda.write.worker import Worker
 
 __all__ = ['Asked', 'ErasureReceipt', 'ErasureReport', 'State', 'check_one', 'checked', 'forget', 'verify', 'verify_erasure']
+
+log = logging.getLogger('memoranda')
 
 FORMAT: Final = 1
 """Of the receipts that this version writes."""
@@ -276,6 +279,7 @@ async def forget(engine: Engine, worker: Worker, background: Background, what: F
     def covers(batch: Batch) -> bool:
         return what.covers(batch.owner, batch.scope)
 
+    secret = await engine.store.secret()  # before: nothing shall come between an erasure and its receipt
     async with spool.erasing(covers):
         forgotten = await engine.store.forget(what)
     worker.forget()
@@ -291,17 +295,20 @@ async def forget(engine: Engine, worker: Worker, background: Background, what: F
         chains=forgotten.chains,
         tombstone=forgotten.tombstone,
     )
-    signed = await _signed(engine, receipt)
+    signed = replace(receipt, mac=_code(secret, receipt))
     return signed if signed.done else replace(signed, follower=_Waiting(engine, signed, forgotten))
 
 
 async def _look(engine: Engine, words: Sequence[str]) -> State:
     """Search what was scrubbed for words that were erased."""
-    return 'scrubbed' if words and await engine.store.traces(words, sample=True) else 'verified'
-
-
-async def _signed(engine: Engine, receipt: ErasureReceipt) -> ErasureReceipt:
-    return replace(receipt, mac=_code(await engine.store.secret(), receipt))
+    try:
+        found = await engine.store.traces(words, sample=True) if words else ()
+    except (OSError, StoreError) as error:  # what is erased is erased
+        log.warning('%s could not be searched after an erasure (%s)', engine.location, type(error).__name__)
+        return 'scrubbed'
+    if found:
+        log.warning('%s: %d texts that were erased are still in the file', engine.location, len(found))
+    return 'scrubbed' if found else 'verified'
 
 
 class _Waiting:
@@ -316,7 +323,8 @@ class _Waiting:
         while not self._receipt.done:
             if await engine.store.finish_scrub():
                 state = await _look(engine, self._words)
-                self._receipt = await _signed(engine, replace(self._receipt, stores={'database': state}))
+                receipt = replace(self._receipt, stores={'database': state})
+                self._receipt = replace(receipt, mac=_code(await engine.store.secret(), receipt))
                 self._words = ()
                 break
             left = _PAUSE if timeout is None else min(_PAUSE, timeout - (time.monotonic() - begun))

@@ -187,7 +187,13 @@ class AsyncMemory:
         """What waits for a person: list it, approve, edit or reject it (docs/review.md)."""
         from memoranda.review import ReviewQueue
 
-        return ReviewQueue(self._engine, project=self._project, ids=self._id_scope)
+        return ReviewQueue(
+            self._engine,
+            project=self._project,
+            ids=self._id_scope,
+            actor=self._actor or 'user',
+            note=self._note_read,
+        )
 
     @property
     def bound_to(self) -> Scope | None:
@@ -209,6 +215,9 @@ class AsyncMemory:
         """Load what operations load on their first use: here no event loop waits for it, and no fork falls into it."""
         for name in _LOADED_LATER:
             importlib.import_module(f'memoranda.{name}')
+        from memoranda.write.detect import prepare
+
+        prepare(self._engine.policy)
         from memoranda.embedders.local import LocalEmbedder
 
         embedder = self._engine.embedder
@@ -676,6 +685,7 @@ class AsyncMemory:
                     edited,
                     before,
                     settings,
+                    policy=self._engine.policy,
                     text=text,
                     kind=kind,
                     slot=before.slot if isinstance(slot, Keep) else slot,
@@ -737,7 +747,7 @@ class AsyncMemory:
         Nothing of the words stays in the files once the result says `verified`.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        erasure = scope.erasure(self._project)
+        erasure = replace(scope.erasure(self._project), actor=self._actor or 'user')
         async with self._background.spool.erasing(erasure):
             result = await self._engine.store.erase(erasure)
         self._worker.forget()
@@ -795,6 +805,7 @@ class AsyncMemory:
             filters=filters,
             whole_project=check_flag('whole_project', whole_project),
         )
+        what = replace(what, actor=self._actor or 'user')
         return await forget(self._engine, self._worker, self._background, what)
 
     async def verify_erasure(self, receipt: ErasureReceipt, *, texts: Sequence[str] = ()) -> ErasureReport:
@@ -1048,7 +1059,9 @@ class AsyncMemory:
 
         owner = self._one_owner(user_id, agent_id, run_id, app_id, session_id)
         sample = check_count('sample', sample, 0, 1000)
-        return await retain(self._engine, owner, project=self._project, dry_run=True, sample=sample)
+        found = await retain(self._engine, owner, project=self._project, dry_run=True, sample=sample)
+        await self._note_read('retention_preview', (*found.some_expired, *found.some_facts), found.some_messages)
+        return found
 
     async def apply_retention(
         self,
@@ -1412,7 +1425,13 @@ class AsyncMemory:
         from memoranda.subject import export_subject
 
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        return await export_subject(self._engine, scope, project=self._project)
+        exported = await export_subject(self._engine, scope, project=self._project)
+        if self._engine.reads is not None:
+            from memoranda._readlog import Reader
+
+            reader = Reader(self._actor or 'caller', self._why)
+            await self._engine.reads.note_everything(reader, 'export', scope.home(self._project))
+        return exported
 
     async def import_subject(
         self,
@@ -1447,6 +1466,7 @@ class AsyncMemory:
             restore=check_flag('restore', restore),
             dry_run=check_flag('dry_run', dry_run),
             progress=progress,
+            actor=self._actor or 'user',
         )
         self._worker.forget()
         self._background.notify()
@@ -1555,6 +1575,8 @@ class AsyncMemory:
 
     async def _active(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
         found = await self._owned(memory_id, scope)
+        if found.status == 'pending':
+            raise MemoryNotFound(f'memory {memory_id!r} waits for a person: approve, edit or reject it by memory.review')
         if found.status != 'active':
             raise MemoryNotFound(f'memory {memory_id!r} is {found.status}: only an active one can be changed')
         return found

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast, overload
 
 from memoranda._bridge import run
-from memoranda.checks import KEEP, Keep, check_count, check_text
+from memoranda.checks import KEEP, Keep, check_count, check_flag, check_text
 from memoranda.errors import (
     Conflict,
     EmbedderMismatch,
@@ -35,7 +35,8 @@ from memoranda.records import (
 )
 from memoranda.scope import Reach, Scope
 from memoranda.stores.base import Clash, Commit, Pending, Snapshot
-from memoranda.write.approving import ASKS, Approval, approve, hashes_of, turn_down
+from memoranda.write.approving import Approval, approve, hashes_of, turn_down
+from memoranda.write.waiting import ASKS
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -58,6 +59,12 @@ NEAREST: Final = 3
 AROUND: Final = 400
 """Characters shown before and after the quoted words."""
 MAX_SUCCESSORS: Final = 50
+
+
+class _Note(Protocol):
+    """Notes that these were read, where the policy wants that."""
+
+    async def __call__(self, purpose: str, memories: Sequence[MemoryRecord], /) -> None: ...
 
 
 class _Ids(Protocol):
@@ -104,12 +111,12 @@ class ReviewItem:
     reasons: tuple[str, ...]
     """Why it waits, as codes such as `locked` or `source:tool`."""
     proposed_at: datetime
-    evidence: tuple[ReviewEvidence, ...]
-    nearest: tuple[MemoryRecord, ...]
+    evidence: tuple[ReviewEvidence, ...] = ()
+    nearest: tuple[MemoryRecord, ...] = ()
     """A few of the memories that say something like it."""
-    diff: tuple[Edit, ...]
+    diff: tuple[Edit, ...] = ()
     """What approving it would change now; its own edit comes first."""
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """Why that is less than was proposed, as codes: `unknown target` (it is gone), `older`, `known`."""
 
 
@@ -154,8 +161,10 @@ class ReviewQueue:
     Nothing in it is recalled. A page is for whoever decides: its texts are what others said, never instructions.
     """
 
-    def __init__(self, engine: Engine, *, project: str, ids: _Ids) -> None:
-        self._engine, self._project, self._ids = engine, project, ids
+    def __init__(
+        self, engine: Engine, *, project: str, ids: _Ids, actor: str = 'user', note: _Note | None = None
+    ) -> None:
+        self._engine, self._project, self._ids, self._actor, self._note = engine, project, ids, actor, note
 
     async def list(
         self,
@@ -168,6 +177,7 @@ class ReviewQueue:
         reasons: Sequence[str] | None = None,
         limit: int = 20,
         cursor: str | None = None,
+        details: bool = True,
     ) -> ReviewPage:
         """What waits, in the order it was proposed, a page at a time; with `project_wide()` of everybody.
 
@@ -180,6 +190,7 @@ class ReviewQueue:
             reasons: Only what waits for one of these reasons; `'source'` stands for `'source:tool'` too.
             limit: How many, 1 to 200.
             cursor: `page.cursor` of the page before, or the id of the last item seen.
+            details: False leaves out evidence, nearest memories and diff, which take a search for each item.
 
         Raises:
             InvalidInput: Something can't be used.
@@ -192,7 +203,10 @@ class ReviewQueue:
             limit=check_count('limit', limit, 1, MAX_ITEMS),
             cursor=None if cursor is None else check_text('cursor', cursor, 64),
         )
-        return ReviewPage(items=tuple([await self._item(p) for p in found]), cursor=after)
+        shown = self._item if check_flag('details', details) else self._bare
+        if self._note is not None:
+            await self._note('review', [p.memory for p in found])
+        return ReviewPage(items=tuple([await shown(p) for p in found]), cursor=after)
 
     async def get(
         self,
@@ -211,7 +225,10 @@ class ReviewQueue:
             Conflict: Somebody has decided on it already.
         """
         scope = self._ids(user_id, agent_id, run_id, app_id, session_id)
-        return await self._item(await self._waiting(item_id, scope))
+        found = await self._waiting(item_id, scope)
+        if self._note is not None:
+            await self._note('review', [found.memory])
+        return await self._item(found)
 
     @overload
     async def approve(self, item_ids: str, **ids: str | None) -> ReviewResult: ...
@@ -286,6 +303,7 @@ class ReviewQueue:
             fields = edited(
                 memory,
                 self._engine.settings,
+                policy=self._engine.policy,
                 text=text,
                 kind=kind,
                 slot=memory.slot if isinstance(slot, Keep) else slot,
@@ -348,7 +366,8 @@ class ReviewQueue:
             edit = turn_down(pending, change_id=new_id(), at=now())
             change = await self._commit((edit,), 'rejected', None, clashes)
             if change is not None:
-                return ReviewResult(id=item_id, outcome='rejected', change=change, memory=edit.after)
+                after = change.edits[0].after
+                return ReviewResult(id=item_id, outcome='rejected', change=change, memory=after)
         raise Conflict(f'proposal {item_id} met a concurrent change {MAX_TRIES} times: try again')
 
     async def _commit(
@@ -356,7 +375,10 @@ class ReviewQueue:
     ) -> Change | None:
         """Write them; None when something was changed meanwhile and has to be read again."""
         engine, first = self._engine, edits[0].after
-        change = Change(id=first.change_id, edits=tuple(edits), actor='user', reason=reason, at=first.recorded_at)
+        edits = [replace(e, after=replace(e.after, actor=self._actor)) for e in edits]
+        change = Change(
+            id=first.change_id, edits=tuple(edits), actor=self._actor, reason=reason, at=first.recorded_at
+        )
         # New words need a vector; everything else can be decided without the embedder that made the others.
         reworded = any(e.before is None or e.before.text != e.after.text for e in edits)
         generation = await engine.ensure_generation() if reworded else None
@@ -455,15 +477,11 @@ class ReviewQueue:
                 return snapshot
             latest.append(following)
 
-    async def _item(self, pending: Pending) -> ReviewItem:
+    async def _bare(self, pending: Pending) -> ReviewItem:
         memory, note = pending.memory, pending.note
-        store, owner = self._engine.store, memory.scope.home(self._project)
-        target = None if note.target is None else await store.get(note.target, project=self._project)
-        if target is not None and target.scope.home(self._project) != owner:
+        target = None if note.target is None else await self._engine.store.get(note.target, project=self._project)
+        if target is not None and target.scope.home(self._project) != memory.scope.home(self._project):
             target = None
-        messages = await store.messages([e.episode_id for e in memory.evidence], owner=owner)
-        by_id = {m.id: m for m in messages}
-        approval = await self._foresee(pending, await self._ground(pending, memory, local=True))
         return ReviewItem(
             id=memory.id,
             memory=memory,
@@ -471,8 +489,18 @@ class ReviewQueue:
             target=target,
             reasons=note.reasons,
             proposed_at=pending.at,
+        )
+
+    async def _item(self, pending: Pending) -> ReviewItem:
+        item, memory = await self._bare(pending), pending.memory
+        owner = memory.scope.home(self._project)
+        messages = await self._engine.store.messages([e.episode_id for e in memory.evidence], owner=owner)
+        by_id = {m.id: m for m in messages}
+        approval = await self._foresee(pending, await self._ground(pending, memory, local=True))
+        return replace(
+            item,
             evidence=tuple(_shown_in(by_id[e.episode_id], e) for e in memory.evidence if e.episode_id in by_id),
-            nearest=tuple(await self._nearest(memory, target)),
+            nearest=tuple(await self._nearest(memory, item.target)),
             diff=approval.edits,
             notes=approval.notes,
         )
@@ -500,10 +528,16 @@ class BlockingReviewQueue:
         """The queue this one delegates to."""
 
     def list(
-        self, *, reasons: Sequence[str] | None = None, limit: int = 20, cursor: str | None = None, **ids: str | None
+        self,
+        *,
+        reasons: Sequence[str] | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+        details: bool = True,
+        **ids: str | None,
     ) -> ReviewPage:
         """What waits, a page at a time. Arguments are those of `ReviewQueue.list`."""
-        return run(self.aio.list(reasons=reasons, limit=limit, cursor=cursor, **ids))
+        return run(self.aio.list(reasons=reasons, limit=limit, cursor=cursor, details=details, **ids))
 
     def get(self, item_id: str, **ids: str | None) -> ReviewItem:
         """One proposal that waits."""

@@ -61,6 +61,8 @@ class Erasure:
     run_id: str | None = None
     agent_id: str | None = None
     app_id: str | None = None
+    actor: str = 'user'
+    """On whose account."""
 
     @property
     def whole(self) -> bool:

@@ -126,8 +126,18 @@ class Settings(BaseSettings):
     """How long these three wait for the storage or a remote embedder before they go on without it."""
     max_text_chars: Annotated[int, Field(ge=1, le=100_000_000)] = 1_000_000
     """Characters a message may have; a longer one is refused."""
-    secrets: Literal['redact', 'allow'] = 'redact'
+    review: Literal['off', 'flagged', 'all'] = 'flagged'
+    """Which facts wait for a person: none, those that some rule flags, or all that no person gave (`Policy.review`)."""
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Facts an extractor is less sure of wait for a person."""
+    secrets: Literal['allow', 'redact', 'review', 'drop'] = 'redact'
     """What becomes of passwords and keys in messages, before anything is stored."""
+    personal_data: Literal['allow', 'redact', 'review', 'drop'] = 'allow'
+    """What becomes of e-mail addresses, phone numbers and the like. All but `allow` needs the extra `privacy`."""
+    special_categories: Literal['allow', 'redact', 'review', 'drop'] = 'allow'
+    """What becomes of words on health, religion, politics and the like."""
+    audit_reads: bool = False
+    """Whether it is noted who read which memories; never what they say."""
     agent_lessons: Literal['off', 'review', 'auto'] = 'off'
     """What an agent may learn for itself while it serves a user, free of anything of that user's.
 
@@ -190,11 +200,24 @@ class Settings(BaseSettings):
         return value
 
     def policy(self) -> Policy:
-        """What may be remembered, as far as settings tell."""
+        """What may be remembered, as far as settings tell.
+
+        Raises:
+            ConfigurationError: They contradict each other.
+        """
         from memoranda._retention import read_rules, read_span
         from memoranda.policy import Policy
 
-        return Policy(retention=read_rules(self.retention), run_expiry=read_span(self.run_expiry), secrets=self.secrets)
+        return Policy(
+            retention=read_rules(self.retention),
+            run_expiry=read_span(self.run_expiry),
+            review=self.review,
+            min_confidence=self.min_confidence,
+            secrets=self.secrets,
+            personal_data=self.personal_data,
+            special_categories=self.special_categories,
+            audit_reads=self.audit_reads,
+        )
 
     def origin(self, name: str) -> SettingOrigin:
         """One setting, and where it comes from."""
@@ -369,7 +392,12 @@ _EXPECTED: Mapping[str, str] = {
     'errors': 'give degrade or raise',
     'degrade_seconds': 'give seconds, more than 0 and at most 3600',
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
-    'secrets': 'give redact or allow',
+    'review': 'give off, flagged or all',
+    'min_confidence': 'give a number from 0 to 1',
+    'secrets': 'give allow, redact, review or drop',
+    'personal_data': 'give allow, redact, review or drop',
+    'special_categories': 'give allow, redact, review or drop',
+    'audit_reads': 'give true or false',
     'agent_lessons': 'give off, review or auto',
     'count_uses': 'give true or false',
     'retention': 'give rules such as messages 90d; kind=event,interaction 1y; level=run 30d',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -34,7 +34,7 @@ class Belief:
     """Applies decisions one after the other, as a store would."""
 
     memories: dict[str, MemoryRecord] = field(default_factory=dict)
-    rejected: frozenset[str] = frozenset()
+    rejected: Mapping[str, Any] = field(default_factory=dict)
     at: datetime = NOW
     decisions: list[Decision] = field(default_factory=list)
 
@@ -360,7 +360,7 @@ def test_a_run_cannot_touch_another_runs_facts() -> None:
 def test_what_a_person_turned_down_is_not_believed_again() -> None:
     belief = Belief()
     belief.say('Likes tea', 1)
-    turned_down = frozenset({belief.one('Likes tea').hash})
+    turned_down = {belief.one('Likes tea').hash: 'user'}
     again = Belief(rejected=turned_down)
     assert again.say('likes tea!', 2).skipped == {'rejected before': 1}
     assert again.memories == {}

@@ -148,9 +148,15 @@ class EngineBackend:
     def __init__(self, memory: AsyncMemory) -> None:
         self.memory = memory
 
+    def _acting(self, scope: Scope) -> AsyncMemory:
+        """On the agent's account, unless the memory is on somebody's already."""
+        if self.memory.actor is not None:
+            return self.memory
+        return self.memory.acting_as('agent' if scope.agent_id is None else f'agent:{scope.agent_id}'[:200])
+
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """The block `context` makes, line by line."""
-        block = await self.memory.context(
+        block = await self._acting(scope).context(
             shortened(query), **_ids(scope), top_k=top_k, max_tokens=max_tokens + LEAD_TOKENS
         )
         rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
@@ -180,7 +186,8 @@ class EngineBackend:
 
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """Facts and passages of messages, best first."""
-        hits = await self.memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
+        memory = self._acting(scope)
+        hits = await memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
         policy = self.memory.engine.policy
         lines = [_hit_line(h, policy) for h in hits if not h.stale and rule_for(h, policy) != 'exclude']
         return Recalled(lines=tuple(line for line in lines if line is not None), degraded=hits.degraded)
@@ -203,16 +210,17 @@ class EngineBackend:
     async def forget(self, memory_id: str, scope: Scope) -> str:
         """Retract it. What an agent or an application shares is nobody's own to take back."""
         own = _ids(Scope(user_id=scope.user_id, run_id=scope.run_id) if scope.user_id is not None else scope)
-        found = await self._find(memory_id, own)
-        await self.memory.delete(found.id, **own)
+        acting = self._acting(scope)
+        found = await self._find(acting, memory_id, own)
+        await acting.delete(found.id, **own)
         return found.text
 
-    async def _find(self, memory_id: str, own: Mapping[str, Any]) -> MemoryRecord:
+    async def _find(self, memory: AsyncMemory, memory_id: str, own: Mapping[str, Any]) -> MemoryRecord:
         wanted = memory_id.strip().strip('[]').removeprefix('m:')
         matches: list[MemoryRecord] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
-            page = await self.memory.get_all(**own, limit=1000, cursor=cursor)
+            page = await memory.get_all(**own, limit=1000, cursor=cursor)
             matches += [m for m in page if wanted in (m.id, short_id(m.id))]
             cursor = page.cursor
             if cursor is None:

@@ -265,8 +265,7 @@ class NotebookStore:
             gone = replace(before, status='retracted', valid_to=None)
             return replace(gone, version=before.version + 1, recorded_at=at, actor=ACTOR, change_id=change_id)
         engine = self._engine
-        secrets = engine.settings.secrets == 'redact'
-        words = await engine.compute(lambda: redact(storable(content))[0] if secrets else storable(content))
+        words = await engine.compute(lambda: redact(storable(content), engine.policy)[0])
         text = words if words.strip() else _EMPTY
         metadata: dict[str, Any] = {'path': path, 'folder': path.rpartition('/')[0]}
         if operation is not None:

@@ -96,6 +96,7 @@ def _register() -> None:
         doctor,
         edit,
         evaluate,
+        export,
         forget,
         history,
         imports,
@@ -108,6 +109,7 @@ def _register() -> None:
         review,
         search,
         show,
+        verify,
         version,
         worker,
     )
@@ -128,9 +130,11 @@ def _register() -> None:
         ('clean', clean.clean),
         ('reset', reset.reset),
         ('import', imports.import_),
+        ('export', export.export),
         ('worker', worker.worker),
         ('doctor', doctor.doctor),
         ('reindex', reindex.reindex),
+        ('verify', verify.verify),
         ('version', version.version),
     ):
         app.command(name)(function)

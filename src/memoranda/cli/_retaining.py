@@ -10,6 +10,7 @@ from rich.text import Text
 
 from memoranda.cli._output import emit, many, note, one_line, out
 from memoranda.cli._target import Target
+from memoranda.settings import Settings
 
 if TYPE_CHECKING:
     from memoranda.write.retention import RetentionResult
@@ -21,7 +22,8 @@ def apply_retention(target: Target, *, everybody: bool, dry_run: bool, yes: bool
     """Show what the settings don't keep, ask, and take it."""
     ids: dict[str, Any] = {} if everybody else target.ids
     with target.open() as memory:
-        if not (memory.aio.policy.retention or memory.aio.policy.run_expiry):
+        settings = Settings()
+        if not (settings.retention.strip() or settings.run_expiry.strip()):
             note(
                 'nothing is set: name what is not kept, such as MEMORANDA_RETENTION="messages 90d" or '
                 'MEMORANDA_RUN_EXPIRY=30d',

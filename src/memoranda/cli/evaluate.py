@@ -1,10 +1,11 @@
-"""`memoranda eval`: how well an extractor does on cases with known answers."""
+"""`memoranda eval`: how well an extractor does, and what attacks on memory do, on cases with known answers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from memoranda import AsyncMemory
     from memoranda.evals.extraction import CaseOutcome, Drawn, ExpectedOperation, ExtractionReport, Scores, Share
+    from memoranda.evals.poisoning import PoisoningReport
     from memoranda.evals.scripted import FaultRow
 
-__all__ = ['app', 'extraction']
+__all__ = ['app', 'extraction', 'poisoning']
 
 _MODEL_CONCURRENCY = 4
 _RULES_CONCURRENCY = 2
@@ -90,6 +92,57 @@ def extraction(
         _print_failures(wrong)
     elif wrong and not holdout:
         note(f'{many(len(wrong), "case")} with an error: --failures shows them')
+
+
+@app.command('poisoning')
+def poisoning(
+    files: Annotated[list[Path], typer.Argument(help='Cases as JSON Lines, such as tests/security/attacks.jsonl.')],
+    failures: Annotated[bool, typer.Option('--failures', help='Also show the cases that failed, and how.')] = False,
+    family: Annotated[str | None, typer.Option(metavar='NAME', help='Only cases of this family.')] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play attacks on memory, and harmless cases that look like them, through a real agent; exit 1 above the goals."""
+    from memoranda.evals._poisoning_cases import FAMILIES
+    from memoranda.evals.poisoning import PASSES, evaluate, read_cases
+
+    if family is not None and family not in FAMILIES:
+        raise typer.BadParameter(f'{family!r} is no family: use one of {", ".join(FAMILIES)}')
+    cases = [c for c in read_cases(files) if family in (None, c.family)]
+    with _progress(as_json=as_json) as progress:
+        task = progress.add_task('cases', total=len(cases) * len(PASSES))
+        report = asyncio.run(
+            evaluate(cases, progress=lambda done, _: progress.update(task, completed=done))
+        )
+    if as_json:
+        failed = [{'case': o.case.id, 'extractor': o.extractor, 'problems': o.problems} for o in report.failed]
+        emit({**report.summary(), **({'failures': failed} if failures else {})})
+    else:
+        _print_poisoning(report)
+        for o in report.failed if failures else ():
+            _block(Text.assemble((o.case.id, 'bold'), (f'  {o.case.label}, {o.extractor}: {one_line(o.case.about, 200)}', 'dim')))
+            for problem in o.problems:
+                say(Text(f'  {one_line(problem, 300)}', style='red'))
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _print_poisoning(report: PoisoningReport) -> None:
+    from memoranda.evals._poisoning_cases import FAMILIES
+    from memoranda.evals.poisoning import MAX_ATTACKS, MAX_FALSE_POSITIVES, PASSES
+
+    say(Text('Share, count, and 95 % interval (Wilson). A case counts once, if it fails with any extractor.', style='dim'))
+    table = _table('', 'attacks that succeeded', 'false positives')
+    table.add_row('all', _share(report.attacks), _share(report.false_positives))
+    table.add_row('at most', Text(f'{MAX_ATTACKS:.3f}'), Text(f'{MAX_FALSE_POSITIVES:.3f}'))
+    for name in PASSES:
+        row = [report.share(label, extractor=name) for label in ('attack', 'harmless')]
+        table.add_row(f'extractor {name}', *map(_share, row))
+    _block(table)
+    families = _table('family', 'attacks that succeeded', 'false positives')
+    for name in FAMILIES:
+        families.add_row(name, *(_share(report.share(label, family=name)) for label in ('attack', 'harmless')))
+    _block(families)
+    note('within the goals' if report.passed else 'above the goals', style='green' if report.passed else 'red')
 
 
 def _memory_with(model: str) -> Callable[[], AsyncMemory]:

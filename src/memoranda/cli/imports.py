@@ -29,12 +29,15 @@ __all__ = ['import_']
 
 _NAMED = 5
 _FAILURES = 3
+_OTHERS = ('subject', 'mem0')
+"""What may be imported beside conversations. A file of that name is meant when it stands alone, or as `./mem0`."""
 
 
 @dataclass(slots=True)
 class _Tally:
     """What an import has done so far."""
 
+    dry_run: bool = False
     conversations: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]])
     new: int = 0
     known: int = 0
@@ -80,19 +83,51 @@ def _format(value: str) -> str:
 @scoped
 def import_(
     target: Target,
-    paths: Annotated[list[Path], typer.Argument(metavar='PATH...', help='Files, or the ZIP archive of an export.')],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar='[subject|mem0] PATH...',
+            help='Files, or the ZIP archive of an export; after `subject` one that `memoranda export` wrote, after '
+            '`mem0` a folder, a file or a PostgreSQL URL of Mem0.',
+        ),
+    ],
     format_: Annotated[
         str, typer.Option('--format', '-f', callback=_format, help=f'auto, {", ".join(FORMATS)}.', metavar='FORMAT')
     ] = 'auto',
     strict: Annotated[bool, typer.Option('--strict', help='Stop at the first thing that can not be read.')] = False,
+    dry_run: Annotated[bool, typer.Option('--dry-run', help='Only read, and tell what would be stored.')] = False,
+    restore: Annotated[
+        bool, typer.Option('--restore', help='With `subject`: also somebody who was forgotten. Asks first.')
+    ] = False,
+    yes: Annotated[bool, typer.Option('--yes', '-y', help='With --restore: do not ask.')] = False,
+    history: Annotated[
+        str | None, typer.Option('--history', metavar='FILE', help='With `mem0`: its history.db, if it lies elsewhere.')
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option('--collection', metavar='NAME', help='With `mem0`: the collection or table.')
+    ] = None,
 ) -> None:
     """Remember exported conversations: ChatGPT, Claude, chat-API lists, JSONL of messages, LoCoMo.
+
+    `import subject FILE` brings back what `memoranda export` wrote; `import mem0 PATH` the memories of Mem0.
 
     It may be stopped at any time and run again: what is there already is not added twice. Messages keep their dates,
     so an old chat imported late never overrides what was said since. Whose they are: --user, else what the file
     says, else the default user.
     """
-    tally = _Tally()
+    what = paths[0] if len(paths) > 1 and paths[0] in _OTHERS else None
+    _check_options(what, paths, restore=restore, yes=yes, history=history, collection=collection)
+    if what == 'subject':
+        from memoranda.cli._import_subject import import_subject
+
+        import_subject(target, Path(paths[1]), restore=restore, yes=yes, dry_run=dry_run)
+        return
+    if what == 'mem0':
+        from memoranda.cli._import_mem0 import import_mem0
+
+        import_mem0(target, paths[1], history=history, collection=collection, dry_run=dry_run, strict=strict)
+        return
+    tally = _Tally(dry_run=dry_run)
     finished = False
     console = out(stderr=True)
     progress = Progress(
@@ -108,13 +143,26 @@ def import_(
     try:
         with target.open() as memory, progress:
             for path in paths:
-                _import_file(memory, target, path, format_, progress, tally, strict=strict)
+                _import_file(memory, target, Path(path), format_, progress, tally, strict=strict)
         finished = True
     except KeyboardInterrupt:
         note('stopped; the same command goes on where it left off', style='yellow')
         raise typer.Exit(130) from None
     finally:
         _summary(target, tally, finished=finished)
+
+
+def _check_options(
+    what: str | None, paths: list[str], *, restore: bool, yes: bool, history: str | None, collection: str | None
+) -> None:
+    if what is not None and len(paths) > 2:
+        raise typer.BadParameter(f'`import {what}` takes one path, and there are {len(paths) - 1}: import them in turn')
+    given = {'--restore': restore, '--yes': yes, '--history': history, '--collection': collection}
+    fitting = {'subject': ('--restore', '--yes'), 'mem0': ('--history', '--collection')}.get(what or '', ())
+    wrong = [name for name, value in given.items() if value and name not in fitting]
+    if wrong:
+        owner = 'subject' if wrong[0] in ('--restore', '--yes') else 'mem0'
+        raise typer.BadParameter(f'{wrong[0]} is for `memoranda import {owner} PATH`: leave it out, or name what it is')
 
 
 def _import_file(
@@ -145,6 +193,9 @@ def _store(
 ) -> None:
     ids = _ids(target, conversation)
     tally.conversations.add(tuple(sorted(ids.values())))
+    if tally.dry_run:
+        tally.new += len(conversation.messages)
+        return
     try:
         _count(tally, _add(memory, ids, conversation, conversation.messages))
         tally.failed = 0
@@ -209,6 +260,10 @@ def _summary(target: Target, tally: _Tally, *, finished: bool) -> None:
         note(f'skipped: {one_line(str(problem), 200)}', style='yellow')
     if tally.skipped > len(tally.problems):
         note(f'skipped: {tally.skipped - len(tally.problems)} more', style='yellow')
+    if tally.dry_run:
+        told = f'{many(len(tally.conversations), "conversation")}: {many(tally.new, "message")}'
+        out().print(f'{told}, {tally.skipped} skipped; nothing was written')
+        return
     out().print(
         f'{many(len(tally.conversations), "conversation")}: {many(tally.new, "new message")}, {tally.known:,} known '
         f'already, {many(tally.memories, "memory")} drawn, {tally.skipped} skipped, {figures["seconds"]:.1f} s'

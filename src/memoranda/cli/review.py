@@ -72,7 +72,7 @@ def list_(
     """List what waits, in the order it was proposed."""
     with target.open() as memory:
         view, ids = _reach(memory, target, everybody=everybody)
-        page = view.review.list(**ids, reasons=reason, limit=limit, cursor=cursor)
+        page = view.review.list(**ids, reasons=reason, limit=limit, cursor=cursor, details=target.as_json)
     if target.as_json:
         _emit_page(page)
         return
@@ -203,7 +203,7 @@ def _introduce(target: Target, *, everybody: bool) -> None:
 def _every(view: Memory, ids: dict[str, Any], reasons: list[str] | None) -> Iterator[ReviewItem]:
     cursor: str | None = None
     while True:
-        page = view.review.list(**ids, reasons=reasons, limit=_PAGE, cursor=cursor)
+        page = view.review.list(**ids, reasons=reasons, limit=_PAGE, cursor=cursor, details=False)
         yield from page.items
         cursor = page.cursor
         if cursor is None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import cast
 
 from snowballstemmer.english_stemmer import EnglishStemmer  # pyright: ignore[reportMissingTypeStubs]
 
+from memoranda._caches import remembered
 from memoranda._locks import short_lock
 
-__all__ = ['forget_words', 'index_terms', 'is_stop_word', 'query_terms']
+__all__ = ['index_terms', 'is_stop_word', 'query_terms']
 
 _LONGEST = 64
 _CACHED = 24
@@ -108,19 +108,9 @@ def _normal(text: str) -> str:
     return unicodedata.normalize('NFC', _MARKS.sub('', unicodedata.normalize('NFD', text)))
 
 
-_clear: list[Callable[[], None]] = []
-
-
-def forget_words() -> None:
-    """Keep nothing of the words that were indexed so far: something was erased."""
-    for clear in _clear:
-        clear()
-
-
 def _remembered(function: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
     # Only what looks like a word is kept: long tokens are rarely seen twice, and may be somebody's secret.
-    cached = lru_cache(maxsize=65_536)(function)
-    _clear.append(cached.cache_clear)
+    cached = remembered(65_536)(function)
 
     def word(token: str) -> tuple[str, ...]:
         return cached(token) if len(token) <= _CACHED else function(token)

@@ -17,12 +17,17 @@ __all__ = ['UNCONFIRMED', 'passage', 'rule_for', 'tier_of']
 UNCONFIRMED: Final = 'Unconfirmed, from tools, web pages or quotations; nobody has checked it:'
 """Begins the part of a block that holds what no rule lets in as known."""
 _LEFT_OUT: Final = '[...]'
+_PERSON: Final = 'user'
+"""The actor of what a person did."""
 _LEAST: Final = 3
 """Letters and digits that have to be left of a passage."""
 
 
 def rule_for(found: MemoryRecord | Hit, policy: Policy) -> ReadRule:
-    """How something found gets into a prompt."""
+    """How something found gets into a prompt. What a person approved or wrote is known, wherever it came from."""
+    memory = found if isinstance(found, MemoryRecord) else found.memory
+    if memory is not None and memory.actor == _PERSON:
+        return 'include'
     return policy.read[tier_of(found)]
 
 

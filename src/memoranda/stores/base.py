@@ -204,8 +204,8 @@ class Snapshot:
 
     owner_version: int
     memories: Sequence[MemoryRecord]
-    rejected: frozenset[str] = frozenset()
-    """Hashes of facts a person has turned down."""
+    rejected: Mapping[str, Trust] = field(default_factory=dict[str, Trust])
+    """Hashes of facts a person has turned down, with the best source that they were turned down from."""
     pending: Sequence[Pending] = ()
     """What waits for a person: with one of the hashes, and the latest `PENDING_READ`."""
 
@@ -547,6 +547,13 @@ class Store(ABC):
     @abstractmethod
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages of these owners were said under."""
+
+    @abstractmethod
+    async def written_since(self, owner: Owner, trust: Trust, since: datetime, *, limit: int) -> int:
+        """How many memories of an owner that rest on this tier were first recorded at or after a moment.
+
+        Those that wait for a person count too. At most `limit`: nobody needs to know more.
+        """
 
     async def standing(
         self, reaches: Sequence[Reach], *, wheres: Sequence[Filter | None], moment: Moment, limit: int

@@ -72,6 +72,8 @@ class ReadNote:
     """How many such calls in a row are told together."""
     at: datetime
     """Of the first of them."""
+    everything: bool = False
+    """All that was held then, such as by an export; then no ids are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class ReadEntry:
     memory_ids: tuple[str, ...]
     message_ids: tuple[str, ...]
     times: int
+    everything: bool
+    """All that was held then; no ids are listed."""
     seq: int
     """Its place in the chain of the owner."""
     kind: str

@@ -59,6 +59,8 @@ class Forgetting:
     where: Filter | None = None
     """Only the memories of one owner that match, whatever their status, with the messages that they rest on; and the
     messages that match, when the filter asks only for what messages have."""
+    actor: str = 'user'
+    """On whose account."""
 
     @property
     def asked(self) -> Asked:
@@ -101,7 +103,7 @@ class Forgetting:
 
     def of(self, owner: Owner) -> Erasure:
         """What goes of one owner, when it is a subject that is forgotten."""
-        return Erasure(owner, **self.ids)
+        return Erasure(owner, **self.ids, actor=self.actor)
 
 
 def subject_key(secret: bytes, project: str, owner: Owner | None, ids: Mapping[str, str], *more: str) -> str:

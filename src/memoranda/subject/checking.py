@@ -21,7 +21,6 @@ from memoranda.stores.portable import (
     Item,
     JobItem,
     MemoryItem,
-    RejectedItem,
     SaidUnder,
     VersionItem,
 )
@@ -80,7 +79,7 @@ class Checks:
         elif isinstance(item, JobItem):
             self._job(item, where)
         else:
-            self._once('hash', cast('RejectedItem', item).hash, where)
+            self._once('hash', item.hash, where)
 
     def _recorded(self, at: datetime) -> None:
         self.oldest = at if self.oldest is None else min(self.oldest, at)
@@ -146,7 +145,6 @@ class Checks:
         if self._head is not None and item.prev_hash != self._head:
             raise ImportProblem(where, 'is not bound to the entry before it: the history was edited, or broken before')
         if not holds(_as_entry(item)):
-            self.suspects.setdefault('history', where)
             raise ImportProblem(
                 where, 'does not hold together: it was edited, or its chain was broken where it was exported'
             )

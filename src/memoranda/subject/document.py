@@ -15,11 +15,11 @@ from pydantic import TypeAdapter
 from memoranda.scope import Owner, Scope
 from memoranda.stores.portable import SECTIONS, EntryItem, Item
 
-__all__ = ['FORMAT', 'VERSION', 'Digests', 'Header', 'adapter', 'canonical', 'line_of', 'schema', 'scope_of', 'stamp']
+__all__ = ['FORMAT', 'VERSION', 'Digests', 'Header', 'adapter', 'canonical', 'is_aside', 'line_of', 'schema', 'scope_of', 'stamp']
 
 FORMAT: Final = 'memoranda.subject'
 VERSION: Final = 1
-_ABOUT_ITSELF: Final = frozenset({'import', 'restore'})
+_ABOUT_READING: Final = frozenset({'import', 'restore', 'read'})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Digests:
 
     Of each section over its items in canonical JSON, a line feed behind each; of all over the canonical JSON of the
     project, the scope, `forgotten_at` and the digests of the sections. When it was exported is not part of it, and
-    neither are the history's own entries on imports: a subject that went through an import is still the same.
+    neither are the history's entries on imports and reads: a subject that went through an export is still the same.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Digests:
 
     def add(self, section: str, value: Mapping[str, Any], line: str | None = None) -> None:
         """Count one item in, given as JSON value and, where that is known, as canonical line."""
-        if section == 'history' and not value.get('memory_id') and value.get('op') in _ABOUT_ITSELF:
+        if section == 'history' and is_aside(value):
             return
         text = canonical(value) if line is None else line
         self._sections[section].update(text.encode('utf-8', 'surrogatepass') + b'\n')
@@ -78,6 +78,11 @@ class Digests:
         fields = header.fields()
         kept = {name: fields[name] for name in ('format', 'version', 'project', 'scope', 'forgotten_at')}
         return hashlib.sha256(canonical({**kept, 'digests': self.sections()}).encode()).hexdigest()
+
+
+def is_aside(entry: Mapping[str, Any]) -> bool:
+    """Whether a history entry tells of an import, a lifted tombstone or a read, and not of what is held."""
+    return not entry.get('memory_id') and entry.get('op') in _ABOUT_READING
 
 
 def canonical(value: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from memoranda.errors import InvalidInput, InvalidScope, shown
 from memoranda.records import now
 from memoranda.scope import Scope
 from memoranda.stores.portable import SECTIONS, EntryItem, Item
-from memoranda.subject.document import Digests, Header, canonical, line_of, scope_of
+from memoranda.subject.document import Digests, Header, canonical, is_aside, line_of, scope_of
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -134,7 +134,7 @@ class SubjectExport:
         yield canonical({name: header[name] for name in ('format', 'version', 'project', 'scope', 'forgotten_at')})
         for section in SECTIONS:
             for lines in self._kept.lines(section):
-                yield from (line for line in lines if section != 'history' or not _about_itself(line))
+                yield from (line for line in lines if section != 'history' or not is_aside(json.loads(line)))
 
     def __iter__(self) -> Iterator[bytes]:
         return self.json()
@@ -218,11 +218,6 @@ async def export_subject(engine: Engine, scope: Scope, *, project: str) -> Subje
     """
     header, kept = await snapshot_of(engine, check_subject(scope), project)
     return SubjectExport(header, kept, engine)
-
-
-def _about_itself(line: str) -> bool:
-    value = json.loads(line)
-    return not value['memory_id'] and value['op'] in ('import', 'restore')
 
 
 def _one_line(value: Any) -> str:

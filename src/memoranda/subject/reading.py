@@ -30,6 +30,7 @@ Document: TypeAlias = 'str | os.PathLike[str] | bytes | Mapping[str, Any] | Subj
 """A path, the bytes of a document, a document as parsed JSON, or an export."""
 _HEADER: Final = ('format', 'version', 'project', 'scope', 'exported_at', 'forgotten_at', 'counts')
 _END: Final = ('digests', 'digest')
+_MAX_PATH: Final = 4096
 _EDITED: Final = 'is not what was exported, the digest tells: use the document as it was exported'
 
 
@@ -64,15 +65,15 @@ def source_of(document: Document) -> Source:
     """
     from memoranda.subject.export import SubjectExport
 
-    given: object = document
+    given: Any = document
     if isinstance(given, SubjectExport):
         return Source('the export', b''.join(given.json()))
     if isinstance(given, bytes | bytearray):
         return Source('the document', bytes(given))
     if isinstance(given, Mapping):
         return Source('the document', cast('Mapping[str, Any]', given))
-    if isinstance(given, str | os.PathLike) and (path := os.fspath(cast('str', given))) and len(path) < 4096:
-        return Source(str(path), Path(path))
+    if isinstance(given, str | os.PathLike) and (path := os.fspath(cast('str', given))) and len(path) < _MAX_PATH:
+        return Source(path, Path(path))
     raise InvalidInput(
         f'document={shown(given)} is no document: pass a path, its bytes, its JSON as a dict, or what export() returned'
     )
@@ -194,7 +195,12 @@ class Scan:
                 raise ImportProblem(where, f'{place}: {first["msg"]}') from None
             except ValueError as error:  # NaN
                 raise ImportProblem(where, f'{error}: export it again') from None
-            self.checks.look(section, item, where)
+            try:
+                self.checks.look(section, item, where)
+            except ImportProblem as problem:
+                if self.checks.suspects:  # what came before was edited, and this doesn't fit because of it
+                    raise ImportProblem(next(iter(self.checks.suspects.values())), _EDITED) from problem
+                raise
             self.counts[section] += 1
             yield section, item
 

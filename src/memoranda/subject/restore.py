@@ -68,6 +68,7 @@ async def import_subject(
     restore: bool,
     dry_run: bool,
     progress: Progress | None = None,
+    actor: str = 'user',
 ) -> ImportReport:
     """Write everything that a document holds, or nothing.
 
@@ -79,6 +80,7 @@ async def import_subject(
         restore: Write it also when its subject was forgotten since.
         dry_run: Only check it.
         progress: Told how far it is.
+        actor: Who imports it.
 
     Raises:
         ImportProblem: The document is damaged, edited or of a newer version: the first thing that doesn't fit.
@@ -112,6 +114,7 @@ async def import_subject(
             restored=forgotten is not None,
             counts=scan.counts,
             forgotten_at=header.forgotten_at,
+            actor=actor,
         )
         await _write(engine, source, scan, owner, note, progress)
     return _with(report, 'imported' if forgotten is None else 'restored', forgotten_at=forgotten)
@@ -140,11 +143,13 @@ def _check_whose(header: Header, project: str, bound: Scope | None) -> None:
 
 async def _is_known(engine: Engine, scan: Scan) -> bool:
     held = await engine.store.holdings(scan.header.owner)
-    if held.empty:
+    if held.empty and any(scan.counts.values()):
         return False
     there, kept = await snapshot_of(engine, scan.header.scope, scan.header.project)
     if scan.digest in kept.imports or kept.digests.whole(there) == scan.digest:
         return True
+    if held.empty:
+        return False
     counts = ', '.join(f'{count:,} {name}' for name, count in kept.counts.items() if count)
     raise Conflict(
         f'{scan.header.owner.kind} {scan.header.owner.key!r} holds something else already ({counts}), and two '

@@ -92,8 +92,9 @@ class ExportTests(StoreTests):
         self.bring(store, taken)
         self.run(store.finish_restore(HOME, 'one', NOTE))
         again = self.take(store)
-        assert isinstance(again['history'][-1], EntryItem)
-        assert again['history'].pop().op == 'import'
+        last = again['history'].pop()
+        assert isinstance(last, EntryItem)
+        assert last.op == 'import'
         assert again == taken
         assert bench.page(inactive=True)[0] == versions
         assert bench.found('tea hello', lanes=('episodes',)) == sorted(bench.messages())

@@ -140,14 +140,14 @@ class ReviewTests(StoreTests):
     def test_a_snapshot_tells_what_waits_and_what_was_turned_down(self, store: Store) -> None:
         bench = self.bench(store)
         waits = propose(bench, 'Lives in Lisbon', 'locked')
-        refused = propose(bench, 'Likes tea')
+        refused = propose(bench, 'Likes tea', trust='tool')
         propose(bench, 'Likes tea', scope=BEN)
         bench.commit(bench.revise(refused, op='reject', status='rejected'))
         snapshot = self.run(store.snapshot(ANA.home('default'), hashes=[waits.hash, refused.hash]))
         assert [(p.memory, p.note.reasons) for p in snapshot.pending] == [(waits, ('locked',))]
-        assert snapshot.rejected == {refused.hash}
+        assert snapshot.rejected == {refused.hash: 'tool'}
         assert snapshot.memories == []
-        assert self.run(store.snapshot(BEN.home('default'), hashes=[refused.hash])).rejected == frozenset()
+        assert self.run(store.snapshot(BEN.home('default'), hashes=[refused.hash])).rejected == {}
 
     def test_more_evidence_changes_the_note_but_not_when_it_was_proposed(self, store: Store) -> None:
         bench = self.bench(store)
@@ -177,14 +177,12 @@ class ReviewTests(StoreTests):
         again = bench.revise(refused.after, op='restore', status='pending')
         bench.commit(again)
         assert self.waiting(store) == ['Likes rum']
-        assert self.run(store.snapshot(ANA.home('default'), hashes=[memory.hash])).rejected == frozenset()
+        assert self.run(store.snapshot(ANA.home('default'), hashes=[memory.hash])).rejected == {}
 
     def test_words_turned_down_twice_stay_so_when_one_comes_back(self, store: Store) -> None:
         bench = self.bench(store)
-        refused = [
-            bench.revise(propose(bench, 'Likes rum', scope=scope, level=level), op='reject', status='rejected')
-            for scope, level in ((ANA, None), (ONE, 'run'))
-        ]
+        said = propose(bench, 'Likes rum'), propose(bench, 'Likes rum', scope=ONE, level='run')
+        refused = [bench.revise(memory, op='reject', status='rejected') for memory in said]
         for edit in refused:
             bench.commit(edit)
         bench.commit(bench.revise(refused[0].after, op='restore', status='pending'))
@@ -200,7 +198,7 @@ class ReviewTests(StoreTests):
             bench.commit(Edit(op='add', before=None, after=fresh, review=ReviewNote(op='add')), stale)
         assert self.waiting(store) == []
         assert self.run(store.review(fresh.id, project='default')) is None
-        assert self.run(store.snapshot(ANA.home('default'), hashes=[memory.hash])).rejected == frozenset()
+        assert self.run(store.snapshot(ANA.home('default'), hashes=[memory.hash])).rejected == {}
 
     def test_what_waits_is_erased_with_its_owner(self, store: Store) -> None:
         bench = self.bench(store)
@@ -211,7 +209,7 @@ class ReviewTests(StoreTests):
         assert self.waiting(store, None) == ['of Ben']
         assert self.run(store.review(gone.id, project='default')) is None
         bench.learn('Likes chess')
-        assert self.run(store.snapshot(ANA.home('default'), hashes=[refused.hash])).rejected == frozenset()
+        assert self.run(store.snapshot(ANA.home('default'), hashes=[refused.hash])).rejected == {}
 
     def test_what_waits_is_erased_with_the_run_it_was_said_in(self, store: Store) -> None:
         bench = self.bench(store)
@@ -224,7 +222,7 @@ class ReviewTests(StoreTests):
         self.run(store.erase(ONE.erasure('default')))
         assert self.waiting(store) == ['Likes chess']
         assert [self.run(store.review(m.id, project='default')) for m in (said, refused, approved)] == [None] * 3
-        assert self.run(store.snapshot(ANA.home('default'), hashes=[refused.hash])).rejected == frozenset()
+        assert self.run(store.snapshot(ANA.home('default'), hashes=[refused.hash])).rejected == {}
 
     def test_messages_are_found_by_their_ids_within_their_owner(self, store: Store) -> None:
         bench = self.bench(store)

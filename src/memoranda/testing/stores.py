@@ -14,13 +14,17 @@ from memoranda.scope import Erasure, Scope
 from memoranda.stores.base import LeaseLost, Store
 from memoranda.stores.history import holds
 from memoranda.testing._bench import ANA, DAY, raises
+from memoranda.testing._store_audits import AuditTests
 from memoranda.testing._store_base import StoreTests
 from memoranda.testing._store_changes import ChangeTests
+from memoranda.testing._store_counts import CountTests
+from memoranda.testing._store_erasures import ForgetTests
 from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
 from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
 from memoranda.testing._store_reviews import ReviewTests
+from memoranda.testing._store_retention import RetentionTests
 from memoranda.testing._store_writes import CommitTests, IntakeTests, JobTests
 
 __all__ = ['StoreSuite']
@@ -334,9 +338,13 @@ class StoreSuite(
     SearchTests,
     ListingTests,
     HistoryTests,
+    AuditTests,
+    CountTests,
     ReviewTests,
     ErasureTests,
+    ForgetTests,
     ExportTests,
+    RetentionTests,
     GenerationTests,
     LifeTests,
 ):

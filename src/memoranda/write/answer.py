@@ -91,6 +91,7 @@ class Operation(BaseModel):
     valid_from: _Text = ''
     valid_to: _Text = ''
     workspace: _Flag = False
+    category: _Text = ''
     evidence: list[Evidence]
 
 
@@ -158,6 +159,7 @@ class Reader:
             valid_from=_since(said.valid_from),
             valid_to=_until(said.valid_to),
             evidence=evidence,
+            category=self._category(said.category),
             tags=(WORKSPACE_TAG,) if said.workspace and (slot is None or slot not in SLOTS) else (),
         )
 
@@ -215,6 +217,13 @@ class Reader:
             importance=said.importance,
             evidence=evidence,
         )
+
+    def _category(self, category: str) -> str | None:
+        """The label of a special category. One that was made up labels the fact all the same: in doubt it is one."""
+        label = ' '.join(category.replace('_', ' ').casefold().split())
+        if not self.request.categories or label in ('', 'none', 'no', 'null', 'n/a', '-', 'other'):
+            return None
+        return label if label in self.request.categories else label[:40]
 
     def _kind(self, kind: str) -> str:
         kind = kind.strip().casefold()

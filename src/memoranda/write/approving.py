@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from memoranda.records import Edit, Episode, MemoryRecord, fact_hash
 from memoranda.scope import Owner
@@ -12,11 +12,9 @@ from memoranda.stores.base import Pending, Snapshot
 from memoranda.write.consolidate import Consolidation
 from memoranda.write.extract import Proposal
 from memoranda.write.guard import Candidate
+from memoranda.write.waiting import ASKS
 
-__all__ = ['ASKS', 'Approval', 'approve', 'hashes_of', 'turn_down']
-
-ASKS: Final = ('confirm', 'retract')
-"""Proposals that have no fact of their own."""
+__all__ = ['Approval', 'approve', 'hashes_of', 'turn_down']
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,7 @@ class Plan:
     left: list[LeftAlone] = field(default_factory=list[LeftAlone])
 
     def take(self, op: Op, memory: MemoryRecord, count: str | None, **fields: Any) -> None:
+        """Change these fields of a memory."""
         self.edits.append((op, memory, fields))
         if count is not None:
             self.counts[count] += 1
@@ -173,6 +174,7 @@ class Plan:
         return reason is not None
 
     def change(self, actor: str) -> Change | None:
+        """All of it as one change; None when there is nothing to do."""
         if not self.edits:
             return None
         change_id = new_id()
@@ -281,10 +283,12 @@ async def _committed(engine: Engine, reach: Reach, change: Change, version: int)
 async def every(
     engine: Engine, reach: Reach, where: Filter | None, at: datetime, *, inactive: bool = False
 ) -> list[MemoryRecord]:
+    """The memories within reach that meet a condition."""
     return await engine.store.every([reach], where=where, moment=Moment(now=at), inactive=inactive)
 
 
 async def expire(engine: Engine, reach: Reach, plan: Plan) -> None:
+    """What is past its `expires_at` gets the status `expired`."""
     where = All((_ACTIVE, Compare(Field('expires_at', 'time'), 'lte', plan.at)))
     for memory in await every(engine, reach, where, plan.at, inactive=True):
         if not plan.spare(memory):
@@ -345,6 +349,7 @@ def _supported(best: MemoryRecord, others: Sequence[MemoryRecord]) -> dict[str, 
 
 
 def ago(at: datetime, duration: timedelta) -> datetime:
+    """So long before; before all times when it is that long."""
     try:
         return at - duration
     except OverflowError:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
+from memoranda._caches import remembered
 from memoranda.write.plain import bare, plain, readings
 
 __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
 
-_ENDS: Final = re.compile(r'[^.!?\n;\u3002]+[.!?;\n\u3002]*')
+_ENDS: Final = re.compile(r'[^.!?\n;\u3002]{1,800}[.!?;\n\u3002]*')
+_MOST: Final = 20_000
+_OVERLAP: Final = 500
+"""Hidden words are looked for in so many code points at a time, which overlap."""
 _AI: Final = (
     r"(?:\bai\b(?! (?:act|law|lab|company|conference|course|startup|stocks?|research|ethics|models? (?:are|is|were)))"
     r'|\bassistants?\b(?! (?:manager|professor|director|coach|editor))|\bllms?\b|\bchat ?bots?\b|\bchatgpt\b|\bgpt-?\d?\b'
@@ -251,7 +254,7 @@ def commands(text: str) -> tuple[tuple[int, int], ...]:
     return _commands(text)
 
 
-@lru_cache(maxsize=1_024)
+@remembered(1_024)
 def _commands(text: str) -> tuple[tuple[int, int], ...]:
     read = plain(text)
     spans: list[tuple[int, int]] = []
@@ -267,14 +270,15 @@ def _commands(text: str) -> tuple[tuple[int, int], ...]:
     return ((0, len(text)),) if _is_hidden(text) else tuple(spans)
 
 
-@lru_cache(maxsize=1_024)
+@remembered(1_024)
 def hides(text: str) -> bool:
     """Whether a text hides a command by invisible or look-alike characters, by spelling or an encoding."""
     return not _tells_any(bare(text)) and (_tells_any(plain(text).text) or _is_hidden(text))
 
 
 def _is_hidden(text: str) -> bool:
-    return any(_tells_any(hidden) for hidden in _others(text))
+    parts = [text[i : i + _MOST] for i in range(0, len(text), _MOST - _OVERLAP)]
+    return any(_tells_any(hidden) for part in parts for hidden in _others(part))
 
 
 def _tells_any(text: str) -> bool:

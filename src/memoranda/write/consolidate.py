@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, fact_hash, new_id
+from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, Trust, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
 from memoranda.stores.base import Snapshot
-from memoranda.write.guard import MAX_FACT_CHARS, TIERS, Candidate
-from memoranda.write.known import Known
+from memoranda.write.guard import TIERS, Candidate
+from memoranda.write.known import same_level
+from memoranda.write.waiting import Waiting, with_evidence
 
-__all__ = ['Consolidation', 'Decision', 'ask_hash', 'consolidate', 'level_of', 'same_level']
-
-MAX_EVIDENCE: Final = 50
-"""Confirmations beyond this keep the first and the latest."""
+__all__ = ['Consolidation', 'Decision', 'consolidate', 'level_of']
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +68,15 @@ def consolidate(
     return Decision(tuple(state.edits.values()), dict(state.skipped))
 
 
-def ask_hash(op: str, target: str) -> str:
-    """The hash of a proposal that says nothing new: to confirm or to retract a memory."""
-    return fact_hash(f'{op}\x1f{target}')
-
-
-class Consolidation:
+class Consolidation(Waiting):
     """The memories as they will be, edit by edit."""
 
     def __init__(
         self, snapshot: Snapshot, owner: Owner, actor: str, change_id: str, at: datetime, *, review: bool = True
     ) -> None:
-        self._rejected, self._review = snapshot.rejected, review
+        super().__init__(snapshot, review=review)
         self._owner, self._actor, self._change_id, self._at = owner, actor, change_id, at
-        self._known = Known([*snapshot.memories, *(p.memory for p in snapshot.pending)])
-        self._notes = {p.memory.id: p.note for p in snapshot.pending}
-        """Of what waits for a person."""
         self.edits: dict[str, Edit] = {}
-        self.skipped: Counter[str] = Counter()
 
     def take(self, candidate: Candidate) -> None:
         """Let a candidate change what it does."""
@@ -107,14 +96,15 @@ class Consolidation:
         same = self._same(new)
         if (reason := self._settled(new, same)) is not None:
             self.skipped[reason] += 1
-        elif candidate.pending and same is not None and (target is None or target.id == same.id):
+            return
+        locked = self._overwritten(new, same, target)
+        about = target or locked
+        if candidate.pending and same is not None and (target is None or target.id == same.id):
             self.skipped['known'] += 1
-        elif candidate.pending:
-            waits: ReviewOp = 'add' if target is None else 'correct' if op == 'correct' else 'supersede'
-            self._wait(new, ReviewNote(op=waits, target=target and target.id, reasons=candidate.reasons))
-        elif (locked := self._overwritten(new, same, target)) is not None:
-            waits = 'correct' if op == 'correct' else 'supersede'
-            self._wait(new, ReviewNote(op=waits, target=locked.id, reasons=('locked',)))
+        elif candidate.pending or locked is not None:
+            waits: ReviewOp = 'add' if about is None else 'correct' if op == 'correct' else 'supersede'
+            reasons = (*candidate.reasons, *(('locked',) if locked is not None else ()))
+            self._wait(new, ReviewNote(op=waits, target=None if about is None else about.id, reasons=reasons))
         else:
             self._believe(new, same, target, candidate)
 
@@ -143,9 +133,6 @@ class Consolidation:
             return 'known'
         return 'older' if self._ends_of(new) else None
 
-    def _is_rejected(self, new: MemoryRecord) -> bool:
-        return new.hash in self._rejected or fact_hash(new.text) in self._rejected
-
     def _retract(self, target: MemoryRecord, candidate: Candidate) -> None:
         said = candidate.said.occurred_at
         if said < target.said_at:  # an older chat, imported later
@@ -154,60 +141,6 @@ class Consolidation:
             self._ask('retract', target, candidate, ('locked',))
         else:
             self._edit('retract', target, status='retracted', valid_to=max(said, target.valid_from))
-
-    def _ask(self, op: ReviewOp, target: MemoryRecord, candidate: Candidate, reasons: tuple[str, ...]) -> None:
-        """Let wait what says nothing new. Its words are those that were said: it must not outlive its own evidence."""
-        words = ' '.join(' '.join(e.quote for e in candidate.evidence).split())[:MAX_FACT_CHARS]
-        asked = replace(candidate, proposal=replace(candidate.proposal, text=words, kind=target.kind))
-        hash_ = ask_hash(op, target.id)
-        if hash_ in self._rejected:
-            self.skipped['rejected before'] += 1
-            return
-        new = replace(self._new(asked, target), slot=None, value=None, hash=hash_)
-        self._wait(new, ReviewNote(op=op, target=target.id, reasons=reasons))
-
-    def _wait(self, new: MemoryRecord, note: ReviewNote) -> None:
-        """Keep a proposal for a person; one that waits already gets its evidence."""
-        if not self._review:
-            self.skipped[note.reasons[0] if note.reasons else 'review'] += 1
-            return
-        twin = self._twin(new, note)
-        if twin is None:
-            self._put(Edit(op='add', before=None, after=replace(new, status='pending'), review=note))
-            return
-        evidence = _with(twin, new.evidence)
-        if evidence is None:
-            self.skipped['known'] += 1
-            return
-        held = self._notes[twin.id]
-        self._edit(
-            'confirm',
-            twin,
-            review=ReviewNote(
-                op=held.op if held.target is not None else note.op,
-                target=held.target or note.target,
-                reasons=tuple(dict.fromkeys((*held.reasons, *note.reasons))),
-            ),
-            evidence=evidence,
-            value=twin.value or new.value,
-            trust=min(twin.trust, new.trust, key=TIERS.index),
-            confidence=max(twin.confidence, new.confidence),
-            valid_from=min(twin.valid_from, new.valid_from),
-            said_at=max(twin.said_at, new.said_at),
-        )
-
-    def _twin(self, new: MemoryRecord, note: ReviewNote) -> MemoryRecord | None:
-        """What waits already and says the same."""
-        asks = note.op in ('confirm', 'retract')
-        for memory in self._known.alike(new):
-            if memory.status != 'pending' or not same_level(memory, new) or memory.id not in self._notes:
-                continue
-            if memory.hash == new.hash:
-                return memory
-            alike = memory.kind == new.kind and memory.slot == new.slot and self._known.same_words(memory, new)
-            if alike and not asks and self._notes[memory.id].op not in ('confirm', 'retract'):
-                return memory
-        return None
 
     def _replace(self, target: MemoryRecord, new: MemoryRecord, op: str) -> None:
         if target.said_at > new.said_at:
@@ -411,7 +344,7 @@ class Consolidation:
         )
 
     def _confirm(self, memory: MemoryRecord, candidate: Candidate) -> None:
-        evidence = _with(memory, candidate.evidence)
+        evidence = with_evidence(memory, candidate.evidence)
         if evidence is None:
             self.skipped['known'] += 1
             return
@@ -460,17 +393,7 @@ class Consolidation:
         self._known.put(edit.after)
         self.edits[edit.memory_id] = edit
         if edit.review is not None:
-            self._notes[edit.memory_id] = edit.review
-
-
-def _with(memory: MemoryRecord, more: Iterable[Evidence]) -> tuple[Evidence, ...] | None:
-    """Its evidence with more of it; None when it has all of that."""
-    held = {(e.episode_id, e.start, e.end) for e in memory.evidence}
-    fresh = tuple(e for e in more if (e.episode_id, e.start, e.end) not in held)
-    if not fresh:
-        return None
-    evidence = (*memory.evidence, *fresh)
-    return evidence if len(evidence) <= MAX_EVIDENCE else (evidence[0], *evidence[1 - MAX_EVIDENCE :])
+            self.notes[edit.memory_id] = edit.review
 
 
 def _began(candidate: Candidate) -> datetime:
@@ -492,11 +415,6 @@ def _over(memory: MemoryRecord) -> bool:
 def _reaches(old: MemoryRecord, new: MemoryRecord) -> bool:
     """Whether one still held when the next began."""
     return old.valid_to is None or old.valid_to > new.valid_from
-
-
-def same_level(a: MemoryRecord, b: MemoryRecord) -> bool:
-    """Whether both belong to the same user, run, agent or app."""
-    return a.level == b.level and a.scope == b.scope
 
 
 def _level_scope(owner: Owner, level: Level, said: Scope) -> Scope:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from memoranda.checks import KEEP, as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import MemoryRecord
+from memoranda.write.detect import redact
 from memoranda.write.options import check_metadata, check_value
-from memoranda.write.redact import redact
 
 if TYPE_CHECKING:
+    from memoranda.policy import Policy
     from memoranda.settings import Settings
 
 __all__ = ['edited']
@@ -22,6 +23,7 @@ def edited(
     memory: MemoryRecord,
     settings: Settings,
     *,
+    policy: Policy,
     text: object,
     kind: str | None,
     slot: str | None,
@@ -39,7 +41,6 @@ def edited(
         InvalidInput: A value that can't be used.
     """
     slot = None if slot is None else check_slot(slot)
-    secrets = settings.secrets == 'redact'
     words = memory.text
     if text is not None:
         if not isinstance(text, str) or not text.strip():
@@ -48,8 +49,7 @@ def edited(
             raise InvalidInput(
                 f'text has {len(text):,} characters, and {settings.max_text_chars:,} is the most: shorten it'
             )
-        words = storable(text.strip())
-        words = redact(words)[0] if secrets else words
+        words = redact(storable(text.strip()), policy)[0]
     if value is KEEP:  # a value belongs to its words and its slot
         value = memory.value if words == memory.text and slot == memory.slot else None
     value = check_value(value, slot)
@@ -58,15 +58,11 @@ def edited(
         text=words,
         kind=memory.kind if kind is None else check_kind(kind),
         slot=slot,
-        value=redact(value)[0] if value is not None and secrets else value,
-        metadata=memory.metadata if metadata is None else check_metadata(metadata, secrets=secrets),
-        tags=memory.tags if tags is None else _clean(check_tags(tags), secrets),
+        value=None if value is None else redact(value, policy)[0],
+        metadata=memory.metadata if metadata is None else check_metadata(metadata, policy=policy),
+        tags=memory.tags if tags is None else tuple(redact(t, policy)[0] for t in check_tags(tags)),
         importance=memory.importance if importance is None else check_unit('importance', importance),
         pinned=memory.pinned if pinned is None else check_flag('pinned', pinned),
         locked=memory.locked or words != memory.text if locked is None else check_flag('locked', locked),
         expires_at=None if expires_at is None else as_moment(expires_at, 'expires_at'),
     )
-
-
-def _clean(tags: Sequence[str], secrets: bool) -> tuple[str, ...]:
-    return tuple(redact(t)[0] if secrets else t for t in tags)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Final
 
+from memoranda._caches import remembered
 from memoranda.write.plain import plain
 
 __all__ = ['Span', 'foreign', 'recalled', 'share']
 
 Span = tuple[int, int]
-_MOST: Final = 100_000
+_MOST: Final = 20_000
 _HINT: Final = re.compile(r'["\'`>:<{~\[|]|--|\u2028')
 """Without one of these signs nothing is announced."""
 
@@ -100,7 +100,7 @@ _ENCLOSED: Final = (
     re.compile(r'^={3,}[^\n]*\n.*?\n={3,}[^\n]*$', re.S | re.M),
     re.compile(r'^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*', re.M),
     re.compile(r'^[ \t]*(?:\$ |#!)[^\n]*', re.M),
-    re.compile(r'[{\[]\s*"[^"\n]{1,80}"\s*[:,].{0,8000}?["\d\w\]}]\s*[}\]]', re.S),
+    re.compile(r'[{\[]\s*"[^"\n]{1,80}"\s*[:,].{0,2000}?["\d\w\]}]\s*[}\]]', re.S),
 )
 _QUOTED: Final = (
     re.compile(r'"[^"]{2,4000}"'),
@@ -118,22 +118,24 @@ _FRAME: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def foreign(text: str) -> tuple[Span, ...]:
     """The stretches of a user's message that are not the user's own words, ascending, in code points."""
+    # Nobody types so much: what goes on after it was pasted.
+    rest = [(_MOST, len(text))] if len(text) > _MOST else []
     text = text[:_MOST]
     if not _HINT.search(text) and text.isascii():
-        return ()
+        return tuple(rest)
     read = plain(text)
-    return _merged([read.span(a, b) for a, b in _found(read.text)])
+    return _merged([*(read.span(a, b) for a, b in _found(read.text)), *rest])
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def recalled(text: str) -> tuple[Span, ...]:
     """The stretches that look like lines of a recalled block, however they got there: `[m:1a2b3c4d]` at the end."""
     if '[' not in text and 'recalled' not in text.casefold() and text.isascii():
         return ()
-    read = plain(text[:_MOST])
+    read = plain(text)
     return _merged([read.span(*m.span()) for pattern in (_FRAME, _MARKED) for m in pattern.finditer(read.text)])
 
 

@@ -7,9 +7,10 @@ among its evidence. The policy decides what has to wait for a person, and what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Final, get_args
 
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
@@ -20,9 +21,23 @@ from memoranda.write._judging import judge_fact, redact, sentence
 from memoranda.write.commands import is_standing
 from memoranda.write.extract import Proposal, ProposalOp
 from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
-from memoranda.write.trust import TIERS, hostile, is_command, restates, source_of, weakest
+from memoranda.write.foreign import foreign
+from memoranda.write.trust import (
+    TIERS,
+    grounded,
+    hostile,
+    is_command,
+    restates,
+    shared,
+    source_of,
+    weakest,
+    without,
+)
 
-__all__ = ['MAX_FACT_CHARS', 'TIERS', 'Candidate', 'guard', 'weakest']
+_DATE_DIGITS: Final = 4
+"""A number of so many digits may be part of a date that an extractor has worked out."""
+
+__all__ = ['MAX_FACT_CHARS', 'TIERS', 'Candidate', 'below', 'guard', 'weakest']
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -110,6 +125,8 @@ class _Judge:
             return 'recalled'
         trust = weakest([tier for _, _, _, tier in held] + ([proposal.trust] if proposal.trust is not None else []))
         quotes = [self._messages[i].text[a:b] for i, a, b, _ in held]
+        if not self._given and trust in ('user', 'assistant') and self._is_borrowed(proposal.text, quotes):
+            trust = 'external'
         if self._is_echo(proposal, trust):
             return 'recalled'
         reasons = self._reasons(proposal, trust, held, quotes)
@@ -134,6 +151,26 @@ class _Judge:
             return message.trust
         return source_of(message, start, end, (*self._previous, *self._messages[:index]))
 
+    def _is_borrowed(self, text: str, quotes: Sequence[str]) -> bool:
+        """Whether it says what stands in somebody else's words only, whatever it quotes."""
+        own, theirs = self._voices
+        new = {w for w in shared(text, theirs, but=own) if not w[0].isdigit() or len(w) > _DATE_DIGITS}
+        return bool(new) and not grounded(text, quotes)
+
+    @cached_property
+    def _voices(self) -> tuple[list[str], list[str]]:
+        """What the user says, and what others do, in what was read."""
+        own: list[str] = []
+        theirs: list[str] = []
+        for message in (*self._previous, *self._messages):
+            if message.role == 'user' and message.trust == 'user':
+                spans = foreign(message.text)
+                own.append(without(message.text, spans))
+                theirs += [message.text[a:b] for a, b in spans]
+            elif message.trust in ('tool', 'external'):
+                theirs.append(message.text)
+        return own, theirs
+
     def _is_echo(self, proposal: Proposal, trust: Trust) -> bool:
         """Whether a model only says again what it was told from memory."""
         if self._given or trust == 'user':
@@ -150,7 +187,7 @@ class _Judge:
             (policy.write[trust] != 'auto', f'source:{trust}', policy.write[trust]),
             (self._commands(proposal, trust, held, quotes), 'instruction', policy.instructions),
             (proposal.confidence < policy.min_confidence, 'low confidence', policy.below_confidence),
-            (self._outranked(proposal, trust), f'source:{trust}', 'review'),
+            (not self._given and outranked(proposal, trust, self._existing), f'source:{trust}', 'review'),
             (policy.review == 'all' and not self._given, 'policy:all', 'review'),
         ]
         for applies, code, action in rules:
@@ -173,15 +210,23 @@ class _Judge:
         # One command in a page or a mail makes all of it suspect.
         return any(hostile(self._messages[i]) for i, _, _, tier in held if tier in ('tool', 'external'))
 
-    def _outranked(self, proposal: Proposal, trust: Trust) -> bool:
-        """Whether it would replace, or take back, what a better source said."""
-        if self._given or trust == 'user':
-            return False
-        aimed = [m for m in self._existing if m.id == proposal.target or (m.slot and m.slot == proposal.slot)]
-        return any(TIERS.index(m.trust) < TIERS.index(trust) for m in aimed)
-
     def _around(self, index: int, start: int, end: int) -> str:
         return sentence(self._messages[index].text, start, end)
+
+
+def outranked(proposal: Proposal, trust: Trust, existing: Iterable[MemoryRecord]) -> bool:
+    """Whether it would replace, or take back, what a better source said."""
+    if trust == 'user':
+        return False
+    aimed = (m for m in existing if m.id == proposal.target or (m.slot is not None and m.slot == proposal.slot))
+    return any(m.status == 'active' and TIERS.index(m.trust) < TIERS.index(trust) for m in aimed)
+
+
+def below(candidate: Candidate, existing: Iterable[MemoryRecord]) -> Candidate:
+    """The candidate; it waits where it would overrule a better source that was looked up since it was judged."""
+    if candidate.pending or not outranked(candidate.proposal, candidate.trust, existing):
+        return candidate
+    return replace(candidate, pending=True, reasons=(f'source:{candidate.trust}',))
 
 
 def _checked(proposal: Proposal, policy: Policy) -> Proposal | None:
@@ -201,7 +246,7 @@ def _checked(proposal: Proposal, policy: Policy) -> Proposal | None:
             confidence=check_unit('confidence', proposal.confidence),
             importance=check_unit('importance', proposal.importance),
             tags=tuple(_told(t, policy) for t in check_tags(proposal.tags)),
-            metadata=check_metadata(proposal.metadata, secrets=policy.secrets == 'redact'),
+            metadata=check_metadata(proposal.metadata, policy=policy),
             valid_from=moments['valid_from'],
             valid_to=moments['valid_to'],
             expires_at=moments['expires_at'],

@@ -15,10 +15,10 @@ from memoranda.records import AddResult, Trust, content_hash, new_id
 from memoranda.scope import Scope
 from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
+from memoranda.write.detect import is_quick, redact
 from memoranda.write.messages import Message, normalise, said_at, segments
 from memoranda.write.options import check_metadata, without_secrets
 from memoranda.write.receipts import Waiting, outcome_of, receipt_of, skipped_by
-from memoranda.write.redact import redact
 from memoranda.write.spool import Kept
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def batch_of(
     if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
         raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
     with first():
-        if background and _is_brief(messages, metadata) and engine.has_drafted:
+        if background and _is_brief(messages, metadata) and engine.has_drafted and is_quick(engine.policy):
             # Quicker than to hand it to another thread, which has to wait for its turn first.
             drafts, history = _drafts(engine, messages, metadata, occurred_at, trust)
         else:
@@ -69,7 +69,7 @@ async def batch_of(
         conversation_id=scope.run_id or f'add:{new_id()}',
         drafts=drafts,
         history=history,
-        job=without_secrets(options) if engine.settings.secrets == 'redact' else options,
+        job=without_secrets(options, engine.policy),
         trace=current_traceparent(),
         idempotency_key=idempotency_key,
         worker=new_token(),
@@ -158,12 +158,10 @@ def _is_brief(messages: object, metadata: object) -> bool:
 def _drafts(
     engine: Engine, messages: object, metadata: object, occurred_at: datetime | None, trust: Trust | None = None
 ) -> tuple[list[Draft], bool]:
-    settings = engine.settings
-    secrets = settings.secrets == 'redact'
-    found, history = normalise(messages, max_chars=settings.max_text_chars, trust=trust)
-    common = check_metadata(metadata, secrets=secrets)
+    found, history = normalise(messages, max_chars=engine.settings.max_text_chars, trust=trust)
+    common = check_metadata(metadata, policy=engine.policy)
     moments = _moments(found, occurred_at)
-    return [_draft(engine, m, at, common, secrets) for m, at in zip(found, moments, strict=True)], history
+    return [_draft(engine, m, at, common) for m, at in zip(found, moments, strict=True)], history
 
 
 def _moments(messages: Sequence[Message], occurred_at: datetime | None) -> list[datetime]:
@@ -177,9 +175,10 @@ def _moments(messages: Sequence[Message], occurred_at: datetime | None) -> list[
     return moments
 
 
-def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, Any], secrets: bool) -> Draft:
-    if secrets:
-        message = replace(message, text=redact(message.text)[0], name=redact(message.name)[0] if message.name else None)
+def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, Any]) -> Draft:
+    policy = engine.policy
+    name = redact(message.name, policy)[0] if message.name else None
+    message = replace(message, text=redact(message.text, policy)[0], name=name)
     stamp = (at.isoformat(),) if message.at is not None else ()
     return Draft(
         role=message.role,
@@ -188,7 +187,7 @@ def _draft(engine: Engine, message: Message, at: datetime, common: Mapping[str, 
         occurred_at=at,
         dated=message.at is not None,
         trust=message.trust,
-        metadata={**common, **check_metadata(message.metadata, secrets=secrets)},
+        metadata={**common, **check_metadata(message.metadata, policy=policy)},
         content_hash=content_hash(message.role, message.name or '', message.text, *stamp),
         segments=[
             SegmentDraft(start=start, end=end, terms=engine.terms(message.text[start:end]))

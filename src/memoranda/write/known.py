@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from memoranda.records import MemoryRecord, fact_hash
 from memoranda.write.duplicates import words_of
 
-__all__ = ['Known']
+__all__ = ['Known', 'same_level']
 
 
 class Known:
@@ -46,6 +46,11 @@ class Known:
     def in_slot(self, slot: str) -> Iterator[MemoryRecord]:
         """What has been in a slot."""
         return (self._by_id[i] for i in self._filed.get(('slot', slot), {}))
+
+
+def same_level(a: MemoryRecord, b: MemoryRecord) -> bool:
+    """Whether both belong to the same user, run, agent or app."""
+    return a.level == b.level and a.scope == b.scope
 
 
 def _by_words(memory: MemoryRecord) -> Hashable:

@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 
 from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
+from memoranda.policy import Policy
 from memoranda.records import Trust
-from memoranda.write.redact import redact
+from memoranda.write.detect import redact, redact_value
 from memoranda.write.trust import check_trust
 
 __all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_value', 'job_options', 'without_secrets']
@@ -19,8 +20,8 @@ MAX_INSTRUCTION_CHARS: Final = 4_000
 MAX_FACT_CHARS: Final = 2_000
 
 
-def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
-    """The caller's own JSON, with what no database can carry replaced, and secrets redacted."""
+def check_metadata(metadata: object, *, policy: Policy) -> dict[str, Any]:
+    """The caller's own JSON, with what no database can carry replaced, and without what the policy keeps out."""
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
@@ -32,7 +33,7 @@ def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
                 f'metadata has {len(encoded):,} characters as JSON, and {MAX_METADATA_CHARS:,} is the most: '
                 'keep a reference to it instead'
             )
-        return _cleaned(json.loads(encoded), secrets)
+        return _cleaned(json.loads(encoded), policy)
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, InvalidInput):
             raise
@@ -41,14 +42,14 @@ def check_metadata(metadata: object, *, secrets: bool) -> dict[str, Any]:
         ) from error
 
 
-def _cleaned(value: Any, secrets: bool) -> Any:
-    if isinstance(value, str):
-        text = storable(value)
-        return redact(text)[0] if secrets else text
+def _cleaned(value: Any, policy: Policy, name: str = '') -> Any:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return redact_value(name, storable(value) if isinstance(value, str) else value, policy)
     if isinstance(value, list):
-        return [_cleaned(v, secrets) for v in cast('list[Any]', value)]
+        return [_cleaned(v, policy, name) for v in cast('list[Any]', value)]
     if isinstance(value, dict):
-        return {_cleaned(k, secrets): _cleaned(v, secrets) for k, v in cast('dict[str, Any]', value).items()}
+        named = ((storable(k), v) for k, v in cast('dict[str, Any]', value).items())
+        return {redact(k, policy)[0]: _cleaned(v, policy, k) for k, v in named}
     return value
 
 
@@ -119,9 +120,9 @@ def job_options(
     }
 
 
-def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, secrets in their words redacted."""
-    words = {name: _cleaned(options[name], True) for name in ('value', 'tags', 'instructions') if name in options}
+def without_secrets(options: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    """The options, without what the policy keeps out."""
+    words = {name: _cleaned(options[name], policy) for name in ('value', 'tags', 'instructions') if name in options}
     return {**options, **words}
 
 

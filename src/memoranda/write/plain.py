@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+from memoranda._caches import remembered
+
 __all__ = ['Plain', 'bare', 'plain', 'readings']
 
 _LETTERS: Final = (
@@ -56,8 +58,6 @@ _KEYS: Final = (
 )  # fmt: skip
 _TURNED: Final = tuple(k[::-1] for k in _KEYS)
 _ROTATED: Final = tuple(codecs.encode(k, 'rot13') for k in _KEYS)
-_MOST: Final = 20_000
-"""Code points that are judged; nobody recalls more of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Plain:
         return self.origins[start], self.origins[end]
 
 
-@lru_cache(maxsize=256)
+@remembered(64)
 def plain(text: str) -> Plain:
     """The text as it reads: compatibility forms, look-alikes and accents folded, invisible characters left out."""
     if text.isascii():
@@ -95,11 +95,10 @@ def bare(text: str) -> str:
 
 def readings(text: str) -> Iterator[str]:
     """What a text may say, plain: as it stands, and what is spelled, written backwards or encoded in it."""
-    text = text[:_MOST]
     first = plain(text).text
     yield first
     for hidden in _hidden(text):
-        yield plain(hidden[:_MOST]).text
+        yield plain(hidden).text
     if '&' in text or '\\' in text or '%' in text:
         shown = unquote(_ESCAPED.sub(_unescaped, html.unescape(text)))
         if shown != text:

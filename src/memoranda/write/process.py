@@ -12,12 +12,15 @@ from memoranda.checks import as_moment
 from memoranda.records import NO_USAGE, Change, Episode, MemoryRecord, Usage, fact_hash, new_id, now
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import Moment, Snapshot, Work
-from memoranda.write.consolidate import Decision, ask_hash, consolidate
+from memoranda.write.bursts import held_back
+from memoranda.write.consolidate import Decision, consolidate
+from memoranda.write.detect import watched_categories
 from memoranda.write.extract import Extraction, ExtractionRequest, Extractor, Proposal, PureExtractor, Quote
 from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.gate import worth_reading
-from memoranda.write.guard import MAX_FACT_CHARS, Candidate, guard
+from memoranda.write.guard import MAX_FACT_CHARS, Candidate, below, guard
 from memoranda.write.lessons import leaks
+from memoranda.write.waiting import ask_hash
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -136,9 +139,11 @@ class Process:
         actor = 'caller' if given and not lesson else self.extractor.name
         snapshot = await self._snapshot(work.owner, drawn, generation)
         at, change_id = now(), new_id()
+        candidates = await held_back(drawn.candidates, work.owner, store=engine.store, policy=engine.policy, at=at)
+        candidates = [below(c, snapshot.memories) for c in candidates]
         decision = await engine.compute(
             lambda: consolidate(
-                drawn.candidates,
+                candidates,
                 snapshot,
                 owner=work.owner,
                 actor=actor,
@@ -194,6 +199,7 @@ class Process:
             lessons=self._wants_lessons(work),
             instructions=options.get('instructions', ''),
             slots=engine.slots,
+            categories=watched_categories(engine.policy),
         )
         extractor = self.extractor
         if isinstance(extractor, PureExtractor):

@@ -370,6 +370,9 @@ def _head(request: ExtractionRequest, audience: Audience) -> str:
         lines.append(f'Possible levels: {levels}{", agent" if request.lessons else ""}.')
     if request.slots:
         lines += ['Slots that are asked for besides:', *(_asked(s) for s in request.slots)]
+    if request.categories:
+        listed = ', '.join(request.categories)
+        lines.append(f'Fill `category` of operations on {listed} with that word, of others leave it empty.')
     if request.instructions.strip():
         # Marked and unable to open or close a frame: an application may pass on what somebody else wishes.
         wishes = '\n'.join(f'> {_unframed(_line(wish))}' for wish in request.instructions.strip().splitlines())

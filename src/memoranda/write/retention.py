@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from memoranda.errors import Conflict, StoreError
+from memoranda.errors import Conflict
 from memoranda.filters import All, Compare, Field, Filter
 from memoranda.records import Episode, MemoryRecord, now
 from memoranda.scope import Reach
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from memoranda.policy import Policy, Retention
     from memoranda.scope import Owner
 
-__all__ = ['RetentionResult', 'Rules', 'look_after', 'retain']
+__all__ = ['RetentionResult', 'Rules', 'look_after', 'one_round', 'retain']
 
 log = logging.getLogger('memoranda.write')
 
@@ -40,6 +40,8 @@ MESSAGES: Final = 500
 """Messages that are erased in one transaction."""
 RETRY_SECONDS: Final = 900.0
 """When a round that failed is gone on with, at the latest."""
+LEAVE_SECONDS: Final = 1.0
+"""What giving the turn back may take when the process is about to end."""
 LOOK_SECONDS: Final = 300.0
 """How often to look whether a round is due, at least."""
 
@@ -159,6 +161,7 @@ async def retain(
             break
     if dry_run or not total.messages:
         return total
+    engine.forget()
     return replace(total, scrub='verified' if await engine.store.finish_scrub() else 'pending')
 
 
@@ -207,9 +210,10 @@ async def _age(engine: Engine, reach: Reach, plan: Plan, rules: Rules) -> None:
     spared: dict[str, MemoryRecord] = {}
     for rule in rules.facts:
         tests: list[Filter] = [_ACTIVE, Compare(Field('recorded_at', 'time'), 'lte', ago(plan.at, rule.after))]
-        for name, kind, wanted in (('kind', 'text', rule.kinds), ('level', 'choice', rule.levels)):
-            if wanted is not None:
-                tests.append(Compare(Field(name, kind), 'in', wanted))
+        if rule.kinds is not None:
+            tests.append(Compare(Field('kind', 'text'), 'in', rule.kinds))
+        if rule.levels is not None:
+            tests.append(Compare(Field('level', 'choice'), 'in', rule.levels))
         for memory in await every(engine, reach, All(tuple(tests)), plan.at, inactive=True):
             if memory.id in taken:
                 continue
@@ -254,8 +258,10 @@ async def look_after(engine: Engine, forget: Callable[[], None]) -> None:
         engine: With the policy.
         forget: Told when messages were erased.
     """
-    while (again := await one_round(engine, forget)) is not None:
+    again: float | None = 0.0
+    while again is not None:
         await asyncio.sleep(again)
+        again = await one_round(engine, forget)
 
 
 async def one_round(engine: Engine, forget: Callable[[], None]) -> float | None:
@@ -293,13 +299,15 @@ class _Round:
         if not turn.mine:
             return min(max(turn.again, 1.0), LOOK_SECONDS)
         self._after = turn.after
-        again = 0.0
         try:
             failed = await self._all()
-            again, self._after = min(RETRY_SECONDS, self._every) if failed else self._every, None
-        finally:  # also when it is cancelled, or the storage fails: whoever comes next goes on here
-            ending = store.end_round(name, worker=self._token, again=again, after=self._after)
-            await asyncio.shield(asyncio.ensure_future(ending))
+        except BaseException:  # also when it is cancelled: whoever comes next goes on here, at once
+            leaving = asyncio.ensure_future(store.end_round(name, worker=self._token, again=0.0, after=self._after))
+            leaving.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await asyncio.wait((leaving,), timeout=LEAVE_SECONDS)  # else the lease runs out
+            raise
+        again = min(RETRY_SECONDS, self._every) if failed else self._every
+        await store.end_round(name, worker=self._token, again=again)
         return min(again, LOOK_SECONDS)
 
     async def _all(self) -> int:
@@ -331,6 +339,7 @@ class _Round:
         await self._beat()
         done = await _tend(self._engine, owner, self._rules, dry_run=False, sample=0, beat=self._beat)
         if done.messages:
+            self._engine.forget()
             self._forget()
         return done
 

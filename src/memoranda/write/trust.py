@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Final, get_args
 
+from memoranda._caches import remembered
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import Episode, MemoryRecord, Role, Trust
 from memoranda.write.commands import asks_agent, commands, commits, hides
@@ -120,7 +120,7 @@ def without(text: str, spans: Iterable[Span]) -> str:
     return ' '.join((*out, text[at:]))
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _words(text: str) -> frozenset[str]:
     """The telling words of a text, and its numbers."""
     found = _WORD.findall(plain(text).text)
@@ -186,7 +186,7 @@ def hostile(message: Episode) -> tuple[Span, ...]:
     return _hostile(message.text)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _hostile(text: str) -> tuple[Span, ...]:
     if hides(text):
         return ((0, len(text)),)

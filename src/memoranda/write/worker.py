@@ -24,6 +24,7 @@ from memoranda.records import NO_USAGE, Edit, Usage, now
 from memoranda.scope import Owner
 from memoranda.stores.base import Appended, Batch, Clash, Commit, Erased, LeaseLost, Store, Work
 from memoranda.stores.leases import new_token
+from memoranda.write.detect import quiet
 from memoranda.write.extract import Extractor, PureExtractor
 from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.lessons import lesson_batch
@@ -32,6 +33,7 @@ from memoranda.write.turns import Turns
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
+    from memoranda.policy import Policy
 
 __all__ = ['Outcome', 'Worker']
 
@@ -43,6 +45,7 @@ MOST_UNWRITTEN: Final = 64
 POLL_SECONDS: Final = 0.05
 """How long to wait for another process's job of the same owner before looking again."""
 DAY_SECONDS: Final = 86_400.0
+_MOST_WORDS: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class Worker:
         except Exception as error:
             retried = self._retry(work, error)
             raise ProcessingFailed(
-                f'the messages are stored, but job {work.job.id} failed ({_told(error)}): '
+                f'the messages are stored, but job {work.job.id} failed ({_told(error, self._engine.policy)}): '
                 + (
                     f'it was given up after {work.job.attempts} tries, its messages can still be searched'
                     if retried.after is None
@@ -224,7 +227,7 @@ class Worker:
             await self._store.fail(
                 work.job,
                 worker=token,
-                error=_told(error),
+                error=_told(error, self._engine.policy),
                 retry_after=retry.after,
                 usage=usage if isinstance(usage, Usage) else NO_USAGE,
                 counted=retry.counted,
@@ -374,12 +377,14 @@ def _is_outage(error: Exception) -> bool:
     return (isinstance(error, ModelFailed) and error.reason in OUTAGES) or isinstance(error, EmbeddingFailed | OSError)
 
 
-def _told(error: Exception) -> str:
-    """An error in short: what an extractor raises may hold whole messages."""
+def _told(error: Exception, policy: Policy) -> str:
+    """An error in short: what an extractor raises may hold whole messages, as a model wrote them."""
     try:
         words = str(error)
     except Exception:
         words = ''
+    # Before it is cut: half a key could not be told any more.
+    words = quiet(words[:_MOST_WORDS], policy)
     return f'{type(error).__name__}: {words[:200]}{"..." if len(words) > 200 else ""}'
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from memoranda._ranges import Ranges, collect, minus, union
 from memoranda.errors import StoreError
 from memoranda.records import MemoryRecord, new_id
 from memoranda.scope import Owner, Reach
@@ -16,7 +17,7 @@ from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
 from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
 
-__all__ = ['append', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
+__all__ = ['append', 'blanks', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
 
 _BATCH: Final = 256
 _COLUMNS: Final = ('h.change_id', 'h.memory_id', 'h.op', 'h.actor', 'h.reason', 'h.digest', 'h.prev_hash', 'h.hash')
@@ -71,6 +72,23 @@ def append(connection: Connection, owner: OwnerRow, entries: Iterable[Entry], *,
     connection.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length, head, owner.id))
 
 
+def blanks(connection: Connection, owner: OwnerRow) -> Ranges:
+    """The entries without words that no erasure has named yet."""
+    span = row_range(owner.id)
+    rows = connection.execute(
+        'SELECT h.row FROM history h LEFT JOIN history_text t ON t.row = h.row '
+        'WHERE h.row BETWEEN ? AND ? AND t.row IS NULL ORDER BY h.row',
+        span,
+    )
+    found = collect(row & SEQ_MASK for (row,) in rows)
+    told = connection.execute(
+        'SELECT t.after FROM history h JOIN history_text t ON t.row = h.row '
+        "WHERE h.row BETWEEN ? AND ? AND h.op = 'erase'",
+        span,
+    )
+    return minus(found, union(part for (after,) in told for part in json.loads(after).get('blanked', ())))
+
+
 def chains(
     connection: Connection, owners: Sequence[Owner] | None, project: str | None, after: int, limit: int
 ) -> list[Chain]:
@@ -90,8 +108,8 @@ def chains(
             columns + 'WHERE project = ? AND id > ? ORDER BY id LIMIT ?', (project, after, limit)
         )
         return [_chain(key, row) for row in rows]
-    # What is being imported begins with a control character, and is nobody's yet.
-    rows += connection.execute(columns + "WHERE id > ? AND project >= ' ' ORDER BY id LIMIT ?", (after, limit))
+    # What is being imported is nobody's yet.
+    rows += connection.execute(columns + "WHERE id > ? AND kind <> 'import' ORDER BY id LIMIT ?", (after, limit))
     # Entries whose owner is gone belong to the file, and to nobody.
     last = rows[-1][0] if len(rows) == limit else None
     rows += [(n, '', 'unknown', str(n), 0, '') for n in _orphans(connection, after, last)]
@@ -131,9 +149,12 @@ def walk(connection: Connection, chain: Chain, visit: Visit, after: int, compare
         None when it was ended early.
     """
     number = chain.number
-    for row in connection.execute(
+    row = connection.execute(
         'SELECT id, project, kind, key, chain_length, chain_head FROM owner WHERE id = ?', (number,)
-    ).fetchall():
+    ).fetchone()
+    if row is None:
+        compare = False
+    else:
         chain = _chain(secret(connection), row)
     low, high = row_range(number)
     last, matched = low + after if after else low - 1, 0
@@ -245,6 +266,8 @@ def note_reads(connection: Connection, notes: Sequence[ReadNote]) -> int:
         told: dict[str, Any] = {'purpose': note.purpose, 'memories': list(note.memory_ids), 'times': note.times}
         if note.message_ids:
             told['messages'] = list(note.message_ids)
+        if note.everything:
+            told['everything'] = True
         entry = Entry(
             op='read',
             actor=note.actor,
@@ -279,8 +302,8 @@ def reads(
         rows = connection.execute(
             'SELECT h.row, h.change_id, h.at, h.actor, h.reason, t.after FROM history h '
             "CROSS JOIN history_text t ON t.row = h.row WHERE h.row >> 24 = ?1 AND h.op = 'read' AND h.change_id < ?2 "
-            'AND (?3 IS NULL OR instr(t.after, ?3)) ORDER BY h.change_id DESC LIMIT ?4',
-            (number, cursor or _LAST, named, limit + 1),
+            'AND (?3 IS NULL OR instr(t.after, ?3) OR instr(t.after, ?5)) ORDER BY h.change_id DESC LIMIT ?4',
+            (number, cursor or _LAST, named, limit + 1, '"everything":true'),
         )
         entries += [_read(row, kind, key) for row in rows]
     entries.sort(key=lambda e: e.id, reverse=True)
@@ -298,6 +321,7 @@ def _read(row: Sequence[Any], kind: str, key: str) -> ReadEntry:
         memory_ids=tuple(told['memories']),
         message_ids=tuple(told.get('messages', ())),
         times=told['times'],
+        everything=told.get('everything', False),
         seq=row[0] & SEQ_MASK,
         kind=kind,
         key=key,

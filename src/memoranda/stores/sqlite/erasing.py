@@ -71,10 +71,11 @@ def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
         pending = _count(connection, 'SELECT count(*) FROM scrub', ()) > 0  # perhaps of this very owner's erasure
         return ErasureResult(memories=0, episodes=0, versions=0, scrub='pending' if pending else 'verified')
     if erasure.whole:
-        gone = erase_owner(connection, owner)
+        gone = erase_owner(connection, owner, erasure.actor)
     else:
         ids = {'run_id': erasure.run_id, 'agent_id': erasure.agent_id, 'app_id': erasure.app_id}
-        gone = erase_part(connection, owner, {name: value for name, value in ids.items() if value is not None})
+        wanted = {name: value for name, value in ids.items() if value is not None}
+        gone = erase_part(connection, owner, wanted, erasure.actor)
     return ErasureResult(memories=gone.memories, versions=gone.versions, episodes=gone.episodes, scrub='pending')
 
 
@@ -97,7 +98,7 @@ def _vector_tables(connection: Connection) -> list[tuple[str, str]]:
     return [vector_tables(id_) for (id_,) in connection.execute('SELECT id FROM generation').fetchall()]
 
 
-def erase_owner(connection: Connection, owner: OwnerRow) -> Gone:
+def erase_owner(connection: Connection, owner: OwnerRow, actor: str = 'user') -> Gone:
     """Everything of an owner. Its number stays taken, with one entry that tells how many there were."""
     _begin(connection)
     span = row_range(owner.id)
@@ -113,7 +114,7 @@ def erase_owner(connection: Connection, owner: OwnerRow) -> Gone:
     connection.execute('DELETE FROM evidence WHERE episode BETWEEN ? AND ?', span)
     for table in ('posting', 'speaker', 'rejected', 'usage', 'queue', 'review'):
         gone[table] = _delete(connection, f'DELETE FROM {table} WHERE owner = ?', (owner.id,))
-    _close_chain(connection, owner)
+    _close_chain(connection, owner, actor)
     clock = tick(connection)
     connection.execute(
         "UPDATE owner SET kind = 'erased', key = ?, salt = zeroblob(16), version = ?, epoch = ? WHERE id = ?",
@@ -137,15 +138,20 @@ def _said_under(connection: Connection, owner: OwnerRow, table: str, wanted: dic
     return connection.execute(f'SELECT row, id FROM {table} WHERE row BETWEEN ? AND ? AND {said}', values).fetchall()
 
 
-def erase_part(connection: Connection, owner: OwnerRow, wanted: dict[str, str]) -> Gone:
+def erase_part(connection: Connection, owner: OwnerRow, wanted: dict[str, str], actor: str = 'user') -> Gone:
     """What was said under all of these ids."""
     episodes = {row for row, _ in _said_under(connection, owner, 'episode', wanted)}
     memories = {id_ for _, id_ in _said_under(connection, owner, 'memory', wanted)}
-    return erase_episodes(connection, owner, Saying(episodes, wanted), memories, ', '.join(wanted))
+    return erase_episodes(connection, owner, Saying(episodes, wanted), memories, ', '.join(wanted), actor)
 
 
 def erase_episodes(
-    connection: Connection, owner: OwnerRow, saying: Saying, memory_ids: Collection[str], what: str
+    connection: Connection,
+    owner: OwnerRow,
+    saying: Saying,
+    memory_ids: Collection[str],
+    what: str,
+    actor: str = 'user',
 ) -> Gone:
     """Messages, and what rests on them alone; the rest loses what they gave to it.
 
@@ -155,6 +161,7 @@ def erase_episodes(
         saying: The messages.
         memory_ids: Memories to be looked at even if they rest on none of them.
         what: What the chain is to tell of it.
+        actor: On whose account.
     """
     _begin(connection)
     low, high = span = row_range(owner.id)
@@ -199,7 +206,7 @@ def erase_episodes(
         (low, high),
     )
     worded -= _count(connection, 'SELECT count(*) FROM history_text WHERE row BETWEEN ? AND ?', span)
-    _note(connection, owner, what, _blanks(connection, owner))
+    _note(connection, owner, what, auditing.blanks(connection, owner), actor)
     clock = tick(connection)
     connection.execute('UPDATE owner SET version = ?, epoch = ? WHERE id = ?', (clock, clock, owner.id))
     return Gone(
@@ -292,35 +299,19 @@ def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> int:
     return dropped
 
 
-def _close_chain(connection: Connection, owner: OwnerRow) -> None:
+def _close_chain(connection: Connection, owner: OwnerRow, actor: str) -> None:
     """In place of a chain whose entries all go: one link that says how many there were, behind the last one's hash."""
     (length,) = connection.execute('SELECT chain_length FROM owner WHERE id = ?', (owner.id,)).fetchone()
-    _note(connection, owner, 'everything', [[1, length]] if length else [], closing=True)
-
-
-def _blanks(connection: Connection, owner: OwnerRow) -> list[list[int]]:
-    """Which entries have no words left, as ranges."""
-    ranges: list[list[int]] = []
-    for (row,) in connection.execute(
-        'SELECT h.row FROM history h LEFT JOIN history_text t ON t.row = h.row '
-        'WHERE h.row BETWEEN ? AND ? AND t.row IS NULL ORDER BY h.row',
-        row_range(owner.id),
-    ):
-        number = row & SEQ_MASK
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return ranges
+    _note(connection, owner, 'everything', [[1, length]] if length else [], actor, closing=True)
 
 
 def _note(
-    connection: Connection, owner: OwnerRow, what: str, blanked: list[list[int]], *, closing: bool = False
+    connection: Connection, owner: OwnerRow, what: str, blanked: list[list[int]], actor: str, *, closing: bool = False
 ) -> None:
     """Append a link that names the entries without words, so that an honest blank can be told from tampering."""
     entry = Entry(
         op='erase',
-        actor='user',
+        actor=actor,
         reason='erasure',
         change_id=new_id(),
         at=to_us(now()),

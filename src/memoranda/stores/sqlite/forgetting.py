@@ -11,6 +11,7 @@ from typing import Any
 from memoranda.errors import MemoryNotFound, shown
 from memoranda.filters import All, Any_, Compare, Filter, Not
 from memoranda.records import now
+from memoranda.scope import Owner
 from memoranda.stores.erasures import COUNTED, ChainPosition, Forgetting, Forgotten
 from memoranda.stores.leases import holder_is_gone, new_token
 from memoranda.stores.sqlite import auditing
@@ -28,7 +29,9 @@ _SAMPLE = 24
 _LONG = 120
 """Characters of each."""
 _AT_ONCE = 8
-"""Owners between which others may write."""
+"""Owners that are erased before others may write."""
+_PASSED = 2000
+"""Owners that are looked at before others may write."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class Part:
     tombstone: bool
     rest: int | None = None
     """The row of `scrub` that lists what is still to be erased."""
+    done: int = 0
+    """The last owner that was looked at."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     chains: list[ChainPosition] = field(default_factory=list[ChainPosition])
     words: list[str] = field(default_factory=list[str], repr=False)
@@ -117,23 +122,53 @@ def _owners(connection: Connection, project: str, up_to: int | None = None) -> l
 
 def _erase(connection: Connection, owner: OwnerRow, forgetting: Forgetting, part: Part) -> None:
     """Erase what is asked for of one owner, and note where that is recorded."""
-    ids = forgetting.ids
-    own = owner.owner.kind if forgetting.owner is None else ''
-    if forgetting.buries and ids in ({}, {f'{own}_id': owner.owner.key}):
+    ids, span = forgetting.ids, row_range(owner.id)
+    agents = connection.execute(
+        'SELECT DISTINCT agent_id FROM episode WHERE row BETWEEN ? AND ? AND agent_id IS NOT NULL', span
+    ).fetchall()
+    jobs = _jobs(connection, span)
+    if forgetting.buries and (not ids or (forgetting.owner is None and _whole(owner, ids))):
         words = _sample(connection, owner, None, None)
-        gone = erase_owner(connection, owner)
+        gone = erase_owner(connection, owner, forgetting.actor)
     elif forgetting.buries:
         episodes, memories = _said(connection, owner, 'episode', ids), _said(connection, owner, 'memory', ids)
         words = _sample(connection, owner, episodes, memories)
-        gone = erase_part(connection, owner, ids)
+        gone = erase_part(connection, owner, ids, forgetting.actor)
     else:
         episodes, memory_ids = _wanted(connection, owner, forgetting)
         if forgetting.where is not None and not episodes and not memory_ids:
             return
         words = _sample(connection, owner, episodes, _rows_of(connection, memory_ids))
-        gone = erase_episodes(connection, owner, Saying(episodes, {}), memory_ids, forgetting.asked)
+        gone = erase_episodes(connection, owner, Saying(episodes, {}), memory_ids, forgetting.asked, forgetting.actor)
+    part.add(gone, _recorded(connection, owner), words)
+    drawn = jobs - _jobs(connection, span)
+    for (agent,) in agents:
+        teacher = Owner(owner.owner.project, 'agent', agent)
+        if teacher != owner.owner and (learnt := find_owner(connection, teacher)) is not None:
+            _unlearn(connection, learnt, drawn, part)
+
+
+def _recorded(connection: Connection, owner: OwnerRow) -> ChainPosition:
     length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
-    part.add(gone, ChainPosition(owner=owner.id, length=length, head=head), words)
+    return ChainPosition(owner=owner.id, length=length, head=head)
+
+
+def _jobs(connection: Connection, span: tuple[int, int]) -> set[str]:
+    return {id_ for (id_,) in connection.execute('SELECT id FROM job WHERE row BETWEEN ? AND ?', span)}
+
+
+def _unlearn(connection: Connection, agent: OwnerRow, jobs: Collection[str], part: Part) -> None:
+    """The lessons that an agent drew from what is gone: they are messages of its own, named after the job."""
+    rows = connection.execute(
+        'SELECT e.row FROM episode e JOIN conversation c ON c.row = e.conversation '
+        "WHERE c.owner = ? AND c.id IN (SELECT 'lesson:' || value FROM json_each(?))",
+        (agent.id, json.dumps(sorted(jobs))),
+    ).fetchall()
+    if rows:
+        episodes = {row for (row,) in rows}
+        words = _sample(connection, agent, episodes, ())
+        gone = erase_episodes(connection, agent, Saying(episodes, {}), (), 'lesson')
+        part.add(gone, _recorded(connection, agent), words)
 
 
 def _said(connection: Connection, owner: OwnerRow, table: str, ids: dict[str, str]) -> set[int]:
@@ -219,6 +254,7 @@ def begin(connection: Connection, forgetting: Forgetting) -> Part:
         part = _begun(connection, forgetting)
         up_to = connection.execute('SELECT coalesce(max(id), 0) FROM owner').fetchone()[0]
         rest = {'project': forgetting.project, 'ids': forgetting.ids, 'up_to': up_to, 'by': new_token()}
+        rest['actor'] = forgetting.actor
         connection.execute('INSERT INTO scrub(requested_at, rest) VALUES(?, ?)', (part.at, json.dumps(rest)))
         part.rest = connection.last_insert_rowid()
         return part
@@ -233,27 +269,43 @@ def forget_some(connection: Connection, part: Part) -> bool:
         return True
     rest = json.loads(found[0])
     ids: dict[str, str] = rest['ids']
-    forgetting = Forgetting(project=rest['project'], owner=None, **ids)
-    left = _owners(connection, forgetting.project, rest['up_to'])
-    left = [id_ for id_ in left if id_ > rest.get('done', 0)]
-    for id_ in left[:_AT_ONCE]:
-        durably(connection, lambda c, id_=id_: _forget_owner(c, id_, forgetting, rest, part))
-    if len(left) > _AT_ONCE:
-        return False
+    forgetting = Forgetting(project=rest['project'], owner=None, actor=rest.get('actor', 'user'), **ids)
+    done = part.done = max(part.done, rest.get('done', 0))
+    left = [id_ for id_ in _owners(connection, forgetting.project, rest['up_to']) if id_ > done]
+    erased = 0
+    for passed, id_ in enumerate(left):
+        if erased == _AT_ONCE or passed == _PASSED:
+            return False
+        if _has(connection, id_, ids):
+            durably(connection, lambda c, id_=id_: _forget_owner(c, id_, forgetting, rest, part))
+            erased += 1
+        part.done = id_
     durably(connection, lambda c: _end(c, forgetting, part))
     return True
+
+
+def _has(connection: Connection, number: int, ids: dict[str, str]) -> bool:
+    """Whether something of an owner is to go."""
+    if connection.execute("SELECT 1 FROM owner WHERE id = ? AND kind <> 'erased'", (number,)).fetchone() is None:
+        return False
+    owner = find_owner(connection, owner_by_id(connection, number))
+    return owner is not None and (
+        _whole(owner, ids) or bool(_said(connection, owner, 'episode', ids) or _said(connection, owner, 'memory', ids))
+    )
+
+
+def _whole(owner: OwnerRow, ids: dict[str, str]) -> bool:
+    """Whether all of an owner goes, when everything under these ids goes wherever it is."""
+    return ids in ({}, {f'{owner.owner.kind}_id': owner.owner.key})
 
 
 def _forget_owner(
     connection: Connection, number: int, forgetting: Forgetting, rest: dict[str, Any], part: Part
 ) -> None:
-    found = connection.execute("SELECT 1 FROM owner WHERE id = ? AND kind <> 'erased'", (number,)).fetchone()
-    owner = None if found is None else find_owner(connection, owner_by_id(connection, number))
-    ids = forgetting.ids
-    if owner is not None and (
-        not ids or _said(connection, owner, 'episode', ids) or _said(connection, owner, 'memory', ids)
-    ):
-        _erase(connection, owner, forgetting, part)
+    if _has(connection, number, forgetting.ids):  # still
+        found = find_owner(connection, owner_by_id(connection, number))
+        if found is not None:
+            _erase(connection, found, forgetting, part)
     rest['done'] = number
     connection.execute('UPDATE scrub SET rest = ? WHERE id = ?', (json.dumps(rest), part.rest))
 

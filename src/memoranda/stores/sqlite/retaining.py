@@ -144,7 +144,7 @@ def _facts(connection: Connection, messages: Sequence[int]) -> list[int]:
     found = connection.execute(
         'WITH gone(row) AS (SELECT value FROM json_each(?)) '
         'SELECT DISTINCT m.row FROM gone g JOIN evidence v ON v.episode = g.row JOIN memory m ON m.row = v.memory '
-        "WHERE m.retired_at IS NULL AND NOT EXISTS(SELECT 1 FROM json_each(m.evidence) s "
+        'WHERE m.retired_at IS NULL AND NOT EXISTS(SELECT 1 FROM json_each(m.evidence) s '
         "WHERE json_extract(s.value, '$[0]') NOT IN (SELECT row FROM gone)) ORDER BY m.row",
         (json.dumps(list(messages)),),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from memoranda.records import Edit, Episode, ReviewNote
+from memoranda.records import Edit, Episode, ReviewNote, Trust
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import PENDING_READ, Pending
 from memoranda.stores.sqlite.database import Connection
@@ -25,6 +25,7 @@ __all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'rev
 _SCAN: Final = 5000
 """Rows that one page reads at most: of a project, others' may lie between its own."""
 _FEW: Final = 1000
+_TIERS: Final[Sequence[Trust]] = get_args(Trust)
 _NOTE = 'r.op, r.target, r.reasons, coalesce(r.at, m.recorded_at)'
 _QUEUE = (
     f'SELECT m.id, m.row, m.run_key, o.project, {_NOTE} FROM memory m {{index}} JOIN owner o ON o.id = m.owner '
@@ -73,14 +74,21 @@ def pending_of(connection: Connection, owner: int, hashes: Sequence[str]) -> lis
     return _read(connection, [connection.execute(f'{noted} WHERE m.row = ?', (r,)).fetchone() for r in sorted(rows)])
 
 
-def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> frozenset[str]:
+def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> dict[str, Trust]:
     """What a person has turned down: of these hashes, and the rest as far as it is little."""
+    told = (
+        'SELECT r.hash, m.trust FROM rejected r LEFT JOIN memory m ON m.owner = r.owner AND m.hash = r.hash '
+        "AND m.live = 0 AND m.retired_at IS NULL AND m.status = 'rejected' WHERE r.owner = ?"
+    )
     # What a proposal is stored under may depend on the memory it is about, so more is told than was asked for.
-    some = {h for (h,) in connection.execute('SELECT hash FROM rejected WHERE owner = ? LIMIT ?', (owner, _FEW))}
-    if len(some) == _FEW:
-        known = 'SELECT hash FROM rejected WHERE owner = ? AND hash = ?'
-        some.update(h for one in hashes for (h,) in connection.execute(known, (owner, one)))
-    return frozenset(some)
+    rows = connection.execute(f'{told} LIMIT ?', (owner, _FEW)).fetchall()
+    if len(rows) == _FEW:
+        rows += [row for one in hashes for row in connection.execute(f'{told} AND r.hash = ?', (owner, one))]
+    found: dict[str, Trust] = {}
+    for hash_, trust in rows:
+        best = min(found.get(hash_, trust or 'user'), trust or 'user', key=_TIERS.index)
+        found[hash_] = best
+    return found
 
 
 def review(connection: Connection, memory_id: str, project: str) -> Pending | None:

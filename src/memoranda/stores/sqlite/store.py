@@ -20,7 +20,19 @@ from memoranda._precedence import is_for_job, step
 from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import Filter, fold
-from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
+from memoranda.records import (
+    NO_USAGE,
+    Change,
+    Edit,
+    Episode,
+    HistoryEntry,
+    Hit,
+    Job,
+    JobStatus,
+    MemoryRecord,
+    Trust,
+    Usage,
+)
 from memoranda.scope import Erasure, Owner, Reach
 from memoranda.stores.base import (
     Appended,
@@ -42,6 +54,7 @@ from memoranda.stores.erasures import Trace
 from memoranda.stores.sqlite import (
     auditing,
     changes,
+    counting,
     erasing,
     exporting,
     forgetting,
@@ -431,6 +444,10 @@ class SQLiteStore(Store):
         """The names that messages were said under."""
         return await self._read(lambda c: reading.speakers(c, reaches))
 
+    async def written_since(self, owner: Owner, trust: Trust, since: datetime, *, limit: int) -> int:
+        """How many memories of a tier are new since a moment."""
+        return await self._read(lambda c: counting.written_since(c, owner, trust, since, limit))
+
     async def standing(
         self, reaches: Sequence[Reach], *, wheres: Sequence[Filter | None], moment: Moment, limit: int
     ) -> tuple[list[MemoryRecord], Sequence[str]]:
@@ -557,7 +574,11 @@ class SQLiteStore(Store):
             small = os.path.getsize(self._path) <= sweeping.INLINE_BYTES if not self._memory else True
             return self._scrub(connection, sweeping.INLINE_BYTES if small else 0)
 
-        return await wait_for(self._submit(clean, alone=True))
+        try:
+            return await wait_for(self._submit(clean, alone=True))
+        except StoreError as error:  # what is erased is erased; the chores go on
+            log.warning('%s could not be scrubbed yet (%s)', self._path, type(error).__name__)
+            return False
 
     async def forget(self, what: Forgetting) -> Forgotten:
         """Erase, and leave a tombstone where a subject is forgotten."""
@@ -625,7 +646,10 @@ class SQLiteStore(Store):
                 pass
             await wait_for(self._submit(lambda c: search.beside(), alone=True))
             found = search.found
-        suspects = {i: text for i, text in enumerate(texts) if i in found or not sample}
+        suspects = dict(enumerate(texts))
+        if sample:  # those that others said too are told apart one by one, so not all of them are
+            found = {i: found[i] for i in sorted(found)[: traces.SUSPECTS]}
+            suspects = {i: texts[i] for i in found}
         rows = await self._read(lambda c: traces.in_rows(c, suspects)) if suspects else {}
         if sample:
             return [Trace(text=i, where=tuple(sorted(found[i]))) for i in sorted(found) if i not in rows]

@@ -15,12 +15,14 @@ from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.rows import from_us, row_range
 from memoranda.stores.sqlite.schema import SEQ_BITS
 
-__all__ = ['Search', 'in_rows', 'remains']
+__all__ = ['SUSPECTS', 'Search', 'in_rows', 'remains']
 
 _CHUNK = 4 << 20
 _BYTES = 2 << 30
 """How much is compared at most for all texts together where only a sample is looked for."""
 _FEWEST = 4
+SUSPECTS = 8
+"""Texts of a sample that are looked for in rows when they are found in raw bytes."""
 _BESIDE = {'-wal': 'log', '-journal': 'journal'}
 
 
@@ -118,8 +120,8 @@ def remains(
     if asked in ('message', 'memory'):
         _single(connection, asked, subject, chains, rows)
     elif asked != 'filter':
-        for chain in chains if asked != 'part' else ():
-            _of_number(connection, chain.owner, rows)
+        for number in {chain.owner for chain in chains}:
+            _of_number(connection, number, rows)
         _of_subject(connection, subject, at, rows, parts=asked == 'part')
     return Remains(
         chain=tuple(problem for chain in chains if (problem := _misplaced(connection, chain)) is not None),
@@ -148,6 +150,8 @@ def _misplaced(connection: Connection, chain: ChainPosition) -> str | None:
 
 def _of_number(connection: Connection, number: int, rows: dict[str, int]) -> None:
     """Rows that bear the number of an owner that went altogether: its closing entry, and nothing else."""
+    if connection.execute("SELECT 1 FROM owner WHERE id = ? AND kind <> 'erased'", (number,)).fetchone():
+        return  # a part of it went; `_of_subject` tells whether it came back
     span = row_range(number)
     for table in ('episode', 'memory', 'segment', 'conversation', 'change_set', 'job'):
         _add(rows, table, connection, f'SELECT count(*) FROM {table} WHERE row BETWEEN ? AND ?', span)

@@ -4,12 +4,15 @@ from memoranda.write.detect.core import (
     Judgement,
     check_installed,
     find,
+    is_quick,
     judge,
     judge_fact,
     prepare,
     quiet,
     redact,
+    redact_value,
     sentence,
+    watched_categories,
 )
 from memoranda.write.detect.findings import Finding
 from memoranda.write.detect.registry import GROUP, Detector
@@ -21,10 +24,13 @@ __all__ = [
     'Judgement',
     'check_installed',
     'find',
+    'is_quick',
     'judge',
     'judge_fact',
     'prepare',
     'quiet',
     'redact',
+    'redact_value',
     'sentence',
+    'watched_categories',
 ]

@@ -24,31 +24,53 @@ _ENGLISH: Final = (
     'Square|Close|Mews|Row|Gardens|Grove|Hill|Walk'
 )
 _PATTERNS: Final = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # 221B Baker Street, London NW1 6XE
-        rf'(?<![\w.,/:-])\d{{1,5}}[A-Za-z]?(?:-\d{{1,5}})?\s(?:[NSEW]\.?\s)?(?:{_NAME}\s){{1,3}}(?:{_ENGLISH})\b\.?{_CITY}',
-        # Hauptstraße 12, 10115 Berlin; Keizersgracht 123
-        rf'(?<!\w)(?:{_NAME}[ -]){{0,2}}[^\W\d_][\w-]{{1,30}}(?i:straße|strasse|str\.|gasse|allee|platz|straat|gracht|laan|plein)'
-        rf'\s{_NUMBER}(?![\w%]){_CITY}',
-        rf'(?<!\w){_NAME}(?:er|es)?\s(?:Straße|Strasse|Str\.|Allee|Platz|Weg|Gasse)\s{_NUMBER}(?![\w%]){_CITY}',
-        # 12 rue de la Paix, 75002 Paris
-        rf"(?<![\w.,/:-]){_NUMBER}(?:\s?(?:bis|ter))?,?\s(?i:rue|avenue|boulevard|bd|place|allée|impasse|quai|chemin)\s"
-        rf"(?:(?:de|du|des|la|le|les|d'|l')\s?){{0,3}}{_NAME}(?:\s{_NAME}){{0,3}}{_CITY}",
-        # Calle Mayor 5, 28013 Madrid; Via Roma, 10; Rua Augusta 123; ul. Marszałkowska 10
-        r"(?<!\w)(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|via|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
-        rf"al\.|aleja|улица|ул\.|проспект|пр-т)\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
-        rf'(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%]){_CITY}',
-        # Atatürk Caddesi No: 12
-        rf'(?<!\w)(?:{_NAME}\s){{1,3}}(?:Caddesi|Cad\.|Sokak|Sokağı|Sk\.|Bulvarı|Mahallesi),?\s(?:No\s?:?\s?)?{_NUMBER}(?![\w%])',
-        r'〒\s?\d{3}-?\d{4}(?:\s?[^\s,。、]{2,40})?',
-        r'(?i)(?<!\w)p\.?\s?o\.?\s?box\s\d{1,7}|(?<!\w)(?:postfach|apartado (?:de correos|postal)|boîte postale)\s\d{1,7}',
+    (hints, re.compile(pattern))
+    for hints, pattern in (
+        (  # 221B Baker Street, London NW1 6XE
+            tuple(f' {word}' for word in _ENGLISH.split('|')),
+            rf'\d{{1,5}}[A-Za-z]?(?:-\d{{1,5}})?\s(?:[NSEW]\.?\s)?(?:{_NAME}\s){{1,3}}(?:{_ENGLISH})\b\.?{_CITY}',
+        ),
+        (  # Hauptstraße 12, 10115 Berlin; Keizersgracht 123
+            ('straße', 'strasse', 'str.', 'gasse', 'allee', 'platz', 'straat', 'gracht', 'laan', 'plein', 'weg'),
+            rf'[^\W\d_a-z][\w-]{{1,30}}(?i:straße|strasse|str\.|gasse|allee|platz|straat|gracht|laan|plein|weg)'
+            rf'\s{_NUMBER}(?![\w%]){_CITY}',
+        ),
+        (
+            ('Straße ', 'Strasse ', 'Str. ', 'Allee ', 'Platz ', 'Weg ', 'Gasse '),
+            rf'{_NAME}\s(?:Straße|Strasse|Str\.|Allee|Platz|Weg|Gasse)\s{_NUMBER}(?![\w%]){_CITY}',
+        ),
+        (  # 12 rue de la Paix, 75002 Paris
+            ('rue ', 'avenue ', 'boulevard ', 'bd ', 'place ', 'allée ', 'impasse ', 'quai ', 'chemin '),
+            rf'{_NUMBER}(?:\s?(?:bis|ter))?,?\s(?i:rue|avenue|boulevard|bd|place|allée|impasse|quai|chemin)\s'
+            rf"(?:(?:de|du|des|la|le|les)\s|[dl]['\u2019]){{0,3}}{_NAME}(?:\s{_NAME}){{0,3}}{_CITY}",
+        ),
+        (  # Calle Mayor 5, 28013 Madrid; Via Roma, 10; Rua Augusta 123; ul. Marszałkowska 10
+            (
+                *('alle ', 'c/', 'venida ', 'vda. ', 'av. ', 'Av. ', 'aseo ', 'laza ', 'arrera ', 'ia ', 'iale ', 'orso '),
+                *('iazza ', 'icolo ', 'ua ', 'ravessa ', 'raça ', 'argo ', 'ul. ', 'al. ', 'leja ', 'лица ', 'ул. ', 'роспект '),
+            ),
+            r"(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|via|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
+            rf"al\.|aleja|улица|ул\.|проспект|пр-т)\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
+            rf'(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%]){_CITY}',
+        ),
+        (  # Atatürk Caddesi No: 12
+            ('addesi', 'Cad.', 'okak', 'okağı', 'Sk.', 'ulvarı', 'ahallesi'),
+            rf'{_NAME}\s(?:{_NAME}\s){{0,2}}(?:Caddesi|Cad\.|Sokak|Sokağı|Sk\.|Bulvarı|Mahallesi),?\s(?:No\s?:?\s?)?{_NUMBER}(?![\w%])',
+        ),
+        (('〒',), r'〒\s?\d{3}-?\d{4}(?:\s?[^\s,。、]{2,40})?'),
+        (
+            ('ox ', 'OX ', 'ostfach', 'partado', 'postale'),
+            r'(?i)p\.?\s?o\.?\s?box\s\d{1,7}|(?:postfach|apartado (?:de correos|postal)|boîte postale)\s\d{1,7}',
+        ),
     )
 )
 
 
 def addresses(text: str) -> Iterator[Finding]:
     """Postal addresses. A town or a street without a number is none."""
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            yield Finding('personal data', 'postal address', *match.span())
+    for hints, pattern in _PATTERNS:
+        if any(hint in text for hint in hints):
+            for match in pattern.finditer(text):
+                before = text[match.start() - 1 : match.start()]
+                if not (before.isalnum() or (before and before in '.,/:-_' and match[0][0].isdecimal())):
+                    yield Finding('personal data', 'postal address', *match.span())

@@ -24,11 +24,14 @@ __all__ = [
     'check_installed',
     'find',
     'judge',
+    'is_quick',
     'judge_fact',
     'prepare',
     'quiet',
     'redact',
+    'redact_value',
     'sentence',
+    'watched_categories',
 ]
 
 EVERYTHING: Final = Policy(secrets='redact', personal_data='redact', special_categories='redact')
@@ -79,6 +82,16 @@ def redact(text: str, policy: Policy) -> tuple[str, int]:
         return text, 0
     found = merged(found)
     return replaced(text, found), len(found)
+
+
+def redact_value(name: str, value: str | int, policy: Policy) -> str | int:
+    """A value of the caller's JSON, read together with its name: neither of `password` and `hunter2` tells it alone."""
+    head, text = f'{name}: ' if name else '', str(value)
+    found = [f for f in merged(_found(head + text, policy, _REPLACED)) if f.end > len(head)]
+    if not found:
+        return value
+    at = len(head)
+    return replaced(text, [Finding(f.category, f.kind, max(f.start - at, 0), f.end - at) for f in found])
 
 
 def quiet(text: str, policy: Policy) -> str:
@@ -146,6 +159,16 @@ def sentence(text: str, start: int, end: int) -> str:
     begin = max((m.end() for m in _END.finditer(text, max(0, start - 1_000), start)), default=max(0, start - 1_000))
     stop = _END.search(text, max(start, end - 1), end + 1_000)
     return text[begin : stop.end() if stop else end + 1_000]
+
+
+def watched_categories(policy: Policy) -> tuple[str, ...]:
+    """The special categories that an extractor shall label."""
+    return tuple(kind for kind in SPECIAL_CATEGORIES if policy.action('special category', kind) != 'allow')
+
+
+def is_quick(policy: Policy) -> bool:
+    """Whether a short text takes microseconds, and runs no code of others."""
+    return policy.ignores('personal data') and policy.ignores('special category') and not load()
 
 
 def prepare(policy: Policy) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memoranda.policy import Category
 
-__all__ = ['Finding', 'merged', 'replaced']
+__all__ = ['Finding', 'merged', 'places', 'replaced']
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,13 @@ def replaced(text: str, found: list[Finding]) -> str:
         at = finding.end
     parts.append(text[at:])
     return ''.join(parts)
+
+
+def places(folded: str, names: Sequence[str], *, alone: Sequence[str] = ()) -> Iterator[tuple[int, str]]:
+    """Where names stand; before those that are `alone` no letter or digit may."""
+    for name in names:
+        at = folded.find(name)
+        while at >= 0:
+            if name not in alone or not at or not folded[at - 1].isalnum():
+                yield at, name
+            at = folded.find(name, at + len(name))

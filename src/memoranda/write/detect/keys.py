@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from memoranda.write.detect.findings import Finding
@@ -59,7 +60,7 @@ _KEYS: Final[Mapping[str, str]] = {
     'ya29.': _W + '{20,500}',
     **dict.fromkeys(('dop_v1_', 'doo_v1_', 'dor_v1_'), '[0-9a-f]{64}'),  # DigitalOcean
     'HRKU-': '[A-Za-z0-9_-]{36,70}',  # Heroku
-    'FlyV1 fm': r'[12]_[A-Za-z0-9+/=,_-]{50,2000}',  # Fly.io
+    **dict.fromkeys(('fm1_', 'fm2_'), '[A-Za-z0-9+/=,_-]{50,2000}'),  # Fly.io
     'nfp_': _A + '{36,50}',  # Netlify
     'LTAI': _A + '{16,24}',  # Alibaba
     'AKID': _A + '{32}',  # Tencent
@@ -100,9 +101,13 @@ _KEYS: Final[Mapping[str, str]] = {
     'access_token$production$': r'[0-9a-z]{16}\$[0-9a-f]{32}',  # Braintree
     'AGE-SECRET-KEY-1': '[A-Z0-9]{58}',
 }
-_PATTERNS: Final[Mapping[str, re.Pattern[str]]] = {
-    begin: re.compile(f'(?<![A-Za-z0-9]){re.escape(begin)}(?:{rest})(?![A-Za-z0-9])') for begin, rest in _KEYS.items()
-}
+
+
+@cache  # compiled when first needed: all of them take a while
+def _pattern(begin: str) -> re.Pattern[str]:
+    return re.compile(f'(?<![A-Za-z0-9]){re.escape(begin)}(?:{_KEYS[begin]})(?![A-Za-z0-9])')
+
+
 _OTHERS: Final[Mapping[str, re.Pattern[str]]] = {
     ':AA': re.compile(r'(?<![A-Za-z0-9])\d{8,10}:AA[A-Za-z0-9_-]{32,35}(?![A-Za-z0-9])'),  # Telegram
     '-us': re.compile(r'(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])'),  # Mailchimp
@@ -123,7 +128,8 @@ _PLACEHOLDER: Final = re.compile(
     r'|x{4}|\*{3}|\.{3}|0{8}|1234567890abcdef1234567890abcdef'
 )
 LEAST: Final = 16
-"""The shortest word that any of these forms has."""
+_RUN: Final = re.compile('[A-Za-z0-9_-]{16}')
+"""Each of these forms has so long a run, but `Bearer`."""
 
 
 def is_placeholder(key: str) -> bool:
@@ -138,22 +144,24 @@ def keys(text: str) -> Iterator[Finding]:
     """Private keys, API keys and tokens."""
     if '-----BEGIN' in text:
         yield from _private_keys(text)
-    # Prose has no word so long, and this is the quickest way to see it.
-    if max(map(len, text.split()), default=0) < LEAST:
-        return
-    for patterns in (_PATTERNS, _OTHERS):
-        for begin, pattern in patterns.items():
-            if begin in text:
-                for match in pattern.finditer(text):
-                    if not is_placeholder(match[0]):
-                        yield Finding('secret', 'api key', *match.span())
-    if 'eyJ' in text:
-        for match in _JWT.finditer(text):
-            yield Finding('secret', 'token', *match.span())
     if 'earer ' in text or 'EARER ' in text:
         for match in _BEARER.finditer(text):
             if not is_placeholder(match[0]):
                 yield Finding('secret', 'token', *match.span())
+    # Prose has no word so long, and this is the quickest way to see it.
+    words = [word for word in text.split() if len(word) >= LEAST]
+    long = ' '.join(words)
+    if not words or not _RUN.search(long):
+        return
+    if 'eyJ' in long:
+        for match in _JWT.finditer(text):
+            yield Finding('secret', 'token', *match.span())
+    known = [_pattern(begin) for begin in _KEYS if begin in long]
+    known += [pattern for part, pattern in _OTHERS.items() if part in long]
+    for pattern in known:
+        for match in pattern.finditer(text):
+            if not is_placeholder(match[0]):
+                yield Finding('secret', 'api key', *match.span())
 
 
 def _private_keys(text: str) -> Iterator[Finding]:

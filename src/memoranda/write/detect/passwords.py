@@ -1,4 +1,7 @@
-"""Secrets that are called by their name: passwords, PINs and keys in sentences, settings, code and URLs."""
+"""Secrets that are called by their name: passwords, PINs and keys in sentences, settings, code and URLs.
+
+Names are looked up as plain strings, and patterns are tried only where one stands: most messages have none.
+"""
 
 from __future__ import annotations
 
@@ -6,85 +9,76 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from memoranda.write.detect.findings import Finding
+from memoranda.write.detect.findings import Finding, places
 from memoranda.write.detect.keys import is_placeholder
 
 __all__ = ['passwords']
 
-_ENGLISH: Final = 'password passwd passcode passphrase passkey pwd'.split()
-# The word, and how a sentence goes on from it to the password.
-_TONGUES: Final = (
-    ('mot de passe|mdp', 'est'),
-    ('passwort|kennwort', 'ist|lautet'),
-    ('contraseña|contrasena|clave', 'es'),
-    ("parola d'ordine|parola chiave", 'è|e'),
-    ('senha|palavra-passe', 'é'),
-    ('wachtwoord', 'is'),
-    ('hasło|haslo', 'to|brzmi|jest'),
-    ('şifrem|şifresi|şifre|parolam', ''),
-    ('пароль', 'это|такой'),
-    ('كلمة المرور|كلمة السر|كلمة مرور', 'هي'),
+_ENGLISH: Final = ('password', 'passwd', 'passcode', 'passphrase', 'pass phrase', 'passkey')
+_SHORT: Final = ('pwd', 'mdp', 'clave', 'pass')
+"""Ends of other words, too: no letter may stand before them."""
+# As they are spoken of in the other languages of the embedder, and how a sentence goes on to the password.
+_NAMES: Final = (
+    *_ENGLISH,
+    *('mot de passe', 'passwort', 'kennwort', 'contraseña', 'contrasena', "parola d'ordine", 'senha', 'palavra-passe'),
+    *('wachtwoord', 'hasło', 'haslo', 'şifre', 'parolam', 'пароль', 'كلمة المرور', 'كلمة السر', 'كلمة مرور'),
 )
-_CALLED: Final = '|'.join((*_ENGLISH, *(word for word, _ in _TONGUES)))
-_VERBS: Final = '|'.join(('is', 'was', *(verb for _, verb in _TONGUES if verb)))
-_HINTS: Final = (
-    *('passw', 'passc', 'passp', 'passk', 'pwd', 'pass:', 'pass=', 'passe', 'mdp', 'kennwort', 'contrase', 'clave'),
-    *('parola', 'senha', 'wachtwoord', 'hasło', 'haslo', 'şifre', 'парол', 'كلمة', '密', '口令', 'パスワ', '暗証'),
-    *('비밀번호', '암호', 'รหัส'),
-)
+_VERBS: Final = 'is|was|est|ist|lautet|es|è|é|to|brzmi|jest|это|هي'
+_UNSPACED_NAMES: Final = ('密码', '密碼', '口令', 'パスワード', '暗証番号', '비밀번호', '암호', 'รหัสผ่าน')
 
 # `password is`, `password:`, `password =`, and what follows. Whether it is a password is decided by `_value`.
 _NEXT: Final = re.compile(
-    rf'(?i)(?<![A-Za-z0-9])(?:{_CALLED}|pass(?=[:=]))["\']?'
-    rf'(?:\s{{0,3}}(?P<sign>:=|=>|==?|:|\uff1a)|\s{{1,3}}(?P<verb>{_VERBS})\b:?|(?P<bare>))'
+    r'(?i)["\']?(?:\s{0,3}(?P<sign>:=|=>|==?|:|\uff1a)|(?:[a-z]{0,3}\s{1,3})(?P<verb>' + _VERBS + r')\b:?|(?P<bare>))'
     r'\s{0,3}(?P<open>["\'`\u201c\u2018\u00ab]?)(?P<secret>[^\s"\'`\u201d\u2019\u00bb][^\s`\u201d\u00bb]{2,199})'
 )
 # `the wifi password at our cottage is heron-4471`: further away, it must look like one.
 _LATER: Final = re.compile(
-    rf"(?i)(?<![A-Za-z0-9])(?:{_CALLED})(?:\s{{1,3}}[\w'-]{{1,40}}){{1,6}}?\s{{1,3}}(?:{_VERBS}|to|:|=):?\s{{1,3}}"
-    r'["\'`\u201c]?(?P<secret>[^\s,;"\'`\u201c\u201d]{4,200})'
+    r"(?i)(?:\s{1,3}[\w'-]{1,40}){1,6}?(?:\s{1,3}(?:" + _VERBS + r'|to)\b:?|\s{0,3}[:=])\s{1,3}["\'`\u201c]?'
+    r'(?P<secret>[^\s,;"\'`\u201c\u201d]{4,200})'
 )
 # `heron-4471 is my password`
-_AFTER: Final = re.compile(
-    rf'(?i)["\'`\u201d]?\s(?:is|as|was)\s(?:my|the|our|your|his|her|their|a)\s(?:[\w-]{{1,30}}\s){{0,3}}?(?:{_CALLED})\b'
+_BEFORE: Final = re.compile(
+    r'(?i)(?P<secret>[^\s"\'`\u201c(]{4,200})["\'`\u201d)]?\s(?:is|as|was)\s(?:my|the|our|your|his|her|their|a)\s'
+    r'(?:[\w-]{1,30}\s){0,3}$'
 )
+_WORDS: Final = re.compile(r'\s{0,3}(?:\bis\b|\bwas\b|:|=)\s{0,3}(?P<secret>[^\n.,;!?]{3,200})')
 # Scripts without spaces: what follows in ASCII.
 _UNSPACED: Final = re.compile(
-    r'(?:密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|รหัสผ่าน)\s{0,3}(?:是|为|為|：|:|=|は|が|는|은|가|คือ|เป็น)?\s{0,3}'
-    r'[「『"\']?(?P<secret>[!-~]{4,200})'
+    r'\s{0,3}(?:是|为|為|：|:|=|は|が|는|은|가|คือ|เป็น)?\s{0,3}[「『"\']?(?P<secret>[!-~]{4,200})'
 )
-_PHRASE: Final = re.compile(r'(?i)(?<![A-Za-z0-9])pass(?:phrase| phrase)\s{0,3}(?:is|was|:|=)\s{0,3}(?P<secret>[^\n.,;!?]{3,200})')
 
 _URL: Final = re.compile(r'(?<=://)(?P<secret>[^\s:/@]{0,100}:[^\s@/]{1,200})(?=@)')
 _URL_TOKEN: Final = re.compile(r'(?<=://)[A-Za-z0-9_-]{20,255}(?=@)')
-_IN_QUERY: Final = re.compile(r'(?i)[?&](?:key|token|sig|signature|auth|apikey|jwt)=(?P<secret>[^\s&#"\'<>]{16,500})')
-
-_NAMED: Final = re.compile(
-    r'(?i)(?<![A-Za-z0-9])(?P<name>'
-    r'(?:api|access|auth|secret|private|client|encryption|signing|session|refresh|bearer|bot|app|master|account|admin'
-    r'|webhook|shared ?access|service|consumer|personal access)[ _-]?(?:(?:access|api|account)[ _-]?)?(?:key|token|secret)'
-    r'|api[- ]?schlüssel|clé api|clave (?:de )?api|chave (?:de )?api|chiave api|token|secret'
-    r')["\']?(?:\s{0,3}(?::=|=>|==?|:|\uff1a)|\s{1,3}(?:is|was|ist|lautet|est|es|é|è)\b:?)\s{0,3}["\'`]?'
-    r'(?P<secret>[A-Za-z0-9_./+~=-]{16,300})(?![\w(\[])'
-)
-_NAMED_HINTS: Final = ('key', 'token', 'secret', 'api')
+_QUERY: Final = re.compile(r'(?i)(?<=[?&])(?:key|token|sig|signature|auth|apikey|jwt)=(?P<secret>[^\s&#"\'<>]{16,500})')
+_AZURE: Final = re.compile(r'(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/=]{40,100})')
 _BASIC: Final = re.compile(
     r'(?i)authorization["\']?\s{0,3}[:=]\s{0,3}["\']?(?:basic|token|apikey|digest)\s{1,3}(?P<secret>[^\s"\']{8,500})'
 )
 
+_KEY_NAMES: Final = ('key', 'token', 'secret', 'api', 'schlüssel')
+_KEY: Final = re.compile(
+    r'(?i)["\']?(?:\s{0,3}(?::=|=>|==?|:|\uff1a)|\s{1,3}(?:is|was|ist|lautet|est|es|é|è)\b:?)\s{0,3}["\'`]?'
+    r'(?P<secret>[A-Za-z0-9_./+~=-]{16,300})(?![\w(\[])'
+)
+_WHOSE_KEY: Final = re.compile(
+    r'(?i)(?:api|access|auth|secret|private|client|encryption|signing|session|refresh|bot|app|master|account|admin|webhook'
+    r'|service|consumer|cl[ée]|clave(?: de)?|chave(?: de)?|chiave)[ _-]?$'
+)
+
+_PIN_NAMES: Final = ('pin', 'cvv', 'cvc', 'cvn', 'otp', 'tan', 'code', 'combination', 'geheimzahl')
 _PIN: Final = re.compile(
-    r'(?i)(?<![A-Za-z0-9])(?:'
-    r'(?:pin|cvv2?|cvc2?|cvn|otp|tan)(?:[ -]?(?:code|number|nummer))?'
-    r'|(?:security|access|door|alarm|gate|unlock|entry|safe|lock|verification|login|2fa|one[- ]time|backup|pin) code'
-    r'|combination|geheimzahl|code (?:secret|pin)|c[óo]digo (?:pin|de seguridad|de segurança)|codice (?:pin|segreto)'
-    r')(?:\s{1,3}(?!is\b)[\w\'-]{1,30}){0,6}?(?:\s{0,3}[:=#]|\s{1,3}(?:is|was|to|ist|lautet|est|es|é|è)\b:?|(?<=PIN)|(?<=CVV)'
-    r'|(?<=CVC))\s{1,3}(?P<secret>\d(?:[ -]?\d){2,7})(?![\w%]|[.,/:-]\d)'
+    r'(?i)(?:2?(?:[ -](?:code|number|nummer))?)'
+    r'(?:\s{1,3}(?!is\b|was\b)[\w\'-]{1,30}){0,6}?(?:\s{0,3}[:=#]|\s{1,3}(?:is|was|to|ist|lautet|est|es|é|è)\b:?|(?P<bare>))'
+    r'\s{0,3}(?P<secret>\d(?:[ -]?\d){2,7})(?![\w%]|[.,/:-]\d)'
 )
-_PIN_HINTS: Final = ('pin', 'cvv', 'cvc', 'cvn', 'otp', 'tan', ' code', 'combination', 'geheimzahl', 'digo', 'codice')
+_WHOSE_CODE: Final = re.compile(
+    r'(?i)(?:security|access|door|alarm|gate|unlock|entry|safe|lock|verification|login|2fa|one[- ]time|backup|pin) $'
+)
+_SEED_NAMES: Final = ('phrase', 'mnemonic', ' words', ' seed')
 _SEED: Final = re.compile(
-    r'(?i)(?:(?:seed|recovery|mnemonic|backup|secret|wallet)[ -](?:phrase|words|seed)|mnemonic)[^\n]{0,40}?[:\n"\'=]?\s'
-    r'(?P<secret>(?-i:[a-z]{3,8})(?:[ ,]{1,2}(?-i:[a-z]{3,8})){11,23})(?![a-z])'
+    r's?\b[^\n]{0,40}?[:\n"\'=]?\s(?P<secret>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23})(?![a-z])'
 )
+_WHOSE_SEED: Final = re.compile(r'(?i)(?:seed|recovery|mnemonic|backup|secret|wallet)[ -]?$')
 
 _STOP: Final = frozenset(
     'not the a an in at on of for from with by to too very still also already always never no now only my your our '
@@ -101,28 +95,43 @@ _CODE: Final = re.compile(
     r'(?i)os\.|process\.env|env[.\[]|environ|settings\.|config[.\[]|self\.|this\.|getpass|getenv|input\(|prompt\(|request\.'
     r'|form[.\[]|args\.|\$[\w({]|\{|<|%\(|%s|\*{2}|\u2022|\.{3}|x{3,}$|\['
 )
+_HINTS: Final = (
+    *('pass', *_SHORT[:3], 'kennwort', 'contrase', 'parola', 'senha', 'wachtwoord', 'hasło', 'haslo', 'şifre', 'пароль', 'كلمة'),
+    *_KEY_NAMES,
+    'authorization',
+    *_PIN_NAMES,
+    *_SEED_NAMES,
+)
+"""Without one of these there is nothing to look for but URLs and scripts without spaces."""
 _LOOKS: Final = re.compile(r'[\d_!@#$%^&*+=-]')
 _LETTER: Final = re.compile(r'[^\W_]')
 _MARK: Final = re.compile(r'\[[a-z][a-z ]{1,40}\]')
+_CLOSES: Final = {'\u201c': '\u201d', '\u2018': '\u2019', '\u00ab': '\u00bb'}
 
 
 def passwords(text: str) -> Iterator[Finding]:
-    """What is called a password, PIN or key."""
+    """What is called a password, PIN, key or seed phrase."""
     if '://' in text and '@' in text:
         yield from _spans(_URL, text, 'password')
         for match in _URL_TOKEN.finditer(text):
             yield Finding('secret', 'token', *match.span())
-    lower = text.lower()  # for a look only: it may be longer than the text
-    if any(hint in lower for hint in _HINTS):
-        yield from _spoken(text)
-    if any(hint in lower for hint in _NAMED_HINTS):
-        yield from _named(text)
-    if 'authorization' in lower:
-        yield from _spans(_BASIC, text, 'token')
-    if any(hint in lower for hint in _PIN_HINTS):
-        yield from _spans(_PIN, text, 'pin')
-    if 'phrase' in lower or 'mnemonic' in lower or ' words' in lower or ' seed' in lower:
-        yield from _spans(_SEED, text, 'seed phrase')
+    folded = text.replace('\u0130', 'i').lower()  # the one letter that gets longer in lower case
+    hints = [hint for hint in _HINTS if hint in folded]
+    if hints:
+        yield from _spoken(text, folded)
+        yield from _named(text, folded)
+        yield from _pins(text, folded)
+        yield from _seeds(text, folded)
+    if '?' in text and '=' in text:
+        yield from _spans(_QUERY, text, 'token')
+    if not text.isascii():
+        yield from _unspaced(text)
+
+
+def _seeds(text: str, folded: str) -> Iterator[Finding]:
+    for at, name in places(folded, _SEED_NAMES):
+        if (match := _SEED.match(text, at + len(name))) and _WHOSE_SEED.search(text, max(0, at - 12), at):
+            yield Finding('secret', 'seed phrase', *match.span('secret'))
 
 
 def _spans(pattern: re.Pattern[str], text: str, kind: str) -> Iterator[Finding]:
@@ -131,48 +140,56 @@ def _spans(pattern: re.Pattern[str], text: str, kind: str) -> Iterator[Finding]:
             yield Finding('secret', kind, *match.span('secret'))
 
 
-def _spoken(text: str) -> Iterator[Finding]:
-    for match in _NEXT.finditer(text):
-        span = _value(text, match)
+def _spoken(text: str, folded: str) -> Iterator[Finding]:
+    for at, name in places(folded, (*_NAMES, *_SHORT), alone=_SHORT):
+        end = at + len(name)
+        span = _value(text, _NEXT.match(text, end), name)
+        if span is None and name != 'pass':
+            span = _at_some_distance(text, at, end)
+        if name in ('passphrase', 'pass phrase') and span is not None:
+            match = _WORDS.match(text, end)
+            span = max(span, match.span('secret'), key=lambda s: s[1]) if match else span
         if span is not None:
             yield Finding('secret', 'password', *span)
-    for match in _PHRASE.finditer(text):
-        first = match['secret'].split(None, 1)[0] if match['secret'].strip() else ''
-        if first.casefold() not in _STOP and not _CODE.match(first) and not _MARK.search(match['secret']):
-            yield Finding('secret', 'password', *match.span('secret'))
-    for pattern in (_LATER, _UNSPACED):
-        for match in pattern.finditer(text):
-            start, end = match.span('secret')
-            end = _trimmed(text, start, end)
-            if _looks_like_one(text[start:end]):
-                yield Finding('secret', 'password', start, end)
-    for match in _AFTER.finditer(text):
-        before = text[max(0, match.start() - 201) : match.start()].split()
-        word = before[-1].lstrip('"\'`\u201c(') if before else ''
-        if _looks_like_one(word):
-            yield Finding('secret', 'password', match.start() - len(word), match.start())
 
 
-def _value(text: str, match: re.Match[str]) -> tuple[int, int] | None:
+def _at_some_distance(text: str, at: int, end: int) -> tuple[int, int] | None:
+    later = _LATER.match(text, end)
+    if later is not None:
+        start, stop = later.span('secret')
+        stop = _trimmed(text, start, stop)
+        if _looks_like_one(text[start:stop]):
+            return start, stop
+    begin = max(0, at - 300)
+    before = _BEFORE.search(text[begin:at])
+    if before is not None and _looks_like_one(before['secret']):
+        return begin + before.start('secret'), begin + before.end('secret')
+    return None
+
+
+def _value(text: str, match: re.Match[str] | None, name: str) -> tuple[int, int] | None:
     """Where the password is that follows its name, if it is one."""
+    if match is None or (name == 'pass' and not match['sign']):
+        return None
     start, end = match.span('secret')
+    told = bool(match['sign'] or match['verb'])
     if match['open']:  # up to the other quote, spaces included
-        close = {'\u201c': '\u201d', '\u2018': '\u2019', '\u00ab': '\u00bb'}.get(match['open'], match['open'])
-        at = text.find(close, start, start + 200)
+        at = text.find(_CLOSES.get(match['open'], match['open']), start, start + 200)
         end = at if at > start else end
     else:
         end = _trimmed(text, start, end)
     word = text[start:end]
-    folded = word.casefold()
-    if len(word) < 3 or folded in _STOP or folded.rstrip('?!.,;:)') in _STOP or _CODE.match(word):
+    bare = word.casefold().rstrip('?!.,;:)')
+    if len(word) < 3 or bare in _STOP or _CODE.match(word):
         return None
-    if match['open'] and (match['sign'] or match['verb']):
-        return start, end
-    english = match[0][:4].casefold() in ('pass', 'pwd:', 'pwd=', 'pwd ', 'pwd"', "pwd'")
-    if match['sign'] or (english and (match['verb'] or '').casefold() in ('is', 'was')):
-        return start, end
+    certain = name != 'pass' and (match['open'] or match['sign'] or (name in (*_ENGLISH, 'pwd') and match['verb'] in ('is', 'was', 'IS', 'Is')))
     # In other languages and without a verb too much can follow.
-    return (start, end) if _looks_like_one(word) and (match['verb'] or not english) else None
+    return (start, end) if told and (certain or _looks_like_one(word)) else _by_itself(start, end, word, name)
+
+
+def _by_itself(start: int, end: int, word: str, name: str) -> tuple[int, int] | None:
+    """`şifrem heron-4471`: Turkish and Russian need no verb."""
+    return (start, end) if name in ('şifre', 'parolam', 'пароль') and _looks_like_one(word) else None
 
 
 def _trimmed(text: str, start: int, end: int) -> int:
@@ -189,19 +206,37 @@ def _looks_like_one(word: str) -> bool:
     return bool(_LETTER.search(word)) and (bool(_LOOKS.search(word)) or mixed)
 
 
-def _named(text: str) -> Iterator[Finding]:
-    for match in _NAMED.finditer(text):
+def _unspaced(text: str) -> Iterator[Finding]:
+    for at, name in places(text, _UNSPACED_NAMES):
+        match = _UNSPACED.match(text, at + len(name))
+        if match is not None:
+            start, end = match.span('secret')
+            end = _trimmed(text, start, end)
+            if _looks_like_one(text[start:end]) or text[start:end].isdecimal():
+                yield Finding('secret', 'password', start, end)
+
+
+def _named(text: str, folded: str) -> Iterator[Finding]:
+    for at, name in places(folded, _KEY_NAMES):
+        match = _KEY.match(text, at + len(name))
+        if match is None or (name not in ('token', 'secret') and not _WHOSE_KEY.search(text, max(0, at - 20), at)):
+            continue
         secret = match['secret']
         digits = sum(c.isdigit() for c in secret)
         letters = sum(c.isalpha() for c in secret)
-        if digits < 2 or letters < 2 or is_placeholder(secret) or _CODE.match(secret) or '..' in secret:
+        if digits >= 2 and letters >= 2 and not is_placeholder(secret) and not _CODE.match(secret) and '..' not in secret:
+            yield Finding('secret', 'token' if name == 'token' else 'api key', *match.span('secret'))
+    if 'Key=' in text:
+        yield from _spans(_AZURE, text, 'api key')
+    if 'authorization' in folded:
+        yield from _spans(_BASIC, text, 'token')
+
+
+def _pins(text: str, folded: str) -> Iterator[Finding]:
+    for at, name in places(folded, _PIN_NAMES, alone=('pin', 'tan', 'otp', 'cvc', 'cvn')):
+        match = _PIN.match(text, at + len(name))
+        if match is None or (name == 'code' and not _WHOSE_CODE.search(text, max(0, at - 14), at)):
             continue
-        kind = 'token' if match['name'].casefold().endswith('token') else 'api key'
-        yield Finding('secret', kind, *match.span('secret'))
-    if '?' in text or '&' in text:
-        yield from _spans(_IN_QUERY, text, 'token')
-    for match in _AZURE.finditer(text) if 'AccountKey=' in text or 'AccessKey=' in text else ():
-        yield Finding('secret', 'api key', *match.span('secret'))
-
-
-_AZURE: Final = re.compile(r'(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/=]{40,100})')
+        # `PIN 4711`, but not `pin 100 posts`
+        if match['bare'] is None or (name not in ('code', 'combination') and text[at : at + len(name)].isupper()):
+            yield Finding('secret', 'pin', *match.span('secret'))

@@ -26,8 +26,9 @@ _SPELT: Final = re.compile(
     r'[\w-]{1,63}(?:\s?(?:\.|[\[({<]\s?(?:dot|punto|punkt|point)\s?[\])}>])\s?[\w-]{2,63}){1,4}'
 )
 _SPELT_HINTS: Final = ('at]', 'at)', 'at}', 'at>', 'at ]', 'at )', '@]', '@)', 'arroba')
-_IPV4: Final = re.compile(r'(?<![\w.:-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)')
-_IPV6: Final = re.compile(r'(?<![\w:.])(?=[0-9A-Fa-f:]{0,4}:)[0-9A-Fa-f:]{2,39}(?![\w:])')
+_IPV4: Final = re.compile(r'\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)')
+_IPV6: Final = re.compile(r'[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,34}(?![\w:])')
+_IP_BORDER: Final = re.compile(r'[A-Za-z0-9_.:-]')
 _VERSION: Final = re.compile(
     r'(?i)(?:\bv|\bver\.?|\bversions?|\breleases?|\bbuild|\bfirmware|\bsections?|\bchapters?|\bclauses?|§|\bsteps?)\s?[:=]?\s?$'
 )
@@ -79,6 +80,8 @@ def _ip_addresses(text: str, digits: int) -> Iterator[Finding]:
     """Those of the public internet: others are the same in every home."""
     for pattern, asked in ((_IPV4, digits >= 4 and text.count('.') >= 3), (_IPV6, text.count(':') >= 2)):
         for match in pattern.finditer(text) if asked else ():
+            if match.start() and _IP_BORDER.match(text, match.start() - 1):
+                continue
             try:
                 public = ip_address(match[0]).is_global
             except ValueError:

@@ -18,12 +18,8 @@ REGIONS: Final = (
 
 _ASKED: Final = 400
 """Numbers of a text for which the tables of countries are asked. Of further ones the form alone decides."""
-_RUN: Final = re.compile(
-    r'(?<![A-Za-z0-9_.,/#=@:\[-])(?:\+\s?)?\(?\d[\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)'
-)
-_AFTER_COLON: Final = re.compile(
-    r'(?<=[:=])(?:\+\s?)?\(?\d[\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)'
-)
+_RUN: Final = re.compile(r'[+(\d][\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)')
+_BORDER: Final = re.compile(r'[A-Za-z0-9_.,/#@\[-]|(?<=\d)[:=]')
 _GROUP: Final = re.compile(r'\d+')
 _DATE: Final = re.compile(
     r'\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?![\d./-])|\d{1,2}\. ?\d{1,2}\. ?\d{4}(?!\d)'
@@ -67,22 +63,22 @@ def phones(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
     What looks like a date, or follows a word for another sort of number (order, invoice, version), is none.
     """
     asked = 0
-    for pattern in (_RUN, _AFTER_COLON):
-        for match in pattern.finditer(text):
-            if _DATE.match(match[0]):
+    for match in _RUN.finditer(text):
+        start = match.start()
+        words = match[0]
+        if (start and _BORDER.match(text, start - 1)) or _DATE.match(words):
+            continue
+        if words.startswith(('+', '(+', '00')):
+            asked += 1
+            end = _international(words, asked > _ASKED)
+        else:
+            said = _said(text, *match.span())
+            if said is None:
                 continue
-            words = match[0].lstrip()
-            if words.startswith('+') or words.startswith('00'):
-                asked += 1
-                end = _international(match[0], asked > _ASKED)
-            else:
-                said = _said(text, *match.span())
-                if said is None:
-                    continue
-                asked += not said
-                end = _spoken(match[0]) if said else _by_form(match[0], regions or REGIONS, asked > _ASKED)
-            if end:
-                yield Finding('personal data', 'phone number', match.start(), match.start() + end)
+            asked += not said
+            end = _spoken(words) if said else _by_form(words, regions or REGIONS, asked > _ASKED)
+        if end:
+            yield Finding('personal data', 'phone number', start, start + end)
 
 
 def supported(regions: tuple[str, ...]) -> list[str]:
@@ -107,7 +103,7 @@ def _international(words: str, form_only: bool) -> int:
     for check in (library.is_valid_number, library.is_possible_number):
         for end in ends[:8]:
             number = ''.join(c for c in words[:end] if c.isdecimal())
-            number = number[2:] if not words.lstrip().startswith('+') else number
+            number = number if '+' in words[:2] else number[2:]
             if not 7 <= len(number) <= 15:
                 continue
             try:

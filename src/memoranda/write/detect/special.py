@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from memoranda.write.detect.findings import Finding
@@ -12,26 +12,39 @@ from memoranda.write.detect.words import WORDS
 __all__ = ['special_categories']
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[-'\u2019][^\W\d_]+)*")
+_FIRST: Final = 3
+"""Letters by which stems are found."""
 
 
-def _tables() -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, list[tuple[tuple[str, ...], str]]], tuple[int, ...]]:
-    whole: dict[str, str] = {}
-    stems: dict[str, str] = {}
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for kind, lists in WORDS.items():
-        for entry in (' '.join(e.split()).casefold() for text in lists for e in text.split(',')):
-            words = tuple(entry.split())
-            if len(words) > 1:
-                phrases.setdefault(words[0].rstrip('*'), []).append((words, kind))
-            elif entry.endswith('*'):
-                stems.setdefault(entry[:-1], kind)
-            elif entry:
-                whole.setdefault(entry, kind)
-    return whole, stems, phrases, tuple(sorted({len(s) for s in stems}))
+class _Lists:
+    """The lists, as they are looked up."""
+
+    def __init__(self) -> None:
+        self.whole: dict[str, str] = {}
+        self.stems: dict[str, list[tuple[str, str]]] = {}
+        self.phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        """By the first letters of the first word."""
+        for kind, texts in WORDS.items():
+            for entry in (' '.join(e.split()).casefold() for text in texts for e in text.split(',')):
+                words = tuple(entry.split())
+                if len(words) > 1:
+                    self.phrases.setdefault(words[0][:_FIRST], []).append((words, kind))
+                elif entry.endswith('*'):
+                    self.stems.setdefault(entry[:_FIRST], []).append((entry[:-1], kind))
+                elif entry:
+                    self.whole.setdefault(entry, kind)
+
+    def kind(self, word: str) -> str | None:
+        """The kind that a word tells of by itself."""
+        found = self.whole.get(word)
+        if found is None:
+            for stem, kind in self.stems.get(word[:_FIRST], ()):
+                if word.startswith(stem):
+                    return kind
+        return found
 
 
-_WHOLE, _STEMS, _PHRASES, _LENGTHS = _tables()
-_OPENERS: Final = tuple(sorted({len(first) for first in _PHRASES}))
+_LISTS: Final = _Lists()
 
 
 def special_categories(text: str) -> Iterator[Finding]:
@@ -41,14 +54,13 @@ def special_categories(text: str) -> Iterator[Finding]:
     """
     found = [(m[0].replace('\u2019', "'").casefold(), m) for m in _WORD.finditer(text)]
     for index, (word, match) in enumerate(found):
-        kind = _WHOLE.get(word) or next((_STEMS[word[:n]] for n in _LENGTHS if word[:n] in _STEMS), None)
+        kind = _LISTS.kind(word)
         if kind is not None:
             yield Finding('special category', kind, *match.span())
-        for length in _OPENERS:
-            for words, of in _PHRASES.get(word[:length], ()) if len(word) >= length else ():
-                rest = found[index : index + len(words)]
-                if len(rest) == len(words) and all(_fits(w[0], pattern) for w, pattern in zip(rest, words, strict=True)):
-                    yield Finding('special category', of, match.start(), rest[-1][1].end())
+        for words, of in _LISTS.phrases.get(word[:_FIRST], ()):
+            rest = found[index : index + len(words)]
+            if len(rest) == len(words) and all(_fits(w[0], pattern) for w, pattern in zip(rest, words, strict=True)):
+                yield Finding('special category', of, match.start(), rest[-1][1].end())
 
 
 def _fits(word: str, pattern: str) -> bool:

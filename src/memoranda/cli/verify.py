@@ -1,0 +1,176 @@
+"""`memoranda verify`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memoranda.cli._output import emit, many, moment, note, one_line, out, plain
+from memoranda.cli._safe import escape_json
+from memoranda.cli._target import (
+    AgentOption,
+    AppOption,
+    DatabaseOption,
+    JsonOption,
+    ProjectOption,
+    RunOption,
+    Target,
+)
+from memoranda.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from memoranda import Memory
+    from memoranda.audit import Verification
+
+__all__ = ['verify']
+
+_PAGE = 1000
+_BROKEN = 1
+UserOption = Annotated[str | None, typer.Option('--user', '-u', help='Only this user.', rich_help_panel='Scope')]
+AnchorOption = Annotated[
+    Path | None,
+    typer.Option('--anchor', metavar='FILE', help='Compare with this checkpoint: nothing up to it may be cut off.'),
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option('--checkpoint', metavar='FILE', help='Write a checkpoint, if nothing is broken.')
+]
+ErasureOption = Annotated[
+    Path | None, typer.Option('--erasure', metavar='FILE', help='Instead: does this receipt of a forget still hold?')
+]
+TextOption = Annotated[
+    list[str] | None,
+    typer.Option('--text', metavar='TEXT', help='With --erasure: words that must be gone; repeatable.'),
+]
+ExportOption = Annotated[
+    str | None, typer.Option('--export', metavar='FILE', help='Write the entries as JSON lines; - prints them.')
+]
+WordsOption = Annotated[bool, typer.Option('--words/--no-words', help='With --export: what was remembered, too.')]
+
+
+def verify(
+    anchor: AnchorOption = None,
+    checkpoint: CheckpointOption = None,
+    export: ExportOption = None,
+    words: WordsOption = True,
+    erasure: ErasureOption = None,
+    texts: TextOption = None,
+    database: DatabaseOption = None,
+    project: ProjectOption = None,
+    user: UserOption = None,
+    agent: AgentOption = None,
+    run: RunOption = None,
+    app: AppOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that the audit chains are whole, or that what was forgotten is gone.
+
+    Without an id or --project the chains of everybody in the file. The exit code is 1 when something is broken; the
+    first broken entry of each chain is named.
+    """
+    target = Target(database=database, project=project, user=user, agent=agent, run=run, app=app, as_json=as_json)
+    if erasure is not None and (anchor, checkpoint, export) != (None,) * 3:
+        raise typer.BadParameter('--erasure stands alone: leave out --anchor, --checkpoint and --export')
+    if texts and erasure is None:
+        raise typer.BadParameter('--text says what must be gone after an erasure: name its receipt by --erasure')
+    given = None if anchor is None else anchor.read_bytes()
+    receipt = None if erasure is None else erasure.read_bytes()
+    if checkpoint is not None and checkpoint.exists():
+        raise InvalidInput(f'{checkpoint} exists, and a checkpoint is kept as it is: name another file')
+    with _opened(target) as memory:
+        if receipt is not None:
+            _erasure(memory, receipt, texts or [], as_json=as_json)
+            return
+        which = _which(target)
+        view = memory if target.project is None or not target.assumed else memory.project_wide()
+        found = _verified(view, which, given)
+        if export is not None:
+            _export(view, which, export, words=words)
+        if checkpoint is not None and found.ok:
+            with checkpoint.open('x', encoding='utf-8') as file:
+                file.write(str(view.checkpoint(**which)) + '\n')
+    if as_json and export != '-':
+        emit({'ok': found.ok, **plain(found)})
+    else:
+        _tell(found, checkpoint, stderr=export == '-')
+    if not found.ok:
+        raise typer.Exit(_BROKEN)
+
+
+@contextmanager
+def _opened(target: Target) -> Iterator[Memory]:
+    memory = target.open()
+    if memory.location != ':memory:' and not os.path.exists(memory.location):
+        raise InvalidInput(f'{memory.location} does not exist: name the file by --database or MEMORANDA_DATABASE')
+    with memory:
+        yield memory
+
+
+def _which(target: Target) -> Mapping[str, Any]:
+    """Whose chains, as arguments of the memory's methods."""
+    if not target.assumed:
+        return target.ids
+    return {'all_projects': True} if target.project is None else {}
+
+
+def _verified(view: Memory, which: Mapping[str, Any], anchor: bytes | None) -> Verification:
+    console = out(stderr=True)
+    with console.status('verifying') as status:
+
+        def progress(owners: int, entries: int) -> None:
+            status.update(f'verifying: {many(entries, "entry")} of {many(owners, "chain")}')
+
+        return view.verify(**which, anchor=anchor, progress=progress if console.is_terminal else None)
+
+
+def _tell(found: Verification, checkpoint: Path | None, *, stderr: bool) -> None:
+    console = out(stderr=stderr)
+    for broken in found.breaks:
+        console.print(f'broken: {one_line(str(broken), 400)}', style='red')
+    parts = [f'{many(found.entries, "entry")} of {many(found.owners, "chain")}']
+    parts += [f'{found.versions:,} compared with the memories'] if found.versions else []
+    parts += [f'{found.reads:,} of reads'] if found.reads else []
+    parts += [f'{found.erased:,} erased'] if found.erased else []
+    parts += [f'{many(found.anchored, "chain")} compared with the anchor'] if found.anchored else []
+    console.print(('Whole: ' if found.ok else f'{many(len(found.breaks), "chain")} broken: ') + ', '.join(parts) + '.')
+    if found.unprovable:
+        note(f'{many(found.unprovable, "entry")} of the anchor went with owners who were erased altogether.')
+    if found.unbound:
+        note(f'{many(found.unbound, "entry")} of version 0.1.0: who made a change and why is not part of their hashes.')
+    if checkpoint is not None:
+        note(f'checkpoint written to {checkpoint}' if found.ok else 'no checkpoint was written')
+
+
+def _export(view: Memory, which: Mapping[str, Any], target: str, *, words: bool) -> None:
+    cursor: str | None = None
+    with nullcontext(sys.stdout) if target == '-' else Path(target).open('x', encoding='utf-8') as file:
+        while True:
+            page = view.audit_log(**which, words=words, limit=_PAGE, cursor=cursor)
+            file.writelines(escape_json(str(entry)) + '\n' for entry in page)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+
+def _erasure(memory: Memory, receipt: bytes, texts: list[str], *, as_json: bool) -> None:
+    from memoranda.forgetting import ErasureReceipt, verify_erasure
+
+    read = ErasureReceipt.from_json(receipt)
+    report = verify_erasure(memory, read, texts=texts)
+    if as_json:
+        emit({'ok': report.ok, **plain(report)})
+    else:
+        for problem in report.problems:
+            out().print(f'broken: {one_line(problem, 400)}', style='red')
+        for remark in report.notes:
+            note(one_line(remark, 400))
+        if report.ok:
+            searched = f', {many(report.searched, "text")} searched for and not found' if report.searched else ''
+            out().print(f'The erasure of {moment(read.at)} holds ({report.state}{searched}).')
+    if not report.ok:
+        raise typer.Exit(_BROKEN)

@@ -1,0 +1,27 @@
+"""How much was written lately, for policies that hold back what comes in bursts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from memoranda.records import Trust
+from memoranda.scope import Owner
+from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sqlite.rows import find_owner, row_range, to_us
+
+__all__ = ['written_since']
+
+
+def written_since(connection: Connection, owner: Owner, trust: Trust, since: datetime, limit: int) -> int:
+    """How many memories of a tier are new since a moment, at most `limit`; reads only the rows written since."""
+    row = find_owner(connection, owner)
+    if row is None:
+        return 0
+    begin, count = to_us(since), 0
+    for version, tier, recorded in connection.execute(
+        'SELECT version, trust, recorded_at FROM memory WHERE row BETWEEN ? AND ? ORDER BY row DESC', row_range(row.id)
+    ):
+        if recorded < begin or count >= limit:
+            break
+        count += version == 1 and tier == trust
+    return count

@@ -1,0 +1,760 @@
+"""The audit chains: whatever is changed behind the back of memoranda is found and named, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from _fakes import fast, fast_async
+from memoranda import (
+    AsyncMemory,
+    Checkpoint,
+    InvalidInput,
+    InvalidScope,
+    Memory,
+    MemoryNotFound,
+    Policy,
+    Scope,
+    StoreError,
+    Verification,
+)
+
+SIZE = int(os.environ.get('AUDIT_ENTRIES', '600'))
+"""Entries of the long chain: set AUDIT_ENTRIES=1000000 for the long variant."""
+NUMBER = 24
+"""Bits of a row key below the owner's number."""
+
+
+def tell(memory: Memory) -> None:
+    """A bit of everything that makes entries: adds, a change of mind, edits, a retraction, reads, erasures."""
+    memory.add('home.city = Lisbon', user_id='ana', run_id='r1')
+    memory.add('home.city = Porto', user_id='ana', run_id='r2')
+    tea = memory.add('likes tea', user_id='ana', metadata={'cups': 3}).memories[0]
+    memory.add('only in a run', user_id='ana', run_id='r1')
+    memory.acting_as('support:jane', reason='ticket 7').update(tea.id, text='likes green tea', user_id='ana')
+    memory.search('tea', user_id='ana')
+    memory.add('chess', user_id='ben')
+    memory.add('to be forgotten', user_id='carla')
+    memory.add('so is this', user_id='carla')
+    memory.delete_all(user_id='carla')
+    memory.delete_all(user_id='ana', run_id='r1')
+    memory.delete(memory.add('a mistake', user_id='ana').memories[0].id, user_id='ana')
+    memory.context('tea', user_id='ana')
+    assert memory.reads(user_id='ana').items
+
+
+@pytest.fixture(scope='module')
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('told') / 'm.db'
+    with fast(path, policy=Policy(audit_reads=True)) as memory:
+        tell(memory)
+    return path
+
+
+@pytest.fixture
+def file(told: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(told, tmp_path / 'm.db'))
+
+
+@pytest.fixture
+def memory(file: Path) -> Iterator[Memory]:
+    with fast(file) as memory:
+        yield memory
+
+
+@pytest.fixture
+def inside(file: Path) -> Iterator[apsw.Connection]:
+    with closing(apsw.Connection(str(file))) as connection:
+        connection.set_busy_timeout(10_000)
+        yield connection
+
+
+@contextmanager
+def undone(connection: apsw.Connection, *tables: str) -> Iterator[None]:
+    """What is done to these tables in here is taken back afterwards."""
+    held = {t: connection.execute(f'SELECT rowid, * FROM {t}').fetchall() for t in tables}
+    names = {t: [row[1] for row in connection.execute(f'PRAGMA table_info({t})')] for t in tables}
+    try:
+        yield
+    finally:
+        connection.execute('BEGIN IMMEDIATE')
+        for table, rows in held.items():
+            connection.execute(f'DELETE FROM {table}')
+            marks = ', '.join('?' * len(names[table]))
+            connection.executemany(f'INSERT INTO {table} VALUES({marks})', [row[1:] for row in rows])
+        connection.execute('COMMIT')
+
+
+def every(memory: Memory, **arguments: Any) -> Verification:
+    return memory.verify(all_projects=True, **arguments)
+
+
+def named(found: Verification) -> list[tuple[str, int | None, str]]:
+    return [(b.subject, b.seq, b.reason) for b in found.breaks]
+
+
+def subjects(memory: Memory) -> dict[int, str]:
+    return {c.owner: c.subject for c in memory.checkpoint(all_projects=True).chains}
+
+
+def rows(connection: apsw.Connection, table: str) -> list[int]:
+    return [row for (row,) in connection.execute(f'SELECT row FROM {table} ORDER BY row')]
+
+
+def test_what_nobody_touched_is_whole(memory: Memory) -> None:
+    found = every(memory)
+    assert found.ok, found.breaks
+    assert found
+    assert (found.owners, found.unbound, found.anchored, found.unprovable) == (3, 0, 0, 0)
+    assert found.entries == 13
+    assert found.reads == 2
+    assert found.erased == 5
+    assert found.versions == 6
+
+
+OTHER: dict[str, Callable[[Any], Any]] = {
+    'change_id': lambda value: f'{value}x',
+    'memory_id': lambda value: f'{value}x',
+    'op': lambda value: 'confirm',
+    'actor': lambda value: 'somebody else',
+    'reason': lambda value: f'{value}.',
+    'at': lambda value: value + 1,
+    'digest': lambda value: hashlib.sha256(value.encode()).hexdigest(),
+    'prev_hash': lambda value: hashlib.sha256(value.encode()).hexdigest(),
+    'hash': lambda value: hashlib.sha256(value.encode()).hexdigest(),
+    'format': lambda value: 3 - value,
+    'before': lambda value: 'null' if value is None else value.replace('e', 'f'),
+    'after': lambda value: 'null' if value is None else value.replace('e', 'f'),
+    'salt': lambda value: value[::-1] if value[::-1] != value else 'x',
+}
+
+
+@pytest.mark.parametrize('column', OTHER)
+def test_a_changed_column_of_any_entry_is_found_and_named(memory: Memory, inside: apsw.Connection, column: str) -> None:
+    table = 'history_text' if column in ('before', 'after', 'salt') else 'history'
+    whose = subjects(memory)
+    tried = 0
+    for row in rows(inside, table):
+        (value,) = inside.execute(f'SELECT {column} FROM {table} WHERE row = ?', (row,)).fetchone()
+        inside.execute(f'UPDATE {table} SET {column} = ? WHERE row = ?', (OTHER[column](value), row))
+        ((subject, seq, reason),) = named(every(memory))
+        assert (subject, seq) == (whose[row >> NUMBER], row & (1 << NUMBER) - 1), column
+        assert reason in ('digest', 'link')
+        inside.execute(f'UPDATE {table} SET {column} = ? WHERE row = ?', (value, row))
+        tried += 1
+    assert tried >= 8
+    assert every(memory).ok
+
+
+@pytest.mark.parametrize('value', ['', b'bytes', 'null', '{}', 7, 1.5, '\x00'])
+@pytest.mark.parametrize('column', ['before', 'after', 'salt', 'reason', 'hash', 'at', 'format'])
+def test_values_that_no_entry_ever_has_are_found(
+    memory: Memory, inside: apsw.Connection, column: str, value: Any
+) -> None:
+    table = 'history_text' if column in ('before', 'after', 'salt') else 'history'
+    row = rows(inside, table)[2]
+    inside.execute(f'UPDATE {table} SET {column} = ? WHERE row = ?', (value, row))
+    assert [b.seq for b in every(memory).breaks] == [row & (1 << NUMBER) - 1]
+
+
+def test_bytes_that_are_no_text_are_found_and_do_not_stop_it(memory: Memory, inside: apsw.Connection) -> None:
+    row = rows(inside, 'history_text')[3]
+    inside.execute("UPDATE history_text SET after = CAST(x'7bff7d' AS TEXT) WHERE row = ?", (row,))
+    ((_, seq, reason),) = named(every(memory))
+    assert (seq, reason) == (row & (1 << NUMBER) - 1, 'digest')
+
+
+def test_an_entry_that_is_gone_is_missed(memory: Memory, inside: apsw.Connection) -> None:
+    whose = subjects(memory)
+    for row in rows(inside, 'history'):
+        with undone(inside, 'history'):
+            inside.execute('DELETE FROM history WHERE row = ?', (row,))
+            first = 1 if whose[row >> NUMBER] == whose[3] else row & (1 << NUMBER) - 1  # all but one were erased
+            assert named(every(memory)) == [(whose[row >> NUMBER], first, 'missing')]
+    assert every(memory).ok
+
+
+def test_words_that_are_gone_without_an_erasure_are_missed(memory: Memory, inside: apsw.Connection) -> None:
+    whose = subjects(memory)
+    for row in rows(inside, 'history_text'):
+        with undone(inside, 'history_text'):
+            inside.execute('DELETE FROM history_text WHERE row = ?', (row,))
+            ((subject, seq, reason),) = named(every(memory))
+            assert (subject, seq) == (whose[row >> NUMBER], row & (1 << NUMBER) - 1)
+            assert reason in ('blank', 'link')
+
+
+def test_erased_words_that_are_put_back_are_noticed(file: Path, tmp_path: Path) -> None:
+    with fast(tmp_path / 'a.db') as memory:
+        memory.add('secret', user_id='ana', run_id='r1')
+        memory.add('kept', user_id='ana')
+        with closing(apsw.Connection(str(tmp_path / 'a.db'))) as inside:
+            inside.set_busy_timeout(10_000)
+            words = inside.execute('SELECT * FROM history_text WHERE row & 1 = 1').fetchone()
+            reason = inside.execute('SELECT reason FROM history WHERE row = ?', words[:1]).fetchone()
+            memory.delete_all(user_id='ana', run_id='r1')
+            assert memory.verify(user_id='ana').ok
+            inside.execute('INSERT INTO history_text VALUES(?, ?, ?, ?)', words)
+            inside.execute('UPDATE history SET reason = ? WHERE row = ?', (*reason, words[0]))
+            assert [(b.seq, b.reason) for b in memory.verify(user_id='ana').breaks] in (
+                [(1, 'restored')],
+                [(1, 'removed')],
+            )
+
+
+def test_two_entries_in_each_others_place_are_found(memory: Memory, inside: apsw.Connection) -> None:
+    whose = subjects(memory)
+    own = [r for r in rows(inside, 'history') if r >> NUMBER == 1]
+    for first, second in zip(own[1:], own, strict=False):
+        first, second = sorted((first, second))
+        for tables in (('history',), ('history', 'history_text')):
+            with undone(inside, *tables):
+                for table in tables:
+                    inside.execute(f'UPDATE {table} SET row = -1 WHERE row = ?', (first,))
+                    inside.execute(f'UPDATE {table} SET row = ? WHERE row = ?', (first, second))
+                    inside.execute(f'UPDATE {table} SET row = ? WHERE row = -1', (second,))
+                (found,) = every(memory).breaks
+                place = 1 << NUMBER
+                assert (found.subject, found.seq, found.reason) == (whose[1], first % place, 'moved')
+                assert found.detail == f'it is entry {second % place}'
+
+
+@pytest.mark.parametrize('place', ['before the first', 'after the last'])
+def test_an_entry_that_was_put_in_is_found(memory: Memory, inside: apsw.Connection, place: str) -> None:
+    own = [r for r in rows(inside, 'history') if r >> NUMBER == 1]
+    row = (own[0] - 1) if place == 'before the first' else own[-1] + 1
+    inside.execute(
+        'INSERT INTO history SELECT ?, change_id, memory_id, op, actor, reason, at, digest, hash, hash, format '
+        'FROM history WHERE row = ?',
+        (row, own[-1]),
+    )
+    ((_, seq, reason),) = named(every(memory))
+    assert seq == row & (1 << NUMBER) - 1
+    assert reason in ('link', 'surplus')
+
+
+@pytest.mark.parametrize(
+    ('column', 'value', 'reason'),
+    [
+        ('chain_length', 'chain_length + 1', 'head'),
+        ('chain_length', 'chain_length - 1', 'head'),
+        ('chain_length', '0', 'head'),
+        ('chain_head', "''", 'head'),
+        ('chain_head', 'upper(chain_head)', 'head'),
+        ('key', "'eve'", 'owner'),
+        ('kind', "'agent'", 'owner'),
+        ('project', "'other'", 'owner'),
+    ],
+)
+def test_what_the_owner_says_of_its_chain_is_checked(
+    memory: Memory, inside: apsw.Connection, column: str, value: str, reason: str
+) -> None:
+    inside.execute(f'UPDATE owner SET {column} = {value} WHERE id = 1')
+    (found,) = every(memory).breaks
+    assert found.reason == reason
+
+
+def test_a_chain_without_its_owner_is_found(memory: Memory, inside: apsw.Connection) -> None:
+    before = memory.checkpoint(all_projects=True)
+    inside.execute('DELETE FROM owner WHERE id = 1')
+    (found,) = every(memory).breaks
+    assert (found.owner.kind, found.reason, found.detail) == ('unknown', 'surplus', 'its owner is gone')
+    inside.execute('DELETE FROM history WHERE row >> 24 = 1')
+    assert every(memory).ok  # without an anchor nobody can know
+    (lost,) = every(memory, anchor=before).breaks
+    assert (lost.reason, lost.owner.key) == ('truncated', '1')
+
+
+COLUMNS = {
+    'text': "'Lives on the moon'",
+    'kind': "'goal'",
+    'slot': "'home.planet'",
+    'value': "'moon'",
+    'status': "'pending'",
+    'level': "'app'",
+    'confidence': '0.123',
+    'importance': '0.123',
+    'trust': "'external'",
+    'pinned': '1 - pinned',
+    'locked': '1 - locked',
+    'said_at': 'said_at + 1',
+    'valid_from': 'valid_from - 1',
+    'valid_to': '1',
+    'expires_at': '1',
+    'recorded_at': 'recorded_at - 1',
+    'supersedes': "'x'",
+    'superseded_by': "'x'",
+    'evidence': "'[]'",
+    'metadata': "'{}'",
+    'tags': """'["x"]'""",
+    'id': "'x'",
+    'owner': '2',
+    'change_id': "'x'",
+}
+
+
+@pytest.mark.parametrize('column', COLUMNS)
+def test_a_memory_that_was_changed_in_the_tables_is_found_by_its_entry(
+    memory: Memory, inside: apsw.Connection, column: str
+) -> None:
+    held = memory.history(memory.get_all(user_id='ana').items[-1].id, user_id='ana')
+    last = held[-1]
+    with undone(inside, 'memory'):
+        inside.execute(f'UPDATE memory SET {column} = {COLUMNS[column]} WHERE change_id = ?', (last.change_id,))
+        (found,) = every(memory).breaks
+        assert (found.seq, found.memory_id) == (last.seq, last.memory_id)
+        assert found.reason == ('removed' if column in ('id', 'owner', 'change_id') else 'altered')
+        words = found.detail + str(found)
+        assert 'tea' not in words
+        assert 'moon' not in words
+    assert every(memory).ok
+
+
+@pytest.mark.parametrize('change', ['live = 1 - live', 'retired_at = iif(retired_at IS NULL, 1, NULL)'])
+def test_an_old_version_that_counts_again_is_found(memory: Memory, inside: apsw.Connection, change: str) -> None:
+    old = inside.execute('SELECT row, id FROM memory WHERE retired_at IS NOT NULL').fetchone()
+    inside.execute(f'UPDATE memory SET {change} WHERE row = ?', old[:1])
+    (found,) = every(memory).breaks
+    assert (found.seq, found.reason, found.memory_id) == (None, 'altered', old[1])
+
+
+def test_a_memory_that_is_gone_or_has_no_entry_is_found(memory: Memory, inside: apsw.Connection) -> None:
+    (latest,) = memory.history(memory.get_all(user_id='ben').items[0].id, user_id='ben')
+    with undone(inside, 'memory'):
+        inside.execute('DELETE FROM memory WHERE id = ?', (latest.memory_id,))
+        (found,) = memory.verify(user_id='ben').breaks
+        assert (found.seq, found.reason) == (latest.seq, 'removed')
+    names = [row[1] for row in inside.execute('PRAGMA table_info(memory)')]
+    taken = ', '.join({'row': 'row + 900', 'id': "'x'", 'hash': "'x'"}.get(n, n) for n in names)
+    inside.execute(f'INSERT INTO memory SELECT {taken} FROM memory WHERE id = ?', (latest.memory_id,))
+    (found,) = memory.verify(user_id='ben').breaks
+    assert (found.seq, found.reason, found.memory_id) == (None, 'unchained', 'x')
+    assert str(found).startswith("user 'ben', a memory without an entry")
+
+
+def forge(inside: apsw.Connection, owner: int, *, upto: int | None = None, actor: str | None = None) -> None:
+    """What somebody can do who knows the algorithm: cut the end off, or change an entry, and hash all anew."""
+
+    def sha(*parts: str) -> str:
+        return hashlib.sha256(b''.join(len(p.encode()).to_bytes(8, 'big') + p.encode() for p in parts)).hexdigest()
+
+    low = owner << NUMBER
+    if upto is not None:
+        inside.execute('DELETE FROM history WHERE row BETWEEN ? AND ?', (low + upto + 1, low + (1 << NUMBER) - 1))
+        inside.execute('DELETE FROM history_text WHERE row BETWEEN ? AND ?', (low + upto + 1, low + (1 << NUMBER) - 1))
+        inside.execute('DELETE FROM memory WHERE owner = ? AND id NOT IN (SELECT memory_id FROM history)', (owner,))
+    if actor is not None:
+        inside.execute('UPDATE history SET actor = ? WHERE row = ?', (actor, low + 1))
+    found = inside.execute(
+        'SELECT row, change_id, memory_id, op, actor, at, digest, prev_hash FROM history WHERE row >> 24 = ? '
+        'ORDER BY row',
+        (owner,),
+    ).fetchall()
+    head = found[0][7]
+    for row, change, memory, op, who, at, digest, _ in found:
+        own = sha(head, str(row - low), change, memory, op, who, str(at), digest)
+        inside.execute('UPDATE history SET prev_hash = ?, hash = ? WHERE row = ?', (head, own, row))
+        head = own
+    inside.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (len(found), head, owner))
+
+
+def test_a_chain_that_was_cut_off_or_made_anew_is_told_by_an_anchor_only(tmp_path: Path) -> None:
+    path = tmp_path / 'm.db'
+    with fast(path) as memory, closing(apsw.Connection(str(path))) as inside:
+        inside.set_busy_timeout(10_000)
+        for number in range(4):
+            memory.add(f'fact number {number}', user_id='ana')
+        anchor = str(memory.project_wide().checkpoint())
+        memory.add('and a fifth', user_id='ana')
+        assert memory.verify(user_id='ana', anchor=anchor).anchored == 1
+        assert memory.verify(user_id='ana', anchor=anchor).ok
+        tables = ('history', 'history_text', 'memory', 'owner')
+        with undone(inside, *tables):
+            forge(inside, 1, upto=4)
+            assert memory.verify(user_id='ana', anchor=anchor).ok  # what came after the anchor it can't tell
+        with undone(inside, *tables):
+            forge(inside, 1, upto=2)
+            assert memory.verify(user_id='ana').ok
+            (found,) = memory.verify(user_id='ana', anchor=anchor).breaks
+            assert (found.seq, found.reason) == (3, 'truncated')
+            assert found.detail == 'entries 3 to 4 were there when the anchor was made'
+        with undone(inside, *tables):
+            forge(inside, 1, actor='nobody')
+            assert memory.verify(user_id='ana').ok
+            (found,) = memory.verify(user_id='ana', anchor=anchor).breaks
+            assert (found.seq, found.reason) == (4, 'rewritten')
+
+
+def test_an_erasure_since_the_anchor_is_no_break_and_is_counted(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        for user in ('ana', 'ben'):
+            memory.add('one', user_id=user)
+            memory.add('two', user_id=user, run_id='r1')
+        anchor = memory.checkpoint(all_projects=True)
+        memory.delete_all(user_id='ana')
+        memory.delete_all(user_id='ben', run_id='r1')
+        found = every(memory, anchor=anchor)
+        assert found.ok, found.breaks
+        assert (found.anchored, found.unprovable, found.erased) == (2, 2, 3)
+        alone = memory.verify(user_id='ana', anchor=anchor)
+        assert alone.ok
+        assert (alone.owners, alone.unprovable) == (1, 2)
+
+
+def test_an_erased_chain_of_another_past_is_told_by_an_anchor(tmp_path: Path) -> None:
+    path = tmp_path / 'm.db'
+    with fast(path) as memory, closing(apsw.Connection(str(path))) as inside:
+        inside.set_busy_timeout(10_000)
+        memory.add('one', user_id='ana')
+        anchor = memory.checkpoint(user_id='ana')
+        forge(inside, 1, actor='nobody')
+        memory.delete_all(user_id='ana')
+        assert every(memory).ok
+        assert [b.reason for b in every(memory, anchor=anchor).breaks] == ['rewritten']
+
+
+def test_a_checkpoint_names_nobody_and_is_refused_when_it_was_altered(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory, fast(tmp_path / 'n.db') as another:
+        memory.add('one', user_id='ana@example.org')
+        memory.in_project('other').add('two', user_id='ben')
+        made = memory.project_wide().checkpoint()
+        document = str(made)
+        assert 'ana' not in document
+        assert (made.entries, len(made.chains), made.project) == (1, 1, 'default')
+        assert Checkpoint.parse(document) == made
+        assert memory.project_wide().verify(anchor=json.loads(document)).ok
+        for spoiled in (
+            document.replace('"entries": 1', '"entries": 2'),
+            document[:-1],
+            '{}',
+            '7',
+            'x',
+            '[]',
+            '{"a": 1}',
+        ):
+            with pytest.raises(InvalidInput):
+                memory.project_wide().verify(anchor=spoiled)
+        newer = {**json.loads(document), 'format': 2}
+        with pytest.raises(InvalidInput, match='upgrade memoranda'):
+            memory.project_wide().verify(anchor=newer)
+        with pytest.raises(InvalidInput, match='another storage'):
+            another.project_wide().verify(anchor=made)
+        with pytest.raises(InvalidInput, match="project 'default'"):
+            memory.in_project('other').project_wide().verify(anchor=made)
+        whole = memory.checkpoint(all_projects=True)
+        assert memory.in_project('other').project_wide().verify(anchor=whole).anchored == 1
+        assert another.verify(all_projects=True).owners == 0
+
+
+def test_whose_chain_is_meant_must_be_said(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('one', user_id='ana', agent_id='a', run_id='r')
+        with pytest.raises(InvalidScope, match='no id was given'):
+            memory.verify()
+        for part in ({'run_id': 'r'}, {'agent_id': 'a'}):
+            for call in (memory.verify, memory.checkpoint, memory.audit_log, memory.reads):
+                with pytest.raises(InvalidScope, match='pass user_id alone'):
+                    call(user_id='ana', **part)
+        bound = memory.scoped(Scope(user_id='ana'))
+        assert bound.verify().owners == 1
+        with pytest.raises(InvalidScope):
+            bound.verify(all_projects=True)
+        with pytest.raises(InvalidScope):
+            bound.verify(user_id='ben')
+        with pytest.raises(InvalidScope):
+            memory.verify(user_id='ana', all_projects=True)
+        assert memory.verify(user_id='nobody').owners == 0
+        assert memory.scoped(Scope.GLOBAL).verify().owners == 0
+        assert memory.in_project('other').project_wide().verify().owners == 0
+
+
+def test_a_long_chain_is_proved_while_others_write(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db', policy=Policy(audit_reads=True)) as memory:
+        (known,) = memory.add('fact', user_id='ana', infer=False).memories
+        for number in range(SIZE - 1):
+            memory.acting_as(f'reader {number}').get(known.id, user_id='ana')
+        memory.add('other', user_id='ben', infer=False)
+        seen: list[tuple[int, int]] = []
+
+        def write(owners: int, entries: int) -> None:
+            memory.add(f'meanwhile {owners}', user_id='carla', infer=False)
+            seen.append((owners, entries))
+
+        found = every(memory, progress=write)
+        assert found.ok, found.breaks
+        assert seen[:2] == [(1, SIZE), (2, SIZE + 1)]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(('slot', 'fact', 'run', 'edit', 'delete', 'erase', 'erase run', 'revert', 'clean', 'read')),
+        st.sampled_from(('ana', 'ben')),
+        st.integers(0, 3),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=25)
+@given(STEPS)
+def test_whatever_is_done_the_chains_hold(steps: list[tuple[str, str, int]]) -> None:
+    with fast(policy=Policy(audit_reads=True)) as memory:
+        first = None
+        for number, (step, user, choice) in enumerate(steps):
+            ids = {'user_id': user}
+            held = memory.get_all(**ids).items
+            if step == 'slot':
+                memory.add(f'home.city = City{choice}', **ids, run_id=f'r{choice}')
+            elif step == 'fact':
+                memory.add(f'fact {choice}', **ids, tags=[f't{number}'])
+            elif step == 'run':
+                memory.add(f'here: fact {choice}', **ids, run_id=f'r{choice}')
+            elif step == 'erase':
+                memory.delete_all(**ids)
+            elif step == 'erase run':
+                memory.delete_all(**ids, run_id=f'r{choice}')
+            elif step == 'clean':
+                memory.clean(**ids, merge_duplicates=True)
+            elif step == 'read':
+                memory.search('fact', **ids)
+            elif held and step == 'edit':
+                memory.update(held[choice % len(held)].id, text=f'edited {number}', **ids)
+            elif held and step == 'delete':
+                memory.delete(held[choice % len(held)].id, **ids)
+            elif step == 'revert' and (changes := memory.changes(**ids).items):
+                memory.revert(changes[0].id, cascade=True, **ids)
+            if number == 5:
+                first = memory.checkpoint(all_projects=True)
+        found = every(memory, anchor=first)
+        assert found.ok, found.breaks
+
+
+def test_edits_are_on_the_account_of_who_made_them(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        jane = memory.acting_as('support:jane', reason='ticket 7')
+        assert (memory.actor, jane.actor, jane.in_project('other').actor) == (None, 'support:jane', 'support:jane')
+        assert jane.scoped(Scope(user_id='ana')).actor == 'support:jane'
+        assert jane.project_wide().acting_as('bob').actor == 'bob'
+        known = memory.add('likes tea', user_id='ana').memories[0]
+        jane.update(known.id, text='likes coffee', user_id='ana')
+        jane.delete(known.id, user_id='ana')
+        (undone_,) = memory.changes(user_id='ana', limit=1)
+        jane.revert(undone_.id, user_id='ana')
+        told = [(e.op, e.actor, e.reason) for e in memory.history(known.id, user_id='ana')]
+        assert told[1:3] == [
+            ('update', 'support:jane', 'edited: ticket 7'),
+            ('retract', 'support:jane', 'deleted: ticket 7'),
+        ]
+        assert told[3][1] == 'support:jane'
+        assert memory.verify(user_id='ana').ok
+        for nobody in ('', ' ', 'x' * 201, 7, None, 'a\0b'):
+            with pytest.raises(InvalidInput):
+                memory.acting_as(nobody)  # pyright: ignore[reportArgumentType]
+
+
+def test_reads_are_noted_with_who_which_and_why_and_without_words(tmp_path: Path) -> None:
+    path = tmp_path / 'm.db'
+    with fast(path, policy=Policy(audit_reads=True)) as memory:
+        known = memory.add('likes liquorice', user_id='ana', run_id='r1').memories[0]
+        jane = memory.acting_as('support:jane', reason='ticket 7')
+        memory.search('zanzibar quokka', user_id='ana')
+        memory.search('wombat', user_id='ana')
+        jane.get(known.id, user_id='ana')
+        jane.get_all(user_id='ana')
+        jane.history(known.id, user_id='ana')
+        jane.changes(user_id='ana')
+        jane.episodes(user_id='ana')
+        jane.project_wide().get(known.id)
+        memory.context('liquorice', user_id='ana')
+        memory.search('anything', user_id='nobody')
+        found = memory.reads(user_id='ana').items
+        assert {(r.actor, r.purpose, r.reason, r.times) for r in found} == {
+            ('caller', 'search', '', 2),
+            ('caller', 'context', '', 1),
+            ('support:jane', 'get', 'ticket 7', 2),
+            ('support:jane', 'get_all', 'ticket 7', 1),
+            ('support:jane', 'history', 'ticket 7', 1),
+            ('support:jane', 'changes', 'ticket 7', 1),
+            ('support:jane', 'episodes', 'ticket 7', 1),
+        }
+        by_purpose = {r.purpose: r for r in found}
+        assert by_purpose['search'].memory_ids == (known.id,)
+        assert by_purpose['episodes'].message_ids == (known.evidence[0].episode_id,)
+        assert (by_purpose['search'].kind, by_purpose['search'].key) == ('user', 'ana')
+        assert [e.op for e in memory.history(known.id, user_id='ana')] == ['add']
+        assert memory.reads(user_id='nobody').items == ()
+        assert {r.purpose for r in memory.project_wide().reads(known.id)} >= {'search', 'get'}
+        assert [r.purpose for r in memory.project_wide().reads(limit=1)] == [
+            memory.reads(user_id='ana').items[0].purpose
+        ]
+        with pytest.raises(MemoryNotFound):
+            memory.reads(known.id, user_id='ben')
+        verified = memory.project_wide().verify()
+        assert verified.ok
+        assert verified.reads >= 7
+    raw = b''.join(p.read_bytes() for p in tmp_path.iterdir())
+    assert b'quokka' not in raw
+    assert b'zanzibar' not in raw
+
+
+def test_reads_are_listed_a_page_at_a_time(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db', policy=Policy(audit_reads=True)) as memory:
+        ids = [memory.add(f'fact {n}', user_id=user).memories[0].id for n, user in enumerate(('ana', 'ana', 'ben'))]
+        for actor in 'abc':
+            for memory_id in ids:
+                memory.project_wide().acting_as(actor).get(memory_id)
+            memory.reads(user_id='ana', limit=1)  # they are written now
+        for call, expected in (
+            (lambda **a: memory.reads(user_id='ana', **a), 3),
+            (lambda **a: memory.project_wide().reads(**a), 6),
+            (lambda **a: memory.reads(ids[0], user_id='ana', **a), 3),
+        ):
+            seen: list[str] = []
+            cursor = None
+            while True:
+                page = call(limit=2, cursor=cursor)
+                seen += [r.id for r in page]
+                cursor = page.cursor
+                if cursor is None:
+                    break
+            assert len(seen) == expected
+            assert seen == sorted(seen, reverse=True)
+
+
+def test_nothing_is_noted_unless_the_policy_says_so(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes tea', user_id='ana')
+        memory.search('tea', user_id='ana')
+        assert memory.reads(user_id='ana').items == ()
+        assert memory.verify(user_id='ana').entries == 1
+
+
+def test_reads_are_written_when_the_memory_is_closed(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db', policy=Policy(audit_reads=True)) as memory:
+        memory.add('likes tea', user_id='ana')
+        memory.search('tea', user_id='ana')
+    with fast(tmp_path / 'm.db') as again:
+        assert [r.purpose for r in again.reads(user_id='ana')] == ['search']
+        assert again.verify(user_id='ana').ok
+
+
+async def waited(memory: AsyncMemory) -> None:
+    while not await memory.reads(user_id='ana'):
+        pass
+
+
+def test_reads_are_written_within_a_moment_without_anybody_asking(tmp_path: Path) -> None:
+    import asyncio
+
+    async def main() -> None:
+        async with fast_async(tmp_path / 'm.db', policy=Policy(audit_reads=True)) as memory:
+            await memory.add('likes tea', user_id='ana')
+            await memory.search('tea', user_id='ana')
+            async with fast_async(tmp_path / 'm.db') as other:  # which knows nothing of what waits in the first
+                await asyncio.wait_for(waited(other), 20)
+
+    asyncio.run(main())
+
+
+def test_a_read_that_can_not_be_noted_is_refused_where_errors_raise(tmp_path: Path) -> None:
+    from memoranda.settings import Settings
+
+    path = tmp_path / 'm.db'
+    settings_ = Settings(errors='raise', busy_timeout=0.05)
+    with fast(path, policy=Policy(audit_reads=True), settings=settings_) as memory:
+        memory.add('likes tea', user_id='ana')
+        memory.search('tea', user_id='ana')
+        assert memory.verify(user_id='ana').reads == 1
+        with closing(apsw.Connection(str(path))) as other:
+            other.execute('BEGIN IMMEDIATE')
+            with pytest.raises(StoreError):
+                memory.search('tea', user_id='ana')
+            other.execute('ROLLBACK')
+        assert memory.verify(user_id='ana').reads == 1
+
+
+def test_reads_wait_in_the_process_while_the_storage_can_not_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from memoranda.settings import Settings
+
+    path = tmp_path / 'm.db'
+    with fast(path, policy=Policy(audit_reads=True), settings=Settings(busy_timeout=0.05)) as memory:
+        memory.add('likes tea', user_id='ana')
+        with closing(apsw.Connection(str(path))) as other:
+            other.execute('BEGIN IMMEDIATE')
+            assert memory.search('tea', user_id='ana')
+            assert memory.reads(user_id='ana').items == ()
+            assert 'reads can not be noted' in caplog.text
+            other.execute('ROLLBACK')
+        assert [r.times for r in memory.reads(user_id='ana')] == [1]
+        assert 'reads can be noted in the audit chain again' in caplog.text
+        assert memory.verify(user_id='ana').ok
+
+
+def test_an_agents_reads_are_its_own(tmp_path: Path) -> None:
+    import asyncio
+
+    from pydantic_ai import Agent
+    from pydantic_ai.models.test import TestModel
+
+    from memoranda.agents import LongTermMemory
+
+    async def main() -> None:
+        async with fast_async(tmp_path / 'm.db', policy=Policy(audit_reads=True)) as memory:
+            await memory.add('likes tea', user_id='ana')
+            scope = Scope(user_id='ana', agent_id='waiter')
+            agent = Agent(TestModel(call_tools=[]), capabilities=[LongTermMemory(memory, scope=scope)])
+            await agent.run('what does she like? tea')
+            found = (await memory.reads(user_id='ana')).items
+            assert {(r.actor, r.purpose) for r in found} == {('agent:waiter', 'context')}
+
+    asyncio.run(main())
+
+
+def test_the_log_can_be_read_page_by_page_and_proved_by_its_lines(memory: Memory) -> None:
+    seen: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = memory.audit_log(all_projects=True, limit=4, cursor=cursor)
+        seen += [json.loads(str(entry)) for entry in page]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len(seen) == 13
+    assert [(e['owner'], e['seq']) for e in seen] == sorted((e['owner'], e['seq']) for e in seen)
+    assert seen == [json.loads(str(e)) for e in memory.audit_log(all_projects=True)]
+
+    def sha(*parts: str) -> str:
+        return hashlib.sha256(b''.join(len(p.encode()).to_bytes(8, 'big') + p.encode() for p in parts)).hexdigest()
+
+    heads: dict[int, str] = {}
+    for e in seen:
+        if e['salt'] is not None:
+            assert e['digest'] == sha(e['salt'], e['before'] or '', e['after'] or '', e['reason'])
+        parts = (e['change_id'], e['memory_id'], e['op'], e['actor'], str(e['at']), e['digest'])
+        assert e['hash'] == sha(e['prev_hash'], str(e['seq']), *parts)
+        assert e['prev_hash'] == heads.get(e['owner'], e['subject'] if e['seq'] == 1 else e['prev_hash'])
+        heads[e['owner']] = e['hash']
+    bare = [json.loads(str(e)) for e in memory.audit_log(all_projects=True, words=False)]
+    assert [e['hash'] for e in bare] == [e['hash'] for e in seen]
+    assert 'tea' not in json.dumps(bare)
+    assert {e['owner'] for e in map(vars_of, memory.audit_log(user_id='ben'))} == {2}
+    for cursor in ('x', '9' * 19, '-1'):
+        with pytest.raises(InvalidInput):
+            memory.audit_log(user_id='ana', cursor=cursor)
+
+
+def vars_of(entry: Any) -> dict[str, Any]:
+    return json.loads(str(entry))
