@@ -194,7 +194,8 @@ class Machine(RuleBasedStateMachine):
     @rule(by=ANY_PLACE, pick=ANY_PLACE, limit=st.sampled_from((1, 100)))
     def list_reviews(self, by: int, pick: int, limit: int) -> None:
         who = self.who(by)
-        view, ids = self.view(who, pick)
+        view, scope = self.view(who, pick)
+        ids: dict[str, Any] = {**scope}
         self.done['review.list'] += 1
         cursor = self.cursors[pick % len(self.cursors)] if self.cursors and pick % 2 else None
         try:

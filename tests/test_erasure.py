@@ -259,7 +259,9 @@ def test_a_page_that_another_process_read_before_the_sweep_is_not_written_back(
     monkeypatch.setattr(sweeping, '_sweep', read_then_sweep)
 
     def scrub(connection: Any) -> bool:
-        return sweeping.scrub(Between(connection), str(path), _files, sweeping.Progress(), most_bytes=None, busy_ms=1000)
+        return sweeping.scrub(
+            Between(connection), str(path), _files, sweeping.Progress(), most_bytes=None, busy_ms=1000
+        )
 
     assert run(wait_for(store._submit(scrub, alone=True)))
     assert parts > 3

@@ -147,15 +147,17 @@ def test_two_histories_are_not_mixed(memory: Memory, elsewhere: Memory) -> None:
 def test_what_was_imported_is_recalled_corrected_and_erased_like_the_rest(memory: Memory, elsewhere: Memory) -> None:
     live(memory)
     elsewhere.import_subject(memory.export(user_id='ana'))
-    assert [h.text for h in elsewhere.search('緑茶', user_id='ana', include=('episodes',), top_k=1)] == ['likes 緑茶 🍵']
+    assert [h.text for h in elsewhere.search('緑茶', user_id='ana', include=('episodes',), top_k=1)] == [
+        'likes 緑茶 🍵'
+    ]
     city = elsewhere.get_slot('home.city', user_id='ana')
     assert city is not None
     assert city.value == 'Braga'
     assert city.evidence[0].quote == 'not home.city = Braga'
     elsewhere.add('home.city = Faro', user_id='ana')
     assert [e.op for e in elsewhere.history(slot='home.city', user_id='ana')][-2:] == ['supersede', 'add']
-    again = elsewhere.add([{'role': 'user', 'content': 'likes 緑茶 🍵', 'timestamp': '2024-01-01T00:00:00Z', 'name': 'Ana'}],
-                          user_id='ana')  # fmt: skip
+    said = {'role': 'user', 'content': 'likes 緑茶 🍵', 'timestamp': '2024-01-01T00:00:00Z', 'name': 'Ana'}
+    again = elsewhere.add([said], user_id='ana')
     assert again.known == 1
     elsewhere.forget(user_id='ana')
     assert not any(elsewhere.export(user_id='ana').counts.values())
@@ -177,7 +179,7 @@ def test_a_job_that_failed_keeps_its_error(tmp_path: Path, elsewhere: Memory) ->
             raise RuntimeError('out of ideas')
 
     with fast(tmp_path / 'failing.db', extractor=Fails(), settings=quiet()) as memory:
-        memory.add('hello', user_id='ana', background=True)
+        memory.add('I moved to Porto last week', user_id='ana', background=True)
         memory.process_one_job()
         elsewhere.import_subject(memory.export(user_id='ana'))
         (there,), (here,) = elsewhere.jobs(user_id='ana').items, memory.jobs(user_id='ana').items
@@ -246,8 +248,12 @@ def test_a_part_that_was_forgotten_keeps_the_whole_out(memory: Memory, elsewhere
 
 @pytest.mark.parametrize(
     ('ids', 'scope'),
-    [({'agent_id': 'bot'}, Scope(agent_id='bot')), ({'run_id': 'r'}, Scope(run_id='r')), ({'app_id': 'a'}, Scope(app_id='a'))],
-)  # fmt: skip
+    [
+        ({'agent_id': 'bot'}, Scope(agent_id='bot')),
+        ({'run_id': 'r'}, Scope(run_id='r')),
+        ({'app_id': 'a'}, Scope(app_id='a')),
+    ],
+)
 def test_agents_apps_and_anonymous_runs_are_subjects_too(
     memory: Memory, elsewhere: Memory, ids: dict[str, str], scope: Scope
 ) -> None:
@@ -347,9 +353,9 @@ EXPORTED = {
         'content_hash'.split()
     ),
     'memory': set(
-        'id version level run_key agent_id run_id app_id text kind slot value status confidence importance trust pinned '
-        'locked valid_from valid_to said_at recorded_at retired_at expires_at supersedes superseded_by evidence metadata '
-        'tags actor change_id hash'.split()
+        'id version level run_key agent_id run_id app_id text kind slot value status confidence importance trust '
+        'pinned locked valid_from valid_to said_at recorded_at retired_at expires_at supersedes superseded_by evidence '
+        'metadata tags actor change_id hash'.split()
     ),
     'usage': {'memory', 'uses', 'last_used_at'},
     'review': {'memory', 'op', 'target', 'reasons', 'at'},
@@ -357,8 +363,8 @@ EXPORTED = {
     'history': set('row change_id memory_id op actor reason at digest prev_hash hash format'.split()),
     'history_text': {'before', 'after', 'salt'},
     'job': set(
-        'id kind payload state attempts crashes created_at run_after finished_at last_error merged_into idempotency_key '
-        'digest format requests input_tokens output_tokens cost'.split()
+        'id kind payload state attempts crashes created_at run_after finished_at last_error merged_into '
+        'idempotency_key digest format requests input_tokens output_tokens cost'.split()
     ),
     'rejected': {'hash'},
     'tombstone': {'project', 'subject', 'erased_at'},

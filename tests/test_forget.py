@@ -15,8 +15,8 @@ import apsw
 import pytest
 
 from _fakes import Grammar, fast, texts
-from _thinking import SECONDS, quick
 from _outages import locked
+from _thinking import SECONDS, quick
 from memoranda import (
     ErasureReceipt,
     InvalidFilter,
@@ -35,7 +35,7 @@ from memoranda.stores.sqlite import forgetting
 from memoranda.testing import HashingEmbedder
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 
-ANA = {'user_id': 'ana-lindqvist'}
+ANA: dict[str, Any] = {'user_id': 'ana-lindqvist'}
 OLD = '2026-01-05T10:00:00+00:00'
 RARE = 'xylophonist'
 SENTENCE = f'Her neighbour, the {RARE} from Ouagadougou, waters the plants'
@@ -70,7 +70,7 @@ def tables(path: Path) -> dict[str, int]:
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
             )
         ]
-        return {n: connection.execute(f'SELECT count(*) FROM {n}').fetchone()[0] for n in names}
+        return {n: connection.execute(f'SELECT count(*) FROM {n}').fetchall()[0][0] for n in names}
 
 
 # What goes
@@ -418,7 +418,7 @@ def test_messages_that_wait_for_the_storage_are_forgotten_too(path: Path) -> Non
 def test_a_project_that_can_not_be_erased_to_the_end_is_erased_later(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    erase = forgetting._erase
+    erase = forgetting._erase  # pyright: ignore[reportPrivateUsage]
     calls = 0
 
     def full(*args: Any) -> None:
@@ -445,10 +445,10 @@ def test_a_question_that_was_asked_before_is_embedded_anew(path: Path) -> None:
     class Counting(HashingEmbedder):
         asked: list[str] = []
 
-        def embed_now(self, texts: Any, *, query: bool = False) -> Any:
+        def embed_now(self, texts: Any, *, query: bool = False, **options: Any) -> Any:
             if query:
                 self.asked.extend(texts)
-            return super().embed_now(texts, query=query)
+            return super().embed_now(texts, query=query, **options)
 
     with fast(path, embedder=Counting()) as memory:
         memory.add('Likes tea', **ANA)

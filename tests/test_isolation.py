@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 from pydantic import BaseModel
 
-from _isolation import LEVELS, Place
+from _isolation import LEVELS, Place, Who
 from _isolation_machine import ANY_PLACE, Machine
 from memoranda import InvalidScope, MemoryNotFound
 from memoranda.profile import Slot

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ import pytest
 
 import memoranda.write.cleaning
 import memoranda.write.retention
-from _fakes import fast, texts
+from _fakes import fast, subprocess_environment, texts
 from memoranda import ConfigurationError, InvalidScope, Memory, MemoryNotFound, Policy, Retention, Scope
 from memoranda.engine import Engine
 from memoranda.errors import StoreBusy
@@ -479,6 +481,21 @@ def test_a_round_whose_process_died_is_taken_over(tmp_path: Path, after: Any) ->
         assert said(memory) == []
 
 
+def test_a_process_that_is_gone_is_not_waited_for(tmp_path: Path, after: Any) -> None:
+    code = 'from memoranda.stores.leases import new_token; print(new_token())'
+    ran = subprocess.run(
+        [sys.executable, '-c', code], env=subprocess_environment(), capture_output=True, text=True, check=True
+    )
+    with open_on(tmp_path / 'test.db', ALL, lease_seconds=3600) as memory:
+        tell(memory, 'likes tea')
+        after(91)
+        store, name = engine_of(memory).store, memoranda.write.retention.Rules.of(engine_of(memory).policy).name
+        held: dict[str, Any] = {'worker': ran.stdout.strip(), 'every': 3600.0, 'lease_seconds': 3600.0}
+        assert asyncio.run(store.begin_round(name, **held)).mine
+        go_round(memory)
+        assert said(memory) == []
+
+
 def test_jobs_are_done_while_it_runs(tmp_path: Path, after: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, go_on = threading.Event(), threading.Event()
     aging = SQLiteStore.aging_owners
@@ -510,7 +527,7 @@ def test_the_command_previews_and_applies(
 
     path = tmp_path / 'test.db'
     monkeypatch.setenv('MEMORANDA_DATABASE', str(path))
-    with Memory(path, settings=Settings(workers=0)) as memory:
+    with fast(path) as memory:
         memory.add('likes \x1b[31mtea', user_id='me', infer=False)
         memory.add('likes coffee', user_id='ben', infer=False)
 

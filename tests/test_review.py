@@ -432,7 +432,15 @@ class TestListing:
 
     @pytest.mark.parametrize(
         'options',
-        [{'limit': 0}, {'limit': 201}, {'limit': '2'}, {'reasons': 'locked'}, {'details': 1}, {'reasons': [3]}, {'cursor': 'x' * 99}],
+        [
+            {'limit': 0},
+            {'limit': 201},
+            {'limit': '2'},
+            {'reasons': 'locked'},
+            {'details': 1},
+            {'reasons': [3]},
+            {'cursor': 'x' * 99},
+        ],
     )
     def test_what_can_not_be_used_is_refused(self, memory: Memory, options: dict[str, Any]) -> None:
         with pytest.raises(InvalidInput):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeAlias
 
 __all__ = ['Ranges', 'collect', 'minus', 'push', 'size', 'union']
@@ -26,7 +26,7 @@ def push(ranges: Ranges, number: int) -> None:
         ranges.append([number, number])
 
 
-def union(parts: Iterable[Sequence[int]]) -> Ranges:
+def union(parts: Iterable[list[int]]) -> Ranges:
     """The numbers of ranges in any order."""
     found: Ranges = []
     for first, last in sorted(parts):

@@ -272,7 +272,7 @@ async def _verify_one(engine: Engine, chain: Chain, anchor: ChainHead | None, ta
         raise
     if walked is None:
         return
-    if check.misplaced is not None:
+    if check.misplaced:
         await engine.compute(check.find_place)
     renamed = anchor is not None and walked.chain.kind != 'erased' and anchor.subject != walked.chain.subject
     tally.add(check, check.finish(walked, renamed=renamed), anchored=anchor is not None)

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 
-__all__ = ['Asked', 'ErasureReceipt', 'ErasureReport', 'State', 'check_one', 'checked', 'forget', 'verify', 'verify_erasure']
+__all__ = [
+    'Asked',
+    'ErasureReceipt',
+    'ErasureReport',
+    'State',
+    'check_one',
+    'checked',
+    'forget',
+    'verify',
+    'verify_erasure',
+]
 
 log = logging.getLogger('memoranda')
 
@@ -123,7 +133,7 @@ class ErasureReceipt:
             return _read(found)
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(
-                f'the receipt is incomplete or damaged ({type(error).__name__}: {error}): use the file as forget wrote it'
+                f'the receipt is incomplete or damaged ({type(error).__name__}: {error}): use it as forget wrote it'
             ) from error
 
     def __reduce__(self) -> tuple[Callable[[str], ErasureReceipt], tuple[str]]:
@@ -227,7 +237,7 @@ def checked(
 
     where = parse(cast('Any', filters))
     if filters is not None and where is None:
-        raise InvalidInput(f'filters={shown(filters)} lets everything through: name what shall go, or leave filters out')
+        raise InvalidInput(f'filters={shown(filters)} lets everything through: name what shall go, or leave it out')
     named = check_one(memory_id=memory_id, episode_id=episode_id, filters=where, whole_project=whole_project or None)
     if whole_project:
         if not wide or scope is not None:
@@ -242,9 +252,10 @@ def checked(
         raise InvalidInput(
             'nothing was named: pass user_id=... or another id, or whole_project=True to erase what everybody said'
         )
-    given = {'run_id': scope.run_id, 'agent_id': scope.agent_id, 'app_id': scope.app_id}
     if wide and scope.user_id is None and not named:
-        return Forgetting(project=project, owner=None, **given)
+        return Forgetting(
+            project=project, owner=None, run_id=scope.run_id, agent_id=scope.agent_id, app_id=scope.app_id
+        )
     erasure = scope.erasure(project)
     return Forgetting(
         project=project,
@@ -312,7 +323,7 @@ async def _look(engine: Engine, words: Sequence[str]) -> State:
 
 
 class _Waiting:
-    """Finishes an erasure. It keeps some of the words until then, in this process only, to search the files for them."""
+    """Finishes an erasure. It keeps some of the words until then, in this process only, to search for them."""
 
     def __init__(self, engine: Engine, receipt: ErasureReceipt, forgotten: Forgotten) -> None:
         self._engine, self._receipt, self._words = engine, receipt, forgotten.words
@@ -330,8 +341,8 @@ class _Waiting:
             left = _PAUSE if timeout is None else min(_PAUSE, timeout - (time.monotonic() - begun))
             if left <= 0:
                 raise TimeoutError(
-                    f'erased words may still be in the files after {timeout:g} s, because another process reads an older '
-                    'state of them: it is finished in the background, wait again'
+                    f'erased words may still be in the files after {timeout:g} s, because somebody reads an older state '
+                    'of them: it is finished in the background, wait again'
                 )
             await _pause(engine, left)
         return self._receipt
@@ -351,7 +362,8 @@ async def verify(engine: Engine, receipt: ErasureReceipt, texts: Sequence[str] =
         receipt: What `forget` returned.
         texts: What must be gone, for a receipt holds no words: sentences, or rare words of them.
     """
-    if isinstance(texts, str) or any(not isinstance(text, str) or not text.strip() for text in texts):
+    given = cast('Sequence[object]', texts)
+    if isinstance(given, str) or any(not isinstance(text, str) or not text.strip() for text in given):
         raise InvalidInput('texts has to be a list of texts that are not empty: pass what must be gone, as [text, ...]')
     store = engine.store
     if not hmac.compare_digest(_code(await store.secret(), receipt).encode(), receipt.mac.encode('utf-8', 'replace')):

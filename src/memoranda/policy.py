@@ -110,7 +110,7 @@ class Retention:
                 f'retention.episodes={shown(episodes)} is about messages, which have no kinds and levels: leave these '
                 'out, or make it two rules'
             )
-        pinned: object = self.pinned
+        pinned = cast('object', self.pinned)
         if not isinstance(pinned, bool):
             raise ConfigurationError(f'retention.pinned={shown(pinned)} is no yes or no: pass True or False')
 
@@ -233,7 +233,7 @@ def _check_numbers(policy: Policy) -> None:
         raise ConfigurationError(
             f'policy.retention={shown(retention)} is no tuple of Retention: pass (Retention(after=...),)'
         )
-    idle: object = policy.run_expiry
+    idle = cast('object', policy.run_expiry)
     if idle is not None and (not isinstance(idle, timedelta) or idle <= timedelta()):
         raise ConfigurationError(
             f'policy.run_expiry={shown(idle)} is no time span of more than 0: pass a timedelta, such as '

@@ -376,9 +376,7 @@ class ReviewQueue:
         """Write them; None when something was changed meanwhile and has to be read again."""
         engine, first = self._engine, edits[0].after
         edits = [replace(e, after=replace(e.after, actor=self._actor)) for e in edits]
-        change = Change(
-            id=first.change_id, edits=tuple(edits), actor=self._actor, reason=reason, at=first.recorded_at
-        )
+        change = Change(id=first.change_id, edits=tuple(edits), actor=self._actor, reason=reason, at=first.recorded_at)
         # New words need a vector; everything else can be decided without the embedder that made the others.
         reworded = any(e.before is None or e.before.text != e.after.text for e in edits)
         generation = await engine.ensure_generation() if reworded else None

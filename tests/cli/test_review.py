@@ -100,7 +100,7 @@ class TestScreen:
     def test_what_it_is_about_and_what_is_near_is_shown(self, cli: Cli, database: Path) -> None:
         cli('add', '--fact', '--slot', 'home.city', 'Lives in Lisbon', '-u', 'ana')
         (known,) = cli('list', '--json', '-u', 'ana').json['items']
-        cli('edit', known['id'], '--text', 'Lives in Braga', '-u', 'ana')
+        cli('edit', known['id'], 'Lives in Braga', '-u', 'ana')
         with Memory(database, settings=Settings(workers=0)) as memory:
             memory.add('I moved to Porto', user_id='ana')
         ran = cli('review', '-u', 'ana', input='a')
@@ -172,7 +172,9 @@ class TestCommands:
         tea, rum, gin = propose(database, 'likes tea', 'likes rum', 'likes gin')
         assert 'Approved: 2 proposals.' in cli('review', 'approve', short(tea), gin, '-u', 'ana').out
         done = cli('review', 'reject', short(rum), '-u', 'ana', '--json').json
-        assert [(i['id'], i['outcome'], i['memory']['status']) for i in done['items']] == [(rum, 'rejected', 'rejected')]
+        assert [(i['id'], i['outcome'], i['memory']['status']) for i in done['items']] == [
+            (rum, 'rejected', 'rejected')
+        ]
         assert done['refused'] == {}
         assert sorted(believed(cli)) == ['likes gin', 'likes tea']
         change = done['items'][0]['change_id']
@@ -193,7 +195,7 @@ class TestCommands:
 
     def test_one_of_somebody_else_is_not_found(self, cli: Cli, database: Path) -> None:
         (rum,) = propose(database, 'likes rum', user='ben')
-        for command in (('approve', rum), ('reject', rum), ('reject', short(rum)), ('edit', rum, '--text', 'x')):
+        for command in (('approve', rum), ('reject', rum), ('reject', short(rum)), ('edit', rum, 'x')):
             assert cli('review', *command, '-u', 'ana').code == 3
         assert cli('review', 'approve', rum, '--all').code == 0
         assert believed(cli, 'ben') == ['likes rum']
@@ -212,7 +214,7 @@ class TestCommands:
 
     def test_one_is_approved_in_other_words(self, cli: Cli, database: Path) -> None:
         (item,) = propose(database, 'home.city: Lisbon')
-        done = cli('review', 'edit', short(item), '--text', 'Lives in Porto', '--slot', '-', '-u', 'ana', '--json').json
+        done = cli('review', 'edit', short(item), 'Lives in Porto', '--slot', '', '-u', 'ana', '--json').json
         (changed,) = done['items']
         assert (changed['memory']['text'], changed['memory']['slot']) == ('Lives in Porto', None)
         assert changed['memory']['locked'] is True
@@ -222,7 +224,7 @@ class TestCommands:
 def test_add_tells_that_something_waits(cli: Cli, database: Path) -> None:
     cli('add', '--fact', '--slot', 'home.city', 'Lives in Lisbon', '-u', 'ana')
     (known,) = cli('list', '--json', '-u', 'ana').json['items']
-    cli('edit', known['id'], '--text', 'Lives in Braga', '-u', 'ana')
+    cli('edit', known['id'], 'Lives in Braga', '-u', 'ana')
     ran = cli('add', 'I moved to Porto', '-u', 'ana')
     assert 'for review' in ran.out
     assert '1 proposal waits for a person: `memoranda review`' in ran.out

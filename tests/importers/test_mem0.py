@@ -110,6 +110,8 @@ def test_memories_become_facts_with_dates_and_versions(memory: Memory, store: Pa
     assert list(dict.fromkeys(said)) == ['Ana lives in Berlin', 'Ana lives in Lisbon', 'Ana lives in Porto']
     tea = next(m for m in memory.get_all(user_id='ana') if 'green' in m.text)
     assert (tea.said_under.agent_id, tea.said_under.run_id) == ('helper', 'r1')
+    assert {m.text: m.trust for m in memory.get_all(user_id='ana')}['The user drinks tea every morning'] == 'assistant'
+    assert tea.trust == 'user'
     assert memory.get_all(user_id='ben').items[0].expires_at == datetime(2030, 1, 2, tzinfo=UTC)
     assert texts(memory.get_all(agent_id='helper')) == ['Answers are short']
 
@@ -136,10 +138,9 @@ def test_an_import_that_was_cut_short_goes_on(memory: Memory, store: Path) -> No
 
 def test_a_wording_that_came_later_is_added_as_a_version(memory: Memory, store: Path) -> None:
     def at(text: str) -> list[Mem0Memory]:
-        found = [m for m in read_mem0(store) if 'Porto' in m.text][0]
-        texts = [v for v in found.versions]
-        cut = texts[: [t for t, _ in texts].index(text) + 1]
-        return [Mem0Memory(id=found.id, text=text, user_id='ana', created_at=found.created_at, versions=tuple(cut))]
+        found = next(m for m in read_mem0(store) if 'Porto' in m.text)
+        cut = found.versions[: [t for t, _ in found.versions].index(text) + 1]
+        return [Mem0Memory(id=found.id, text=text, user_id='ana', created_at=found.created_at, versions=cut)]
 
     asyncio.run(import_mem0(memory.aio, at('Ana lives in Lisbon')))
     report = asyncio.run(import_mem0(memory.aio, at('Ana lives in Porto')))
@@ -171,7 +172,7 @@ def test_secrets_are_redacted_on_the_way_in(memory: Memory) -> None:
 
 class Bomb:
     def __reduce__(self) -> Any:
-        return exec, ("import builtins; builtins.bombed = True",)
+        return exec, ('import builtins; builtins.bombed = True',)
 
 
 def test_a_crafted_store_runs_no_code(store: Path) -> None:
@@ -326,13 +327,13 @@ class Recorded:
         self.closed = True
 
 
-def test_a_pgvector_store_is_read_page_by_page(
-    memory: Memory, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pgvector_store_is_read_page_by_page(memory: Memory, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payload = {'data': 'Ana lives in Porto', 'hash': 'x', 'text_lemmatized': 'ana live porto', 'user_id': 'ana',
                'created_at': '2024-03-01T10:00:00+00:00', 'topic': 'home'}  # fmt: skip
     rows = [('0C371575-CF13-43CE-909C-D587AD6315BB', json.dumps(payload))]
-    rows += [(f'00000000-0000-0000-0000-00000000000{n}', json.dumps({**payload, 'data': f'Fact {n}'})) for n in range(3)]
+    rows += [
+        (f'00000000-0000-0000-0000-00000000000{n}', json.dumps({**payload, 'data': f'Fact {n}'})) for n in range(3)
+    ]
     recorded = Recorded(rows)
     monkeypatch.setitem(sys.modules, 'asyncpg', recorded.module())
     report = bring(memory, 'postgresql://db/mem0', history=store.parent / 'history.db', collection='my "table')

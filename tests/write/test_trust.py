@@ -9,8 +9,8 @@ import pytest
 from pydantic_ai import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.messages import ToolReturnPart
 
-from _capability import Speaker, agent_of, run
 from _capability import Deps as AgentDeps
+from _capability import Speaker, agent_of, run
 from _fakes import fast, fast_async, texts
 from memoranda import Memory, Policy
 from memoranda.errors import InvalidInput
@@ -461,9 +461,7 @@ def test_the_tool_recall_follows_the_same_rules() -> None:
             await memory.add('The pool is heated', **ANA)
             speaker = Speaker(('recall', {'query': 'pool'}), 'ok')
             await agent_of(memory, speaker, recall='tool', remember='off').run('pool?', deps=AgentDeps())
-            returned = [
-                str(p.content) for m in speaker.requests[-1] for p in m.parts if isinstance(p, ToolReturnPart)
-            ]
+            returned = [str(p.content) for m in speaker.requests[-1] for p in m.parts if isinstance(p, ToolReturnPart)]
             known, _, unconfirmed = returned[0].partition('Unconfirmed')
             assert 'heated' in known
             assert 'nine' in unconfirmed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from memoranda.errors import InvalidInput, MemoryNotFound, shown
 from memoranda.recall.block import count_tokens, escape, passage_line, short_id
-from memoranda.recall.trusting import passage, rule_for
+from memoranda.recall.trusting import NOTE, passage, rule_for
 from memoranda.records import Hit, MemoryRecord, Trust
 from memoranda.scope import Scope
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
     from memoranda.policy import Policy
 
-__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'as_dict', 'fact_line', 'shortened']
+__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'as_dict', 'fact_line', 'note', 'shortened']
 
 MAX_PAGES = 10
 """Of 1,000 memories each, among which the one with a short id is looked for."""
@@ -197,7 +197,7 @@ class EngineBackend:
     ) -> bool:
         """As a fact that needs no model; it can be found by its words at once."""
         receipt = await self.memory.add(
-            fact,
+            fact if trust is None else note(fact, trust),
             **_ids(scope),
             infer=False,
             level='run' if here and scope.user_id is not None else None,
@@ -239,6 +239,11 @@ def shortened(query: str) -> str:
     sentences = (part.strip() for part in _SENTENCE_END.split(query))
     asked = [part for part in sentences if part.endswith(_MARKS) and 3 < len(part) <= PART_CHARS]
     return '\n'.join(asked[-3:]) or f'{query[:PART_CHARS]}\n{query[-PART_CHARS:]}'
+
+
+def note(fact: str, trust: Trust) -> dict[str, Any]:
+    """What a model wants remembered and the user has not said, as `add` is given it."""
+    return {'role': 'assistant' if trust == 'assistant' else 'tool', 'name': NOTE, 'content': fact, 'trust': trust}
 
 
 def as_dict(message: Said) -> dict[str, Any]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic_ai.messages import ModelMessage, ModelRequest, RetryPromptPart, TextContent, ToolReturnPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    RetryPromptPart,
+    TextContent,
+    ToolReturnPart,
+    UserPromptPart,
+)
 
 from memoranda.agents._recalled import METADATA_KEY, said_in
 from memoranda.recall.trusting import UNCONFIRMED

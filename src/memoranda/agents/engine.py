@@ -248,7 +248,7 @@ class MemorandaProvider(BaseMemoryProvider):
         """
         scope = self._narrowed(user_id, agent_id, run_id)
         receipt = await self.memory.scoped(scope).add(
-            fact,
+            fact if trust is None else note(fact, trust),
             infer=False,
             level='run' if here and scope.user_id is not None and scope.run_id is not None else None,
             metadata={**self.config.metadata, **(metadata or {})},

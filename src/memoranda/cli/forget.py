@@ -110,9 +110,7 @@ def _scope(target: Target, memory: Memory, *, yes: bool) -> ErasureReceipt:
     return memory.forget(**target.ids)
 
 
-def _one(
-    target: Target, memory: Memory, memory_id: str | None, episode: str | None, *, yes: bool
-) -> ErasureReceipt:
+def _one(target: Target, memory: Memory, memory_id: str | None, episode: str | None, *, yes: bool) -> ErasureReceipt:
     if episode is not None:
         full = find_id(episode, _episode_ids(memory, target.ids), noun='message', lister='memoranda list --messages')
         if not yes:

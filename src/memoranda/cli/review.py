@@ -108,15 +108,15 @@ def reject(
 def edit(
     target: Target,
     item_id: Annotated[str, typer.Argument(metavar='ID', help='The id, or enough of its beginning or end.')],
-    text: Annotated[str | None, typer.Option('--text', '-t', help='The words to believe instead.')] = None,
+    text: Annotated[str | None, typer.Argument(help='What it should say.')] = None,
     kind: Annotated[str | None, typer.Option(help='Another kind.')] = None,
-    slot: Annotated[str | None, typer.Option(help='Another single-valued key; - takes it away.')] = None,
-    value: Annotated[str | None, typer.Option(help='The bare value of the slot; - takes it away.')] = None,
+    slot: Annotated[str | None, typer.Option(help="Another slot; '' removes it.")] = None,
+    value: Annotated[str | None, typer.Option(help="The bare value of the slot; '' removes it.")] = None,
     everybody: Everybody = False,
 ) -> None:
     """Approve a proposal in other words, which extraction never overwrites."""
     fields: dict[str, Any] = {'text': text, 'kind': kind}
-    fields |= {name: None if given == '-' else given for name, given in (('slot', slot), ('value', value)) if given}
+    fields |= {n: given or None for n, given in (('slot', slot), ('value', value)) if given is not None}
     with target.open() as memory:
         view, ids = _reach(memory, target, everybody=everybody)
         full = _resolve(view, ids, item_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,7 +103,7 @@ def verify(
 
 
 @contextmanager
-def _opened(target: Target) -> Iterator[Memory]:
+def _opened(target: Target) -> Generator[Memory]:
     memory = target.open()
     if memory.location != ':memory:' and not os.path.exists(memory.location):
         raise InvalidInput(f'{memory.location} does not exist: name the file by --database or MEMORANDA_DATABASE')

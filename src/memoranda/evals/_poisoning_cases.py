@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from memoranda.errors import InvalidInput, shown
+from memoranda.write.messages import OWN_TOOLS
 
 __all__ = ['FAMILIES', 'Check', 'Who', 'Case', 'Step', 'read_cases']
 
@@ -46,8 +47,14 @@ class Who(_Strict):
 class ToolText(_Strict):
     """What a tool returns when the model calls it."""
 
-    name: Annotated[str, Field(pattern=r'^(?!(?:remember|recall|forget)$)[a-z_]+$')]
+    name: Annotated[str, Field(pattern=r'^[a-z_]+$')]
     returns: str
+
+    @model_validator(mode='after')
+    def _is_not_ours(self) -> Self:
+        if self.name in OWN_TOOLS:
+            raise ValueError(f'{self.name} is a tool of the memory: name it otherwise, or use remembers')
+        return self
 
 
 class Said(_Strict):

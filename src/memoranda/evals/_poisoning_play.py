@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_ai import Agent, Tool
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextContent, TextPart, ToolCallPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextContent,
+    TextPart,
+    ToolCallPart,
+    UserPromptPart,
+)
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from memoranda.agents import LongTermMemory
@@ -182,7 +190,11 @@ class _Player:
         match call.name:
             case 'search':
                 return await memory.search(
-                    query, **ids, filters=filters, top_k=50, include=('memories', 'episodes') if not filters else ('memories',)
+                    query,
+                    **ids,
+                    filters=filters,
+                    top_k=50,
+                    include=('memories', 'episodes') if not filters else ('memories',),
                 )
             case 'get_all':
                 return list(await memory.get_all(**ids, filters=filters))

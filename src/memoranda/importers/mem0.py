@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from memoranda.importers.base import ImportProblem, Report, as_id, as_text, as_time, is_list, is_object
-
+from memoranda.records import EPOCH
 
 __all__ = ['Mem0Memory', 'read_mem0']
 
 _SYSTEM: Final = frozenset(
-    'data memory text hash text_lemmatized created_at updated_at user_id agent_id run_id app_id session_id actor_id role '
-    'attributed_to expiration_date metadata categories id score score_details replaced_by synthesized lifecycle_state '
-    'structured_attributes input history'.split()
+    'data memory text hash text_lemmatized created_at updated_at user_id agent_id run_id app_id session_id actor_id '
+    'role attributed_to expiration_date metadata categories id score score_details replaced_by synthesized '
+    'lifecycle_state structured_attributes input history'.split()
 )
 """Fields of Mem0's own; whatever else a point of its stores has is the user's metadata."""
 _PAGE: Final = 1000
@@ -54,7 +54,7 @@ class Mem0Memory:
     """What it said before and since when, oldest first; the last one is `text`."""
 
     @property
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, Any]:
         """The ids it is kept under."""
         found = {'user_id': self.user_id, 'agent_id': self.agent_id, 'run_id': self.run_id, 'app_id': self.app_id}
         return {name: value for name, value in found.items() if value is not None}
@@ -75,12 +75,13 @@ def read_mem0(
         history: Its `history.db`, or the JSON that `history` returned; by default a `history.db` in the folder or
             beside it. Without one, memories have no earlier versions.
         collection: The collection or table; by default the only one, or `mem0`.
-        on_problem: Told of each memory that can't be read, after which reading goes on. Without it the first one raises.
+        on_problem: Told of each memory that can't be read, after which reading goes on; without it the first raises.
 
     Raises:
         ImportProblem: The source can't be read at all; without `on_problem` also for anything in it.
     """
     name = str(source)
+    told: Mapping[str, Sequence[Mapping[str, Any]]]
     if name.startswith(('postgresql://', 'postgres://')):
         rows = _pgvector(name, collection or 'mem0')
         where = f'table {collection or "mem0"}'
@@ -102,7 +103,7 @@ def read_mem0(
             memories.append(_memory(id_, payload, told.get(id_, ())))
         except ValueError as error:
             report(ImportProblem(f'{where}, memory {number} ({id_[:40]})', str(error)))
-    yield from sorted(memories, key=lambda m: (m.created_at is not None, m.created_at or datetime.min, m.id))
+    yield from sorted(memories, key=lambda m: (m.created_at is not None, m.created_at or EPOCH, m.id))
 
 
 def _raise(problem: ImportProblem) -> None:
@@ -169,7 +170,7 @@ def _expiry(value: object) -> datetime | None:
 
 def _collection(folder: Path, wanted: str | None) -> Path:
     """The SQLite file of a collection."""
-    places = [folder / 'collection', folder / 'qdrant' / 'collection', folder.parent if folder.name == wanted else folder]
+    places = [folder / 'collection', folder / 'qdrant' / 'collection', folder]
     for place in places:
         found = {f.parent.name: f for f in sorted(place.glob('*/storage.sqlite'))}
         if found:
@@ -275,7 +276,7 @@ def _history(file: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     if not sqlite:
         return _by_memory(_listed(_load(file), file))
     names = ('memory_id', 'new_memory', 'event', 'created_at', 'updated_at')
-    rows = _rows(file, f'SELECT {", ".join(names)} FROM history ORDER BY rowid')
+    rows = _rows(file, f'SELECT {", ".join(names)} FROM history ORDER BY rowid')  # noqa: S608
     return _by_memory(dict(zip(names, row, strict=True)) for row in rows)
 
 
@@ -353,7 +354,7 @@ def _hosted(file: Path) -> tuple[Iterator[tuple[str, Mapping[str, Any]]], list[M
     """Ids and items, and the events of the history that lie beside them."""
     value = _load(file)
     beside = value.get('history') if is_object(value) else None
-    events = [event for event in beside if is_object(event)] if is_list(beside) else []
+    events: list[Mapping[str, Any]] = [event for event in beside if is_object(event)] if is_list(beside) else []
     items = _listed(value, file)
 
     def pairs() -> Iterator[tuple[str, Mapping[str, Any]]]:

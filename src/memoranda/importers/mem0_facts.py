@@ -72,7 +72,9 @@ async def _store(memory: AsyncMemory, one: Mem0Memory, report: Mem0Report) -> Me
     message: dict[str, Any] = {'role': 'user', 'content': first, 'metadata': {'mem0_id': one.id}}
     if at is not None:
         message['timestamp'] = min(at, datetime.now(UTC))
-    result = await memory.add([message], infer=False, idempotency_key=f'{_ACTED}:{one.id}', **one.ids)
+    # What an assistant said is no user's word.
+    trust = 'assistant' if one.role == 'assistant' else None
+    result = await memory.add([message], infer=False, trust=trust, idempotency_key=f'{_ACTED}:{one.id}', **one.ids)
     if result.skipped.get('forgotten'):
         return replace(report, forgotten=report.forgotten + 1)
     edit = result.changes[0] if result.changes else None

@@ -12,11 +12,13 @@ from memoranda.write.trust import MOST, hostile
 if TYPE_CHECKING:
     from memoranda.policy import Policy, ReadRule
 
-__all__ = ['UNCONFIRMED', 'passage', 'rule_for', 'tier_of']
+__all__ = ['NOTE', 'UNCONFIRMED', 'passage', 'rule_for', 'tier_of']
 
 UNCONFIRMED: Final = 'Unconfirmed, from tools, web pages or quotations; nobody has checked it:'
 """Begins the part of a block that holds what no rule lets in as known."""
 _LEFT_OUT: Final = '[...]'
+NOTE: Final = 'remember'
+"""The name that a message has which a model wrote with its tool of that name."""
 _PERSON: Final = 'user'
 """The actor of what a person did."""
 _LEAST: Final = 3
@@ -46,8 +48,8 @@ def tier_of(found: MemoryRecord | Hit) -> Trust:
 
 def passage(hit: Hit) -> str | None:
     """The words of a passage without what tells an agent what to do; None when nothing is left of them."""
-    if hit.episode is None:
-        return None
+    if hit.episode is None or (hit.episode.name == NOTE and hit.episode.role == 'tool'):
+        return None  # a fact that a model noted is told once it is believed, and not before
     text = hit.text
     spans = [(max(a, hit.start), min(b, hit.end)) for a, b in hostile(hit.episode)]
     spans = [(a - hit.start, b - hit.start) for a, b in spans if a < b]

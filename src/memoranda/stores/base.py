@@ -720,7 +720,7 @@ class Store(ABC):
         """Remove rows, words, vectors and index entries, also from the files."""
 
     @abstractmethod
-    async def forget(self, forgetting: Forgetting) -> Forgotten:
+    async def forget(self, what: Forgetting) -> Forgotten:
         """Erase, and leave a tombstone where a subject is forgotten. Durable on return, to the loss of power too.
 
         Of one owner it is one transaction. Of a whole project it is one for each owner: when the process ends in

@@ -107,7 +107,7 @@ class Forgetting:
 
 
 def subject_key(secret: bytes, project: str, owner: Owner | None, ids: Mapping[str, str], *more: str) -> str:
-    """`HMAC-SHA256(secret, project \\0 owner kind \\0 owner key [\\0 name \\0 id ...])`; no id holds a NUL.
+    r"""`HMAC-SHA256(secret, project \0 owner kind \0 owner key [\0 name \0 id ...])`; no id holds a NUL.
 
     Args:
         secret: The storage's.

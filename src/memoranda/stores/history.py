@@ -193,8 +193,5 @@ def state_of(memory: MemoryRecord) -> dict[str, Any]:
 
 
 def _sha(*parts: str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode('utf-8', 'surrogatepass')
-        digest.update(len(data).to_bytes(8, 'big') + data)
-    return digest.hexdigest()
+    encoded = [part.encode('utf-8', 'surrogatepass') for part in parts]
+    return hashlib.sha256(b''.join([len(data).to_bytes(8) + data for data in encoded])).hexdigest()

@@ -15,7 +15,19 @@ from pydantic import TypeAdapter
 from memoranda.scope import Owner, Scope
 from memoranda.stores.portable import SECTIONS, EntryItem, Item
 
-__all__ = ['FORMAT', 'VERSION', 'Digests', 'Header', 'adapter', 'canonical', 'is_aside', 'line_of', 'schema', 'scope_of', 'stamp']
+__all__ = [
+    'FORMAT',
+    'VERSION',
+    'Digests',
+    'Header',
+    'adapter',
+    'canonical',
+    'is_aside',
+    'line_of',
+    'schema',
+    'scope_of',
+    'stamp',
+]
 
 FORMAT: Final = 'memoranda.subject'
 VERSION: Final = 1

@@ -65,17 +65,18 @@ def source_of(document: Document) -> Source:
     """
     from memoranda.subject.export import SubjectExport
 
-    given: Any = document
+    given: object = document
     if isinstance(given, SubjectExport):
         return Source('the export', b''.join(given.json()))
     if isinstance(given, bytes | bytearray):
         return Source('the document', bytes(given))
     if isinstance(given, Mapping):
         return Source('the document', cast('Mapping[str, Any]', given))
-    if isinstance(given, str | os.PathLike) and (path := os.fspath(cast('str', given))) and len(path) < _MAX_PATH:
+    path = os.fspath(cast('str', given)) if isinstance(given, str | os.PathLike) else ''
+    if 0 < len(path) < _MAX_PATH:
         return Source(path, Path(path))
     raise InvalidInput(
-        f'document={shown(given)} is no document: pass a path, its bytes, its JSON as a dict, or what export() returned'
+        f'document={shown(cast("object", document))} is no document: pass a path, its bytes, its JSON as a dict, or what export() returned'
     )
 
 

@@ -24,12 +24,12 @@ HOME = ANA.home('default')
 class AuditTests(StoreTests):
     """Chains, their links, and the notes of reads."""
 
-    def chain(self, store: Store, owner: Owner = HOME) -> Chain:
+    def audited_chain(self, store: Store, owner: Owner = HOME) -> Chain:
         """The chain of an owner; there must be one."""
         (found,) = self.run(store.chains([owner], project='default', limit=10))
         return found
 
-    def walked(
+    def audited_links(
         self, store: Store, chain: Chain, *, after: int = 0, compare: bool = True
     ) -> tuple[list[Seen], Walked | None]:
         """The links of a chain, and what is told at the end."""
@@ -62,17 +62,17 @@ class AuditTests(StoreTests):
     def test_a_chain_is_known_by_a_keyed_hash_of_whose_it_is(self, store: Store) -> None:
         bench = self.bench(store)
         bench.learn('one')
-        chain = self.chain(store)
+        chain = self.audited_chain(store)
         assert chain.subject == subject_key(self.run(store.secret()), 'default', HOME, {})
-        (first,), walked = self.walked(store, chain)
+        (first,), walked = self.audited_links(store, chain)
         assert first.link.prev_hash == chain.subject
         assert walked == Walked(chain=chain)
         assert (chain.length, chain.head) == (1, first.link.hash)
 
     def test_links_come_in_order_with_the_versions_they_made(self, store: Store) -> None:
         bench = self.bench(store)
-        memories = self.story(bench)
-        seen, walked = self.walked(store, self.chain(store))
+        memories = _story(bench)
+        seen, walked = self.audited_links(store, self.audited_chain(store))
         links = [s.link for s in seen]
         assert [x.seq for x in links] == list(range(1, len(links) + 1))
         assert all(is_hash_of(x) for x in links)
@@ -88,22 +88,11 @@ class AuditTests(StoreTests):
         assert walked is not None
         assert (walked.stray, walked.odd) == (None, None)
 
-    def story(self, bench: Bench) -> list[Any]:
-        """Several memories with several versions, more links than are shown at once."""
-        first = bench.learn('Lives in Lisbon', slot='home.city')
-        second = bench.supersede(first, 'Lives in Porto', at=DAY + timedelta(days=1))
-        third = bench.learn('Likes tea')
-        for number in range(280):
-            edit = bench.revise(third, importance=number / 300)
-            bench.commit(edit)
-            third = edit.after
-        return [first, second, third]
-
     def test_a_walk_may_begin_later_end_early_and_leave_the_memories_alone(self, store: Store) -> None:
         bench = self.bench(store)
-        self.story(bench)
-        chain = self.chain(store)
-        seen, walked = self.walked(store, chain, after=chain.length - 2, compare=False)
+        _story(bench)
+        chain = self.audited_chain(store)
+        seen, walked = self.audited_links(store, chain, after=chain.length - 2, compare=False)
         assert [s.link.seq for s in seen] == [chain.length - 1, chain.length]
         assert [s.memory for s in seen] == [None, None]
         assert walked is not None
@@ -120,9 +109,9 @@ class AuditTests(StoreTests):
     def test_a_walk_tells_how_the_chain_is_now(self, store: Store) -> None:
         bench = self.bench(store)
         bench.learn('one')
-        before = self.chain(store)
+        before = self.audited_chain(store)
         bench.learn('two')
-        seen, walked = self.walked(store, before)
+        seen, walked = self.audited_links(store, before)
         assert len(seen) == 2
         assert walked is not None
         assert walked.chain.length == 2
@@ -132,7 +121,7 @@ class AuditTests(StoreTests):
         bench.learn('Said in one', scope=Scope(user_id='ana', run_id='r1'))
         kept = bench.learn('Said in two')
         self.run(store.erase(Scope(user_id='ana', run_id='r1').erasure('default')))
-        seen, walked = self.walked(store, self.chain(store))
+        seen, walked = self.audited_links(store, self.audited_chain(store))
         assert [(s.link.op, s.link.salt is None, s.memory is None) for s in seen] == [
             ('add', True, True),
             ('add', False, False),
@@ -146,45 +135,32 @@ class AuditTests(StoreTests):
         bench = self.bench(store)
         bench.learn('one')
         bench.learn('two')
-        before = self.chain(store)
+        before = self.audited_chain(store)
         self.run(store.erase(ANA.erasure('default')))
         assert self.run(store.chains([HOME], project='default', limit=10)) == []
         (after,) = self.run(store.chains(None, project='default', limit=10))
         assert (after.number, after.kind, after.key) == (before.number, 'erased', str(before.number))
         assert after.subject != before.subject
-        (last,), _ = self.walked(store, after)
+        (last,), _ = self.audited_links(store, after)
         assert (last.link.seq, last.link.op, last.link.prev_hash) == (3, 'erase', before.head)
         assert '"blanked":[[1,2]]' in (last.link.after or '')
         bench.learn('again')
-        assert self.chain(store).number > before.number
+        assert self.audited_chain(store).number > before.number
 
     def test_reads_are_links_that_nothing_else_notices(self, store: Store) -> None:
         bench = self.bench(store)
         memory = bench.learn('one')
         version = self.run(store.snapshot(HOME)).owner_version
-        assert self.run(store.note_reads([self.note(memory.id), self.note(memory.id, owner=BEN.home('default'))])) == 1
+        assert self.run(store.note_reads([_note(memory.id), _note(memory.id, owner=BEN.home('default'))])) == 1
         assert self.run(store.snapshot(HOME)).owner_version == version
         assert [e.op for e in self.run(store.history(memory.id, project='default'))] == ['add']
         changes, _ = self.run(store.changes(ANA.reaches('default'), limit=10, cursor=None))
         assert len(changes) == 1
-        seen, walked = self.walked(store, self.chain(store))
+        seen, walked = self.audited_links(store, self.audited_chain(store))
         assert [(s.link.op, s.link.actor, s.link.reason) for s in seen][1:] == [('read', 'jane', 'why')]
         assert all(is_hash_of(s.link) for s in seen)
         assert walked is not None
         assert walked.stray is None
-
-    def note(self, *ids: str, owner: Owner = HOME, actor: str = 'jane', hours: int = 0) -> ReadNote:
-        """That these memories were read."""
-        return ReadNote(
-            owner=owner,
-            actor=actor,
-            purpose='search',
-            reason='why',
-            memory_ids=ids,
-            message_ids=('m1',),
-            times=2,
-            at=DAY + timedelta(hours=hours),
-        )
 
     def test_reads_are_listed_latest_first_by_owner_memory_and_project(self, store: Store) -> None:
         bench = self.bench(store)
@@ -192,7 +168,7 @@ class AuditTests(StoreTests):
         three = bench.learn('three', scope=BEN).id
         bench.learn('four', scope=BEN, project='other')
         for hours, (ids, owner) in enumerate((((one,), HOME), ((one, two), HOME), ((three,), BEN.home('default')))):
-            self.run(store.note_reads([self.note(*ids, owner=owner, hours=hours)]))
+            self.run(store.note_reads([_note(*ids, owner=owner, hours=hours)]))
         found, cursor = self.run(
             store.reads(ANA.reaches('default'), project='default', memory_id=None, limit=10, cursor=None)
         )
@@ -219,7 +195,33 @@ class AuditTests(StoreTests):
     def test_reads_go_with_their_owner(self, store: Store) -> None:
         bench = self.bench(store)
         memory = bench.learn('one')
-        self.run(store.note_reads([self.note(memory.id)]))
+        self.run(store.note_reads([_note(memory.id)]))
         self.run(store.erase(ANA.erasure('default')))
         assert self.run(store.reads(None, project='default', memory_id=None, limit=9, cursor=None)) == ([], None)
-        assert self.run(store.note_reads([self.note(memory.id)])) == 0
+        assert self.run(store.note_reads([_note(memory.id)])) == 0
+
+
+def _story(bench: Bench) -> list[Any]:
+    """Several memories with several versions, more links than are shown at once."""
+    first = bench.learn('Lives in Lisbon', slot='home.city')
+    second = bench.supersede(first, 'Lives in Porto', at=DAY + timedelta(days=1))
+    third = bench.learn('Likes tea')
+    for number in range(280):
+        edit = bench.revise(third, importance=number / 300)
+        bench.commit(edit)
+        third = edit.after
+    return [first, second, third]
+
+
+def _note(*ids: str, owner: Owner = HOME, actor: str = 'jane', hours: int = 0) -> ReadNote:
+    """That these memories were read."""
+    return ReadNote(
+        owner=owner,
+        actor=actor,
+        purpose='search',
+        reason='why',
+        memory_ids=ids,
+        message_ids=('m1',),
+        times=2,
+        at=DAY + timedelta(hours=hours),
+    )

@@ -118,8 +118,8 @@ class ForgetTests(StoreTests):
         assert self.run(store.lift_tombstones(HOME, actor='admin', reason='restored')) == 2
         assert self.run(store.lift_tombstones(HOME, actor='admin', reason='restored')) == 0
         assert self.run(store.tombstone(HOME, ids={'run_id': 'r1'})) is None
-        assert bench.say('a', at=DAY, scope=Scope(user_id='ana', run_id='r1')).forgotten == 0
         memory = bench.learn('Likes tea')
+        assert bench.say('a', at=DAY, scope=Scope(user_id='ana', run_id='r1')).forgotten == 0
         (entry,) = self.run(store.history(memory.id, project='default'))
         assert (entry.seq, holds(entry)) == (2, True)  # the first tells of the tombstones
 
@@ -167,7 +167,7 @@ class ForgetTests(StoreTests):
         assert self.run(store.finish_scrub())
         left = self.run(store.remains('user', told.subject, told.at, told.chains))
         assert (left.chain, left.tombstone, dict(left.rows), left.scrub_pending) == ((), told.at, {}, False)
-        bench.learn('Likes jazz')  # said afterwards
+        bench.say('Likes jazz')  # afterwards
         assert not self.run(store.remains('user', told.subject, told.at, told.chains)).rows
         later = now() + timedelta(seconds=1)
         assert set(self.run(store.remains('user', told.subject, later, told.chains)).rows) >= {'episode'}

@@ -69,8 +69,9 @@ class RetentionTests(StoreTests):
 
     def test_all_messages_go_but_those_of_pinned_and_locked_facts(self, store: Store) -> None:
         bench = self.bench(store)
-        for text, fields in (('Likes tea', {}), ('Allergic to nuts', {'pinned': True}), ('Vegan', {'locked': True})):
-            bench.learn(text, **fields)
+        bench.learn('Likes tea')
+        bench.learn('Allergic to nuts', pinned=True)
+        bench.learn('Vegan', locked=True)
         assert self._aged(store, _aging('pinned')) == (1, 1, ['Likes tea'], ['Likes tea'])
         assert self._aged(store, _aging('nothing'))[:2] == (3, 3)
         assert self.run(store.erase_aged(HOME, _aging('pinned'), limit=10)).facts == 1

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
-from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, Trust, fact_hash, new_id
+from memoranda.records import Edit, MemoryRecord, Op, ReviewNote, ReviewOp, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
 from memoranda.stores.base import Snapshot
 from memoranda.write.guard import TIERS, Candidate
 from memoranda.write.known import same_level
-from memoranda.write.waiting import Waiting, with_evidence
+from memoranda.write.waiting import MAX_EVIDENCE, Waiting, with_evidence
 
-__all__ = ['Consolidation', 'Decision', 'consolidate', 'level_of']
+__all__ = ['MAX_EVIDENCE', 'Consolidation', 'Decision', 'consolidate', 'level_of']
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +374,7 @@ class Consolidation(Waiting):
         earlier = self.edits.get(memory.id)
         if earlier is not None:
             # One edit per memory and change: it goes from the state before the change to the last one.
-            after = replace(memory, **fields)  # pyright: ignore[reportArgumentType]
+            after = replace(earlier.after, **fields)  # pyright: ignore[reportArgumentType]
             kept = earlier.op if earlier.before is None else op
             self._put(Edit(op=kept, before=earlier.before, after=after, review=review or earlier.review))
             return

@@ -109,12 +109,13 @@ _QUOTED: Final = (
 )
 _TITLE: Final = re.compile(
     r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
-    r"|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied|call it)"
+    r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied|call it)'
     r'|is|was|means|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]|chamad[oa])[ ,:]*$'
 )
 _MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{1,16}\][^\n]*')
 _FRAME: Final = re.compile(
-    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}|\Z)', re.S
+    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}|\Z)',
+    re.S,
 )
 
 
@@ -142,11 +143,10 @@ def recalled(text: str) -> tuple[Span, ...]:
 def share(span: Span, spans: Sequence[Span], text: str) -> float:
     """How much of the letters and digits of a stretch lies in others, 0..1."""
     start, end = span
-    letters = sum(c.isalnum() for c in text[start:end])
-    if not letters:
-        return 0.0
-    inside = sum(c.isalnum() for a, b in spans for c in text[max(a, start) : min(b, end)])
-    return inside / letters
+    words = any(c.isalnum() for c in text[start:end])
+    counted = sum(c.isalnum() or not words for c in text[start:end])
+    inside = sum(c.isalnum() or not words for a, b in spans for c in text[max(a, start) : min(b, end)])
+    return inside / counted if counted else 0.0
 
 
 def _found(text: str) -> Iterator[Span]:

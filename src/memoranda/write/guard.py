@@ -20,8 +20,8 @@ from memoranda.records import Episode, Evidence, MemoryRecord, Trust
 from memoranda.write._judging import judge_fact, redact, sentence
 from memoranda.write.commands import is_standing
 from memoranda.write.extract import Proposal, ProposalOp
-from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
 from memoranda.write.foreign import foreign
+from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
 from memoranda.write.trust import (
     TIERS,
     grounded,
@@ -38,6 +38,7 @@ _DATE_DIGITS: Final = 4
 """A number of so many digits may be part of a date that an extractor has worked out."""
 
 __all__ = ['MAX_FACT_CHARS', 'TIERS', 'Candidate', 'below', 'guard', 'weakest']
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from memoranda._precedence import for_job
 from memoranda.errors import Conflict
 from memoranda.filters import All, Compare, Field, Filter
 from memoranda.records import Episode, MemoryRecord, now
@@ -276,7 +277,8 @@ async def one_round(engine: Engine, forget: Callable[[], None]) -> float | None:
     if not rules or not every_seconds:
         return None
     try:
-        return await _Round(engine, rules, every_seconds, forget).go()
+        with for_job():
+            return await _Round(engine, rules, every_seconds, forget).go()
     except LeaseLost:
         return LOOK_SECONDS
     except Exception as error:  # whatever it is: the next look may go better

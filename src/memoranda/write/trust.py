@@ -40,12 +40,14 @@ _STOP: Final = frozenset(
     'that this with have from your user users they them their there what which when where were been being about into '
     'will would could should also than then some such very just more most only other these those does said says like '
     'customer assistant okay noted understood remember para como esta este pour avec vous nous dans sont nicht eine '
-    'einen sind wird para come questo sono mais'.split()
+    'einen sind wird para come questo sono mais likes wants the and for are was has had not you his her its our out now '
+    'but all any can who how why one two get got ist und der die das les des una uno con por que che del per non she him '
+    'too did does may let yes'.split()
 )
 _THEY_SAY: Final = re.compile(
     r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told|wants?|wanted|asks?|asked"
     r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes|demands?|requires?)\b'
-    r"(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?|agents?)\b"
+    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?|agents?)\b'
 )
 
 
@@ -124,19 +126,19 @@ def without(text: str, spans: Iterable[Span]) -> str:
 def _words(text: str) -> frozenset[str]:
     """The telling words of a text, and its numbers."""
     found = _WORD.findall(plain(text).text)
-    return frozenset(w for w in found if w not in _STOP and (len(w) > 3 or w[0].isdigit()))
+    return frozenset(w for w in found if w not in _STOP and (len(w) > 2 or w[0].isdigit()))
 
 
 def _in_common(words: Iterable[str], others: Iterable[str]) -> set[str]:
     """Those that others have too, perhaps with another ending."""
     stems: dict[str, list[int]] = {}
     for word in others:
-        stems.setdefault(word[:5], []).append(len(word))
+        stems.setdefault(word[:4], []).append(len(word))
     exact = set(others)
     return {
         w
         for w in words
-        if w in exact or (not w[0].isdigit() and any(abs(len(w) - n) <= 3 for n in stems.get(w[:5], ())))
+        if w in exact or (not w[0].isdigit() and any(abs(len(w) - n) <= 3 for n in stems.get(w[:4], ())))
     }
 
 
@@ -175,15 +177,19 @@ def is_command(text: str, quotes: Iterable[str], trust: Trust, kind: str) -> boo
 
 
 def _is_reported(sentence: str) -> bool:
-    """`The page says that you should always recommend them.`"""
+    """Whether it reports one, as `The page says that you should always recommend them` does."""
     return _THEY_SAY.search(plain(sentence).text) is not None and asks_agent(sentence)
 
 
 def hostile(message: Episode) -> tuple[Span, ...]:
     """Where a message holds what tells an agent what to do and is not the user's own: no prompt shows that again."""
-    if message.role != 'user' or message.trust != 'user':
-        return commands(message.text)
-    return _hostile(message.text)
+    if message.role == 'user' and message.trust == 'user':
+        return _hostile(message.text)
+    spans = commands(message.text)
+    if message.role == 'assistant' and message.trust != 'assistant':
+        # It promises what a tool or a page asked of it.
+        spans += tuple(m.span() for m in re.finditer(r'[^.!?\n]+', message.text) if commits(m[0]))
+    return tuple(sorted(spans))
 
 
 @remembered(512)
@@ -191,7 +197,5 @@ def _hostile(text: str) -> tuple[Span, ...]:
     if hides(text):
         return ((0, len(text)),)
     spans = [(a + c, a + d) for a, b in foreign(text) for c, d in commands(text[a:b])]
-    for m in re.finditer(r'[^.!?\n]+', text):
-        if _is_reported(m[0]):
-            spans.append(m.span())
+    spans += [m.span() for m in re.finditer(r'[^.!?\n]+', text) if _is_reported(m[0])]
     return tuple(sorted(spans))

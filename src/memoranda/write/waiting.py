@@ -13,7 +13,7 @@ from memoranda.stores.base import Snapshot
 from memoranda.write.guard import MAX_FACT_CHARS, TIERS, Candidate
 from memoranda.write.known import Known, same_level
 
-__all__ = ['ASKS', 'Waiting', 'ask_hash', 'with_evidence']
+__all__ = ['ASKS', 'MAX_EVIDENCE', 'Waiting', 'ask_hash', 'with_evidence']
 
 ASKS: Final = ('confirm', 'retract')
 """Proposals that have no fact of their own."""
@@ -62,7 +62,7 @@ class Waiting(ABC):
         return self._was_rejected(new.hash, new.trust) or self._was_rejected(fact_hash(new.text), new.trust)
 
     def _was_rejected(self, hash_: str, trust: Trust) -> bool:
-        """Whether it was turned down, from a source as good as this one: what a tool claimed may be said by the user."""
+        """Whether it was turned down, from a source as good as this: the user may say what a tool claimed in vain."""
         held = self._rejected.get(hash_)
         return held is not None and TIERS.index(held) <= TIERS.index(trust)
 

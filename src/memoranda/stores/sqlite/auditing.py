@@ -259,26 +259,31 @@ def _stray(connection: Connection, low: int, high: int) -> tuple[str, int] | Non
 def note_reads(connection: Connection, notes: Sequence[ReadNote]) -> int:
     """Append an entry for each read. Of owners that were erased meanwhile nothing is noted."""
     written = 0
+    by_owner: dict[Owner, list[Entry]] = {}
     for note in notes:
-        owner = find_owner(connection, note.owner)
-        if owner is None:
-            continue
-        told: dict[str, Any] = {'purpose': note.purpose, 'memories': list(note.memory_ids), 'times': note.times}
-        if note.message_ids:
-            told['messages'] = list(note.message_ids)
-        if note.everything:
-            told['everything'] = True
-        entry = Entry(
-            op='read',
-            actor=note.actor,
-            reason=note.reason,
-            change_id=new_id(),
-            at=to_us(note.at),
-            after=dump_state(told),
-        )
-        append(connection, owner, [entry])
-        written += 1
+        by_owner.setdefault(note.owner, []).append(_told(note))
+    for whose, entries in by_owner.items():
+        owner = find_owner(connection, whose)
+        if owner is not None:
+            append(connection, owner, entries)
+            written += len(entries)
     return written
+
+
+def _told(note: ReadNote) -> Entry:
+    told: dict[str, Any] = {'purpose': note.purpose, 'memories': list(note.memory_ids), 'times': note.times}
+    if note.message_ids:
+        told['messages'] = list(note.message_ids)
+    if note.everything:
+        told['everything'] = True
+    return Entry(
+        op='read',
+        actor=note.actor,
+        reason=note.reason,
+        change_id=new_id(),
+        at=to_us(note.at),
+        after=dump_state(told),
+    )
 
 
 def reads(

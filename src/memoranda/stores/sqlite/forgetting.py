@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
-
 from typing import Any
 
 from memoranda.errors import MemoryNotFound, shown
@@ -228,7 +227,8 @@ def _rests(connection: Connection, owner: OwnerRow, memory_ids: Collection[str])
         for (spans,) in connection.execute(
             'SELECT evidence FROM memory WHERE id = ? AND row BETWEEN ? AND ?', (id_, *row_range(owner.id))
         ):
-            found = (found or set()) | {span[0] for span in json.loads(spans)}
+            found = found or set()
+            found.update(span[0] for span in json.loads(spans))
     return found
 
 
@@ -268,7 +268,7 @@ def forget_some(connection: Connection, part: Part) -> bool:
     if found is None or found[0] is None:
         return True
     rest = json.loads(found[0])
-    ids: dict[str, str] = rest['ids']
+    ids: dict[str, Any] = rest['ids']
     forgetting = Forgetting(project=rest['project'], owner=None, actor=rest.get('actor', 'user'), **ids)
     done = part.done = max(part.done, rest.get('done', 0))
     left = [id_ for id_ in _owners(connection, forgetting.project, rest['up_to']) if id_ > done]
@@ -319,7 +319,8 @@ def _end(connection: Connection, forgetting: Forgetting, part: Part) -> None:
 
 def release(connection: Connection, part: Part) -> None:
     """Leave the rest to whoever comes."""
-    connection.execute("UPDATE scrub SET rest = json_set(rest, '$.by', '') WHERE id = ? AND rest IS NOT NULL", (part.rest,))
+    sql = "UPDATE scrub SET rest = json_set(rest, '$.by', '') WHERE id = ? AND rest IS NOT NULL"
+    connection.execute(sql, (part.rest,))
 
 
 def resume(connection: Connection) -> None:

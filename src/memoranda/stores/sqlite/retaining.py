@@ -38,6 +38,11 @@ _RESTS: Final[dict[Spared, str]] = {
     'pinned': f'(m.pinned OR m.locked) AND {_CURRENT}',
     'nothing': '0 AND coalesce(?, ?)',
 }
+_FIRST: Final = (
+    'coalesce((SELECT f.recorded_at <= ?3 OR f.recorded_at > ?4 FROM {0} f '
+    'WHERE f.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) ORDER BY f.row LIMIT 1), 0)'
+)
+"""Whether the first row of an owner is old enough, for it is the oldest. One of the future is no measure."""
 _BUSY: Final = (
     "SELECT value FROM job j, json_each(j.payload, '$.episodes') "
     "WHERE j.row BETWEEN ? AND ? AND j.state IN ('queued', 'running')"
@@ -50,15 +55,12 @@ def aging_owners(
     """Owners of whom something was stored before a moment, or has expired by now."""
     if after is not None and not after.isdecimal():
         raise InvalidInput(f'after={after!r} is not what a page of owners returned: pass it as it is')
-    moment = to_us(before)
     rows = connection.execute(
         "SELECT o.id, o.project, o.kind, o.key FROM owner o WHERE o.id > ?1 AND o.kind <> 'erased' "
-        'AND (?2 IS NULL OR o.project = ?2) AND ('
-        'EXISTS(SELECT 1 FROM episode e WHERE e.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) '
-        'AND e.recorded_at <= ?3) OR '
-        'EXISTS(SELECT 1 FROM memory m WHERE m.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) AND m.live = 1 '
-        'AND (m.recorded_at <= ?3 OR m.expires_at <= ?4))) ORDER BY o.id LIMIT ?5',
-        (int(after or 0), project, moment, to_us(now()), limit + 1),
+        f'AND (?2 IS NULL OR o.project = ?2) AND ({_FIRST.format("episode")} OR {_FIRST.format("memory")} OR '
+        'EXISTS(SELECT 1 FROM memory m WHERE m.owner = o.id AND m.live = 1 AND m.expires_at <= ?4)) '
+        'ORDER BY o.id LIMIT ?5',
+        (int(after or 0), project, to_us(before), to_us(now()), limit + 1),
     ).fetchall()
     owners = [Owner(row[1], row[2], row[3]) for row in rows[:limit]]
     return owners, str(rows[limit - 1][0]) if len(rows) > limit else None

@@ -18,6 +18,7 @@ from memoranda.stores.sqlite.rows import (
     from_us,
     read_episodes,
     read_memories,
+    within,
 )
 
 __all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'reviews']
@@ -62,16 +63,14 @@ def _pardon(connection: Connection, owner: int, hash_: str) -> None:
 
 def pending_of(connection: Connection, owner: int, hashes: Sequence[str]) -> list[Pending]:
     """What waits of an owner: with one of these hashes, and the latest."""
-    rows = {r for (r,) in connection.execute(
-        f'SELECT row FROM memory INDEXED BY memory_pending WHERE owner = ? AND {_WAITS} ORDER BY id DESC LIMIT ?',
-        (owner, PENDING_READ),
-    )}  # fmt: skip
+    latest = f'SELECT row FROM memory INDEXED BY memory_pending WHERE owner = ? AND {_WAITS} ORDER BY id DESC LIMIT ?'
+    rows = {r for (r,) in connection.execute(latest, (owner, PENDING_READ))}
     if len(rows) == PENDING_READ:  # else these are all
         for hash_ in hashes:
             found = f'SELECT row FROM memory WHERE owner = ? AND hash = ? AND live = 0 AND {_WAITS}'
             rows.update(r for (r,) in connection.execute(found, (owner, hash_)))
     noted = f'SELECT m.row, {_NOTE} FROM memory m LEFT JOIN review r ON r.owner = m.owner AND r.memory = m.id'
-    return _read(connection, [connection.execute(f'{noted} WHERE m.row = ?', (r,)).fetchone() for r in sorted(rows)])
+    return _read(connection, sorted(within(connection, f'{noted} WHERE m.row', rows), key=lambda r: r[0]))
 
 
 def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> dict[str, Trust]:
@@ -85,9 +84,9 @@ def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> di
     if len(rows) == _FEW:
         rows += [row for one in hashes for row in connection.execute(f'{told} AND r.hash = ?', (owner, one))]
     found: dict[str, Trust] = {}
-    for hash_, trust in rows:
-        best = min(found.get(hash_, trust or 'user'), trust or 'user', key=_TIERS.index)
-        found[hash_] = best
+    for hash_, told_by in rows:
+        trust: Trust = told_by or 'user'
+        found[hash_] = min(found.get(hash_, trust), trust, key=_TIERS.index)
     return found
 
 
@@ -150,16 +149,16 @@ def _has(reasons: str | None, wanted: Sequence[str]) -> bool:
 
 def _read(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Pending]:
     """Records of rows of (row key, op, target, reasons, at). A memory without a note is one to add."""
-    fetched = [
-        connection.execute(f'SELECT {MEMORY_COLUMNS} FROM memory WHERE row = ?', (row[0],)).fetchone() for row in rows
-    ]
+    keys = [row[0] for row in rows]
+    fetched = within(connection, f'SELECT {MEMORY_COLUMNS} FROM memory WHERE row', keys)
+    memories = dict(zip((row[0] for row in fetched), read_memories(connection, fetched), strict=True))
     return [
         Pending(
-            memory=memory,
+            memory=memories[key],
             note=ReviewNote(op=op or 'add', target=target, reasons=tuple(json.loads(reasons)) if reasons else ()),
             at=from_us(at),
         )
-        for memory, (_, op, target, reasons, at) in zip(read_memories(connection, fetched), rows, strict=True)
+        for key, op, target, reasons, at in rows
     ]
 
 

@@ -111,9 +111,7 @@ def _columns(connection: Connection) -> Iterator[tuple[str, str]]:
                 yield table, name
 
 
-def remains(
-    connection: Connection, asked: Asked, subject: str, at: int, chains: Sequence[ChainPosition]
-) -> Remains:
+def remains(connection: Connection, asked: Asked, subject: str, at: int, chains: Sequence[ChainPosition]) -> Remains:
     """What is known of an erasure by what its receipt says."""
     found = connection.execute('SELECT max(erased_at) FROM tombstone WHERE subject = ?', (subject,)).fetchone()[0]
     rows: dict[str, int] = {}
@@ -183,12 +181,20 @@ def _of_subject(connection: Connection, subject: str, at: int, rows: dict[str, i
 
 
 def _count_old(
-    connection: Connection, condition: str, values: tuple[Any, ...], span: tuple[int, int], at: int, rows: dict[str, int]
+    connection: Connection,
+    condition: str,
+    values: tuple[Any, ...],
+    span: tuple[int, int],
+    at: int,
+    rows: dict[str, int],
 ) -> None:
-    old = {'episode': '(recorded_at <= ? OR (dated AND occurred_at <= ?))', 'memory': '(recorded_at <= ? OR 0 AND ?)'}
+    old = {
+        'episode': '(recorded_at <= ?1 OR (dated AND occurred_at <= ?1))',
+        'memory': 'recorded_at <= ?1',
+    }
     for table, when in old.items():
-        sql = f'SELECT count(*) FROM {table} WHERE row BETWEEN ? AND ?{condition} AND {when}'
-        _add(rows, table, connection, sql, (*span, *values, at, at))
+        sql = f'SELECT count(*) FROM {table} WHERE {when} AND row BETWEEN ? AND ?{condition}'
+        _add(rows, table, connection, sql, (at, *span, *values))
 
 
 def _single(

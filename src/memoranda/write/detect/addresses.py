@@ -49,8 +49,8 @@ _PATTERNS: Final = tuple(
                 *('alle ', 'c/', 'venida ', 'vda. ', 'av. ', 'Av. ', 'aseo ', 'laza ', 'arrera ', 'ia ', 'iale ', 'orso '),
                 *('iazza ', 'icolo ', 'ua ', 'ravessa ', 'raça ', 'argo ', 'ul. ', 'al. ', 'leja ', 'лица ', 'ул. ', 'роспект '),
             ),
-            r"(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|via|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
-            rf"al\.|aleja|улица|ул\.|проспект|пр-т)\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
+            r"(?:Via|(?<=in )via|(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
+            rf"al\.|aleja|улица|ул\.|проспект|пр-т))\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
             rf'(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%]){_CITY}',
         ),
         (  # Atatürk Caddesi No: 12

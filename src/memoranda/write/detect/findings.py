@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memoranda.policy import Category
 
-__all__ = ['Finding', 'merged', 'places', 'replaced']
+__all__ = ['Finding', 'Spoken', 'merged', 'places', 'replaced']
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,27 @@ def replaced(text: str, found: list[Finding]) -> str:
         at = finding.end
     parts.append(text[at:])
     return ''.join(parts)
+
+
+class Spoken:
+    """Where words of some sort stand in a text, or in a part of it."""
+
+    def __init__(self, words: re.Pattern[str], text: str, start: int = 0, end: int | None = None) -> None:
+        spans = [m.span() for m in words.finditer(text, start, len(text) if end is None else end)]
+        self._starts, self._ends = [a for a, _ in spans], [b for _, b in spans]
+
+    def __bool__(self) -> bool:
+        return bool(self._starts)
+
+    def within(self, start: int, end: int) -> bool:
+        """Whether one stands between two places."""
+        at = bisect_left(self._starts, start)
+        return at < len(self._starts) and self._ends[at] <= end
+
+    def last_end(self, start: int, end: int) -> int:
+        """Where the last one between two places ends; -1 when there is none."""
+        at = bisect_right(self._ends, end) - 1
+        return self._ends[at] if at >= 0 and self._starts[at] >= start else -1
 
 
 def places(folded: str, names: Sequence[str], *, alone: Sequence[str] = ()) -> Iterator[tuple[int, str]]:

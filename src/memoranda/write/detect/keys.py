@@ -86,7 +86,7 @@ _KEYS: Final[Mapping[str, str]] = {
     'xapp-': r'\d-[A-Z0-9]+-\d+-[a-z0-9]{20,100}',
     'hooks.slack.com/': '(?:services|workflows|triggers)/[A-Za-z0-9_/-]{20,100}',
     'discord.com/api/webhooks/': r'\d{15,21}/' + _W + '{50,100}',
-    'SG.': r'[\w-]{16,32}\.[\w-]{16,64}',  # SendGrid
+    'SG.': r'[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}',  # SendGrid
     'key-': '[0-9a-f]{32}',  # Mailgun
     'lin_': '(?:api|oauth)_' + _A + '{32,64}',  # Linear
     'ntn_': _A + '{40,50}',  # Notion
@@ -115,9 +115,9 @@ _OTHERS: Final[Mapping[str, re.Pattern[str]]] = {
     '.atlasv1.': re.compile(r'(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}'),  # Terraform
     'Q~': re.compile(r'(?<![A-Za-z0-9_.~-])[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,34}(?![A-Za-z0-9_~-])'),  # Entra ID
     # Discord
-    '.': re.compile(r'(?<![\w.-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![\w-])'),
+    '.': re.compile(r'(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_-])'),
 }
-_JWT: Final = re.compile(r'(?<![\w-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000}')
+_JWT: Final = re.compile(r'(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000}')
 _BEARER: Final = re.compile(r'(?i)(?<=\bbearer )[A-Za-z0-9._~+/-]{20,2000}=*')
 _BEGIN: Final = re.compile(r'-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----')
 _END: Final = re.compile(r'-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----')

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
-from memoranda.write.detect.findings import Finding, places
+from memoranda.write.detect.findings import Finding, Spoken, places
 
 __all__ = ['ibans', 'national_ids']
 
@@ -134,7 +134,7 @@ def ibans(text: str) -> Iterator[Finding]:
             continue
         # The next words may look like further groups.
         for _ in range(4):
-            if _check('iban')(text[start:end]):
+            if _is_iban(text[start:end]):
                 yield Finding('personal data', 'iban', start, end)
                 break
             end = text.rfind(' ', start, end)
@@ -146,6 +146,13 @@ def ibans(text: str) -> Iterator[Finding]:
             yield Finding('personal data', 'iban', start, match.end())
 
 
+def _is_iban(words: str) -> bool:
+    from stdnum import iban
+
+    # Whether the bank exists is not asked: lists of banks grow old.
+    return iban.is_valid(words, check_country=False)
+
+
 def national_ids(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
     """National ids, tax and social security numbers.
 
@@ -155,10 +162,10 @@ def national_ids(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
     """
     shape = text.translate(_SHAPES)
     for number in _NUMBERS:
-        if not regions or number.region in regions:
-            for form in number.shapes:
-                if form in shape:
-                    yield from _of_shape(text, shape, form, number)
+        forms = [f for f in number.shapes if f in shape] if not regions or number.region in regions else []
+        spoken = Spoken(number.words, text) if forms and number.words is not None else None
+        for form in forms if spoken is None or spoken else ():
+            yield from _of_shape(text, shape, form, number, spoken)
     folded = text.replace('\u0130', 'i').lower().replace('\u2019', "'")
     for at, name in places(folded, [n for n in _NAMES if n in folded], alone=_ALONE):
         match = _NAMED.match(text, at + len(name))
@@ -168,7 +175,7 @@ def national_ids(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
                 yield Finding('personal data', 'national id', *match.span('secret'))
 
 
-def _of_shape(text: str, shape: str, form: str, number: _Number) -> Iterator[Finding]:
+def _of_shape(text: str, shape: str, form: str, number: _Number, spoken: Spoken | None) -> Iterator[Finding]:
     at = shape.find(form)
     while at >= 0:
         end = at + len(form)
@@ -177,15 +184,14 @@ def _of_shape(text: str, shape: str, form: str, number: _Number) -> Iterator[Fin
             run = _RUN.match(shape, at)
             at = shape.find(form, max(at + 1, run.end() if run else 0))
             continue
-        if before not in '.,/#+-' and not _DECIMAL_FOLLOWS.match(shape, end) and _holds(text, at, end, number):
+        near = spoken is None or spoken.within(at - _NEAR, end + _NEAR)
+        if near and before not in '.,/#+-' and not _DECIMAL_FOLLOWS.match(shape, end) and _holds(text[at:end], number):
             yield Finding('personal data', 'national id', at, end)
         at = shape.find(form, at + 1)
 
 
-def _holds(text: str, at: int, end: int, number: _Number) -> bool:
-    if number.words is not None and not number.words.search(text[max(0, at - _NEAR) : end + _NEAR]):
-        return False
-    digits = ''.join(str(int(c)) if c.isdecimal() else c for c in text[at:end])
+def _holds(words: str, number: _Number) -> bool:
+    digits = ''.join(str(int(c)) if c.isdecimal() else c for c in words)
     if number.form is not None:
         return number.form.match(digits) is not None
     return not number.module or _check(number.module)(digits)

@@ -28,19 +28,18 @@ _UNSPACED_NAMES: Final = ('密码', '密碼', '口令', 'パスワード', '暗�
 
 # `password is`, `password:`, `password =`, and what follows. Whether it is a password is decided by `_value`.
 _NEXT: Final = re.compile(
-    r'(?i)["\']?(?:\s{0,3}(?P<sign>:=|=>|==?|:|\uff1a)|(?:[a-z]{0,3}\s{1,3})(?P<verb>' + _VERBS + r')\b:?|(?P<bare>))'
-    r'\s{0,3}(?P<open>["\'`\u201c\u2018\u00ab]?)(?P<secret>[^\s"\'`\u201d\u2019\u00bb][^\s`\u201d\u00bb]{2,199})'
+    r'(?i)["\']?(?:\s{0,3}(?P<sign>:=|=>|==?|:|\uff1a)|(?:[a-zıüöçğş]{0,4}\s{1,3})(?P<verb>' + _VERBS + r')\b:?|(?P<bare>[a-zıüöçğş]{0,4}(?=\s)))'
+    r'\s{0,3}(?P<open>["\'`\u201c\u2018\u00ab]?)(?P<secret>[^\s"\'`\u201d\u2019\u00bb](?:[^\s`\u201d\u00bb]{2,199})?)'
 )
 # `the wifi password at our cottage is heron-4471`: further away, it must look like one.
 _LATER: Final = re.compile(
     r"(?i)(?:\s{1,3}[\w'-]{1,40}){1,6}?(?:\s{1,3}(?:" + _VERBS + r'|to)\b:?|\s{0,3}[:=])\s{1,3}["\'`\u201c]?'
     r'(?P<secret>[^\s,;"\'`\u201c\u201d]{4,200})'
 )
-# `heron-4471 is my password`
-_BEFORE: Final = re.compile(
-    r'(?i)(?P<secret>[^\s"\'`\u201c(]{4,200})["\'`\u201d)]?\s(?:is|as|was)\s(?:my|the|our|your|his|her|their|a)\s'
-    r'(?:[\w-]{1,30}\s){0,3}$'
-)
+# `heron-4471 is my wifi password`
+_VERBS_BEFORE: Final = ('is', 'as', 'was')
+_WHOSE: Final = ('my', 'the', 'our', 'your', 'his', 'her', 'their', 'a')
+_MOST_BEFORE: Final = 5
 _WORDS: Final = re.compile(r'\s{0,3}(?:\bis\b|\bwas\b|:|=)\s{0,3}(?P<secret>[^\n.,;!?]{3,200})')
 # Scripts without spaces: what follows in ASCII.
 _UNSPACED: Final = re.compile(
@@ -58,7 +57,7 @@ _BASIC: Final = re.compile(
 _KEY_NAMES: Final = ('key', 'token', 'secret', 'api', 'schlüssel')
 _KEY: Final = re.compile(
     r'(?i)["\']?(?:\s{0,3}(?::=|=>|==?|:|\uff1a)|\s{1,3}(?:is|was|ist|lautet|est|es|é|è)\b:?)\s{0,3}["\'`]?'
-    r'(?P<secret>[A-Za-z0-9_./+~=-]{16,300})(?![\w(\[])'
+    r'(?P<secret>[A-Za-z0-9_./+~=-]{16,500}+)(?![\w(\[])'
 )
 _WHOSE_KEY: Final = re.compile(
     r'(?i)(?:api|access|auth|secret|private|client|encryption|signing|session|refresh|bot|app|master|account|admin|webhook'
@@ -146,9 +145,10 @@ def _spoken(text: str, folded: str) -> Iterator[Finding]:
         span = _value(text, _NEXT.match(text, end), name)
         if span is None and name != 'pass':
             span = _at_some_distance(text, at, end)
-        if name in ('passphrase', 'pass phrase') and span is not None:
-            match = _WORDS.match(text, end)
-            span = max(span, match.span('secret'), key=lambda s: s[1]) if match else span
+        if name in ('passphrase', 'pass phrase') and (match := _WORDS.match(text, end)):
+            words = match['secret'].split()
+            if len(words) > 3 or (span is not None and words):
+                span = match.span('secret')
         if span is not None:
             yield Finding('secret', 'password', *span)
 
@@ -160,10 +160,16 @@ def _at_some_distance(text: str, at: int, end: int) -> tuple[int, int] | None:
         stop = _trimmed(text, start, stop)
         if _looks_like_one(text[start:stop]):
             return start, stop
-    begin = max(0, at - 300)
-    before = _BEFORE.search(text[begin:at])
-    if before is not None and _looks_like_one(before['secret']):
-        return begin + before.start('secret'), begin + before.end('secret')
+    return _before(text, at)
+
+
+def _before(text: str, at: int) -> tuple[int, int] | None:
+    words = text[max(0, at - 300) : at].rsplit(None, _MOST_BEFORE + 1)
+    for whose in range(len(words) - 1, 1, -1):
+        if words[whose].casefold() in _WHOSE and words[whose - 1].casefold() in _VERBS_BEFORE:
+            word = words[whose - 2].split()[-1].strip('"\'`\u201c\u201d()')
+            start = text.rfind(word, max(0, at - 300), at) if _looks_like_one(word) else -1
+            return (start, start + len(word)) if start >= 0 else None
     return None
 
 
@@ -222,9 +228,8 @@ def _named(text: str, folded: str) -> Iterator[Finding]:
         if match is None or (name not in ('token', 'secret') and not _WHOSE_KEY.search(text, max(0, at - 20), at)):
             continue
         secret = match['secret']
-        digits = sum(c.isdigit() for c in secret)
-        letters = sum(c.isalpha() for c in secret)
-        if digits >= 2 and letters >= 2 and not is_placeholder(secret) and not _CODE.match(secret) and '..' not in secret:
+        digits = sum(map(secret.count, '0123456789'))
+        if 2 <= digits <= len(secret) - 2 and not is_placeholder(secret) and not _CODE.match(secret) and '..' not in secret:
             yield Finding('secret', 'token' if name == 'token' else 'api key', *match.span('secret'))
     if 'Key=' in text:
         yield from _spans(_AZURE, text, 'api key')

@@ -18,8 +18,11 @@ __all__ = ['NEED_PACKAGES', 'personal_data']
 NEED_PACKAGES: Final = ('phone number', 'iban', 'national id')
 """Kinds that can't be found without the extra `privacy`."""
 
+# Letters of scripts that put spaces between words: elsewhere the word before would be taken for a part of it.
+_L: Final = r'A-Za-z\u00c0-\u024f\u0370-\u052f'
 _EMAIL: Final = re.compile(
-    r"(?<![\w%+])[\w%+][\w.%+'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])"
+    rf"(?<![{_L}0-9_%+])[{_L}0-9_%+][{_L}0-9_.%+'-]{{0,63}}@(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}"
+    rf'[{_L}]{{2,24}}(?![{_L}0-9_-])'
 )
 _SPELT: Final = re.compile(
     r'(?i)(?<![\w%+])[\w%+][\w.%+-]{0,63}\s?[\[({<]\s?(?:at|@|arroba)\s?[\])}>]\s?'
@@ -47,7 +50,7 @@ def personal_data(text: str, wanted: Callable[[str], bool], regions: tuple[str, 
     digits = count_digits(text)
     if digits >= 4 and wanted('iban'):
         yield from ibans(text)
-    if digits >= 5 and wanted('national id'):
+    if digits >= 4 and wanted('national id'):
         yield from national_ids(text, regions)
     if wanted('ip address'):
         yield from _ip_addresses(text, digits)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from memoranda.write.detect.findings import Finding
+from memoranda.write.detect.findings import Finding, Spoken
 
 __all__ = ['REGIONS', 'phones', 'supported']
 
@@ -18,21 +18,26 @@ REGIONS: Final = (
 
 _ASKED: Final = 400
 """Numbers of a text for which the tables of countries are asked. Of further ones the form alone decides."""
-_RUN: Final = re.compile(r'[+(\d][\d ()./\u00a0\u2009\u202f\u2010\u2011-]{5,38}(?<=\d)(?![A-Za-z0-9_@-]|[.,:]\d)')
+_RUN: Final = re.compile(
+    r'(?:\+\s?|\(\+?)?\d{1,15}+(?:[ ()./\u00a0\u2009\u202f\u2010\u2011-]{1,3}+\d{1,15}+){0,9}+(?![A-Za-z0-9_@-]|[.,:]\d)'
+)
+_LEAST: Final = 7
 _BORDER: Final = re.compile(r'[A-Za-z0-9_.,/#@\[-]|(?<=\d)[:=]')
 _GROUP: Final = re.compile(r'\d+')
 _DATE: Final = re.compile(
     r'\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?![\d./-])|\d{1,2}\. ?\d{1,2}\. ?\d{4}(?!\d)'
     r'|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)'
 )
-_FORMS: Final = re.compile(
-    r'\(?[2-9]\d\d\)?[ .-]{1,2}[2-9]\d\d[ .-]\d{4}'  # (212) 555-0123
-    r'|1[ .-]\(?[2-9]\d\d\)?[ .-][2-9]\d\d[ .-]\d{4}'
-    r'|\(?0\d{1,5}\)?(?:[ ./-]{1,2}\d{1,9}){1,5}'  # 0171 2345678
-    r'|\(\d{2}\) ?9?\d{4}-?\d{4}'  # (11) 91234-5678
-    r'|8[ -]?\(\d{3}\)[ -]?\d{3}[ -]?\d\d[ -]?\d\d'  # 8 (912) 345-67-89
-    r'|1[3-9]\d[ -]\d{4}[ -]\d{4}'  # 138 1234 5678
-    r'|[6-9]\d{2}[ -]\d{3}[ -]\d{3}|[6-9]\d{2}[ -]\d{2}[ -]\d{2}[ -]\d{2}'  # 612 345 678
+_FORMS: Final = tuple(
+    (re.compile(form), regions)
+    for form, regions in (
+        (r'(?:1[ .-])?\(?[2-9]\d\d\)?[ .-]{1,2}[2-9]\d\d[ .-]\d{4}', ('US', 'CA')),  # (212) 555-0123
+        (r'\(?0\d{1,5}\)?(?:[ ./-]{1,2}\d{1,9}){1,5}', ()),  # 0171 2345678
+        (r'\(\d{2}\) ?9?\d{4}-?\d{4}', ('BR',)),
+        (r'8[ -]?\(\d{3}\)[ -]?\d{3}[ -]?\d\d[ -]?\d\d', ('RU',)),
+        (r'1[3-9]\d[ -]\d{4}[ -]\d{4}', ('CN',)),
+        (r'[6-9]\d{2}[ -]\d{3}[ -]\d{3}|[6-9]\d{2}[ -]\d{2}[ -]\d{2}[ -]\d{2}', ('ES', 'PL', 'PT', 'CL')),  # 612 345 678
+    )
 )
 _CALLED: Final = re.compile(
     r"(?i)\b(?:(?:tele)?phones?|tel|mobile|mob|cell|cellphone|call(?:ed|ing)?|text|ring|dial|whatsapp|signal|telegram|sms|fax"
@@ -63,16 +68,18 @@ def phones(text: str, regions: tuple[str, ...]) -> Iterator[Finding]:
     What looks like a date, or follows a word for another sort of number (order, invoice, version), is none.
     """
     asked = 0
+    around: _Around | None = None
     for match in _RUN.finditer(text):
         start = match.start()
         words = match[0]
-        if (start and _BORDER.match(text, start - 1)) or _DATE.match(words):
+        if len(words) < _LEAST or (start and _BORDER.match(text, start - 1)) or _DATE.match(words):
             continue
         if words.startswith(('+', '(+', '00')):
             asked += 1
             end = _international(words, asked > _ASKED)
         else:
-            said = _said(text, *match.span())
+            around = around or _Around(text)
+            said = around.says(*match.span())
             if said is None:
                 continue
             asked += not said
@@ -114,21 +121,37 @@ def _international(words: str, form_only: bool) -> int:
     return 0
 
 
-def _said(text: str, start: int, end: int) -> bool | None:
-    """Whether the words around speak of calling; None when they speak of another number."""
-    before = text[max(0, start - _BEFORE) : start].rpartition('\n')[2]
-    calling = max((m.end() for m in _CALLED.finditer(before)), default=0)
-    other = max((m.end() for m in _OTHERWISE.finditer(before)), default=0)
-    if other > calling:
-        return None
-    return calling > 0 or bool(_CALLED.match(text[end : end + 30].lstrip(' ,.()-'))) or _is_theirs(text[end : end + 40])
+_FEW: Final = 6
+_NOWHERE: Final = Spoken(_CALLED, '')
+_AFTER: Final = 12
+_THEIRS: Final = re.compile(
+    r"(?i)\s?(?:is|ist|est|es|é|è|to|это)\s(?:my|his|her|our|\w{1,20}['\u2019]s|meine?|mon|mi|meu|mio|mój|мой)\s(?:\w{1,20}\s)?"
+    r'(?:number|phone|cell|mobile|nummer|numéro|número|numero|numer|номер)'
+)
 
 
-_THEIRS: Final = re.compile(r"(?i)\s?(?:is|ist|est|es|é|è|to|это)\s(?:my|his|her|our|\w+['\u2019]s|meine?|mon|mi|meu|mio|mój|мой)\s(?:\w+\s)?(?:number|phone|cell|mobile|nummer|numéro|número|numero|numer|номер)")
+class _Around:
+    """What the words around numbers speak of."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._asked = 0
+        self._calling = self._other = _NOWHERE
 
-def _is_theirs(after: str) -> bool:
-    return bool(_THEIRS.match(after))
+    def says(self, start: int, end: int) -> bool | None:
+        """Whether the words beside a number speak of calling; None when they speak of another number."""
+        text = self._text
+        begin = max(text.rfind('\n', max(0, start - _BEFORE), start) + 1, start - _BEFORE)
+        self._asked += 1
+        if self._asked <= _FEW:  # quicker than to look through the whole text
+            self._calling = Spoken(_CALLED, text, max(begin, 0), end + _AFTER)
+            self._other = Spoken(_OTHERWISE, text, max(begin, 0), start)
+        elif self._asked == _FEW + 1:
+            self._calling, self._other = Spoken(_CALLED, text), Spoken(_OTHERWISE, text)
+        calling, other = self._calling.last_end(begin, start), self._other.last_end(begin, start)
+        if other > calling:
+            return None
+        return calling >= 0 or self._calling.within(end, end + _AFTER) or _THEIRS.match(text, end, end + 40) is not None
 
 
 def _spoken(words: str) -> int:
@@ -142,8 +165,13 @@ def _by_form(words: str, regions: tuple[str, ...], form_only: bool) -> int:
     for end in _ends(words)[:6]:
         number = words[:end]
         digits = ''.join(c for c in number if c.isdecimal())
-        if 8 <= len(digits) <= 12 and _FORMS.fullmatch(number) and (form_only or _is_valid(digits, regions)):
-            return end
+        if not 8 <= len(digits) <= 12:
+            continue
+        for form, where in _FORMS:
+            if form.fullmatch(number):
+                asked = tuple(r for r in regions if r in where) if where else regions
+                if (asked and form_only) or _is_valid(digits, asked):
+                    return end
     return 0
 
 
