@@ -140,9 +140,9 @@ class World:
             elif id_ in self.episodes:  # perhaps as evidence: a user's messages are the user's
                 owner = self.episodes[id_][0]
                 assert who.sees(owner, shared=how.get('shared', False)), f'{who} is told of {self.episodes[id_]}'
-            elif id_ in self.jobs:
-                owner, run = self.jobs[id_]
-                assert who.sees(Place(owner.project, owner.kind, owner.key, run)), f'{who} is told of a job of {owner}'
+            elif id_ in self.jobs:  # perhaps as what a change came from: a user-level one may come from any run
+                owner = self.jobs[id_][0]
+                assert who.sees(owner), f'{who} is told of a job of {owner}'
             elif id_ in self.changes:
                 assert any(who.sees(p, **how) for p in self.changes[id_]), f'{who} is told of a change of others'
         for mark in set(MARK.findall(text)):

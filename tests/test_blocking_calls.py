@@ -87,8 +87,18 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         await do('reset', kinds=['profile'], **ANA)
         await do('reindex')
         await do('stats')
+        anchor = await do('checkpoint', all_projects=True)
+        assert await do('verify', all_projects=True, anchor=anchor)
+        await do('audit_log', **ANA)
+        await do('reads', **ANA)
+        exported = await do('export', user_id='ana')
+        assert [part async for part in exported]
         await do('delete_all', **ANA)
         await do('finish_erasure')
+        erased = await do('forget', **ANA)
+        await do('verify_erasure', erased, texts=['Lisbon'])
+        await memory.delete_all(user_id='ana')
+        await do('import_subject', exported, restore=True)
 
         receipt = await do('add', 'I like cocoa', background=True, **ANA)
         done = await receipt.wait(30)
@@ -351,7 +361,7 @@ with no_blocking_calls(imports=False) as calls:
     from _fakes import fast_async
     memory = fast_async(sys.argv[1])
     asyncio.run(everything(memory, lambda name: None))
-    assert any('erasing.py' in lock.made for lock in calls.locks)
+    assert any('sweeping.py' in lock.made for lock in calls.locks)
 """
     command = [sys.executable, '-c', code, str(tmp_path / 'memory.db')]
     done = subprocess.run(

@@ -24,6 +24,7 @@ from memoranda import (
     InvalidScope,
     Memory,
     MemoryNotFound,
+    Policy,
     Scope,
     StoreBusy,
     StoreFull,
@@ -227,6 +228,24 @@ def test_the_lessons_an_agent_drew_go_with_the_user_and_its_own_stay(path: Path)
         assert texts(memory.get_all(agent_id='bot')) == ['Answers in rhymes', 'Shorter answers help']
         assert b'Slower' not in files(path)
         assert memory.verify_erasure(receipt, texts=['Slower answers help']).ok
+
+
+@pytest.mark.parametrize('decided', [False, True])
+def test_what_waits_for_a_person_or_was_turned_down_goes_too(path: Path, decided: bool) -> None:
+    with fast(path, policy=Policy(review='all')) as memory:
+        message = memory.add(SENTENCE, **ANA).episode_ids[0]
+        memory.add('Likes tea', **ANA)
+        if decided:
+            (item,) = [item for item in memory.review.list(**ANA) if RARE in item.memory.text]
+            memory.review.reject(item.id, **ANA)
+        assert (tables(path)['review'], tables(path)['rejected']) == (2, int(decided))
+        receipt = memory.forget(episode_id=message, **ANA)
+        assert (receipt.counts['memories'], receipt.counts['reviews']) == (1, 1)
+        assert (tables(path)['review'], tables(path)['rejected']) == (1, 0)
+        assert [item.memory.text for item in memory.review.list(**ANA)] == ['Likes tea']
+        assert memory.forget(**ANA).counts['reviews'] == 1
+        assert (tables(path)['review'], tables(path)['rejected']) == (0, 0)
+        assert RARE.encode() not in files(path)
 
 
 # What is asked for
@@ -538,6 +557,22 @@ def test_what_was_put_back_behind_the_receipt_is_found(path: Path) -> None:
         'entry 2 of owner 1 is not the one that recorded the erasure',
         'rows from before the erasure are there: 1 of episode',
     )
+
+
+def test_a_tombstone_that_is_gone_is_missed_unless_it_was_lifted(path: Path) -> None:
+    with fast(path) as memory:
+        memory.add(SENTENCE, **ANA)
+        document = memory.export(**ANA)
+        receipt = memory.forget(**ANA)
+        assert memory.import_subject(document, restore=True).status == 'restored'
+        report = memory.verify_erasure(receipt)
+        assert (report.problems, report.rows) == ((), {'episode': 1, 'memory': 1})
+        assert report.notes[0].startswith('the tombstone was lifted')
+        again = memory.forget(**ANA)
+        assert memory.verify_erasure(receipt).ok
+    with contextlib.closing(apsw.Connection(str(path))) as connection:
+        connection.execute('DELETE FROM tombstone')
+    assert verify_erasure(path, again).problems == ('the tombstone is gone, and no history tells that it was lifted',)
 
 
 def test_words_that_are_still_there_are_found_wherever_they_are(path: Path) -> None:

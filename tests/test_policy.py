@@ -62,7 +62,10 @@ def test_tiers_that_are_left_out_keep_their_default() -> None:
         ({'below_confidence': 'allow'}, r"policy\.below_confidence='allow' is unknown: use one of review, drop"),
         ({'instructions': 'obey'}, r"policy\.instructions='obey' is unknown"),
         ({'write': {'robot': 'auto'}}, r"policy\.write names the unknown tier 'robot': use user, assistant"),
-        ({'write': {'tool': 'include'}}, r"policy\.write\['tool'\]='include' is unknown: use one of auto, review, drop"),
+        (
+            {'write': {'tool': 'include'}},
+            r"policy\.write\['tool'\]='include' is unknown: use one of auto, review, drop",
+        ),
         ({'read': {'tool': 'auto'}}, r"policy\.read\['tool'\]='auto' is unknown: use one of include, fence, exclude"),
         ({'read': 'include'}, r"policy\.read='include' is no mapping"),
         ({'burst': 30}, r'policy\.burst=30 is no number of facts and seconds'),
@@ -86,7 +89,10 @@ def test_a_field_that_can_not_be_used_is_named_with_the_fix(given: dict[str, Any
         ({'after': timedelta(0)}, 'no time span of more than 0'),
         ({'after': timedelta(days=1), 'kinds': ()}, r"no tuple of names: pass such as \('event',\)"),
         ({'after': timedelta(days=1), 'kinds': 'event'}, 'no tuple of names'),
-        ({'after': timedelta(days=1), 'levels': ('forever',)}, r"retention\.levels='forever' is unknown: use one of user"),
+        (
+            {'after': timedelta(days=1), 'levels': ('forever',)},
+            r"retention\.levels='forever' is unknown: use one of user",
+        ),
     ],
 )
 def test_a_retention_that_can_not_be_used_is_named_with_the_fix(given: dict[str, Any], told: str) -> None:
@@ -104,7 +110,9 @@ def test_a_retention_that_can_not_be_used_is_named_with_the_fix(given: dict[str,
     ],
 )
 def test_a_policy_that_sends_to_a_review_that_is_off_contradicts_itself(given: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=rf"review='off' contradicts {next(iter(given))}.*use review='flagged'"):
+    with pytest.raises(
+        ConfigurationError, match=rf"review='off' contradicts {next(iter(given))}.*use review='flagged'"
+    ):
         Policy(review='off', **given)
 
 

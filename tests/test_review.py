@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from _calls import no_blocking_calls
 from _fakes import Grammar, fast, fast_async, texts
 from memoranda import (
     AddResult,
@@ -413,13 +415,13 @@ class TestListing:
     def test_the_queue_comes_in_pages_by_reason(self, memory: Memory) -> None:
         for number in range(5):
             propose(memory, f'fact {number}')
-        locked(memory)
+        mine = locked(memory)
         memory.add('forget home.city', **ANA)
         first = memory.review.list(limit=2, **ANA)
         rest = memory.review.list(cursor=first.cursor, **ANA)
-        assert [i.memory.text for i in (*first, *rest)] == [*(f'fact {n}' for n in range(5)), 'forget home.city']
+        assert [i.memory.text for i in (*first, *rest)] == [*(f'fact {n}' for n in range(5)), f'retract {mine.id}']
         assert (len(first), rest.cursor) == (2, None)
-        assert waiting(memory, reasons=['locked'], **ANA) == ['forget home.city']
+        assert waiting(memory, reasons=['locked'], **ANA) == [f'retract {mine.id}']
         assert len(queue(memory, reasons=['source'], **ANA)) == 5
 
     def test_a_list_without_details_needs_no_search(self, memory: Memory) -> None:
@@ -511,6 +513,20 @@ class TestListing:
         with pytest.raises(MemoryNotFound, match='shows what waits'):
             memory.review.approve(known.id, **ANA)
 
+    def test_a_wish_to_retract_outlives_neither_the_words_it_is_about_nor_those_it_was_said_in(
+        self, memory: Memory
+    ) -> None:
+        record = memory.add('home.city = Lisbon', run_id='r1', **ANA).memories[0]
+        memory.update(record.id, text='the city is Braga', **ANA)
+        memory.add('forget home.city', run_id='r2', **ANA)
+        memory.add('they say forget home.city', run_id='r3', **ANA)
+        memory.delete_all(run_id='r1', **ANA)
+        memory.delete_all(run_id='r2', **ANA)
+        (item,) = queue(memory)
+        assert (item.target, [e.quote for e in item.evidence]) == (None, ['forget home.city'])
+        assert item.memory.text == f'retract {record.id}'
+        memory.review.approve(item.id, **ANA)
+
     def test_what_is_erased_no_longer_waits(self, memory: Memory) -> None:
         item = propose(memory, 'likes tea', run_id='r1', **ANA)
         memory.review.reject(propose(memory, 'likes rum', run_id='r1', **ANA), **ANA)
@@ -519,6 +535,23 @@ class TestListing:
         with pytest.raises(MemoryNotFound):
             memory.review.approve(item, **ANA)
         assert texts(memory.add('they say likes rum', **ANA).pending) == ['likes rum']
+
+
+@pytest.mark.parametrize('scope', [{}, {'run_id': 'r1'}], ids=['all of a user', 'one run'])
+def test_an_erasure_leaves_no_row_of_the_queue_and_no_hash_of_what_was_turned_down(
+    tmp_path: Path, scope: dict[str, str]
+) -> None:
+    with fast(tmp_path / 'm.db', extractor=Hearsay()) as memory:
+        for decide, text in ((None, 'likes tea'), (memory.review.approve, 'likes rum'), (memory.review.reject, 'x y')):
+            item = propose(memory, text, run_id='r1', **ANA)
+            if decide is not None:
+                decide(item, **ANA)
+        propose(memory, 'likes gin', **BEN)
+        memory.delete_all(**ANA, **scope)
+    connection = apsw.Connection(str(tmp_path / 'm.db'))
+    assert connection.execute('SELECT count(*) FROM review').fetchone() == (1,)
+    assert connection.execute('SELECT count(*) FROM rejected').fetchone() == (0,)
+    connection.close()
 
 
 def test_edit_with_nothing_to_change_is_refused(memory: Memory) -> None:
@@ -542,10 +575,11 @@ def test_code_with_a_loop_awaits_the_same() -> None:
     async def main() -> AsyncMemory:
         async with fast_async(extractor=Hearsay()) as memory:
             (found,) = (await memory.add('they say likes tea', **ANA)).pending
-            page = await memory.review.list(**ANA)
-            assert [i.id for i in page] == [found.id]
-            assert (await memory.review.get(found.id, **ANA)).memory == found
-            (result,) = await memory.review.approve([found.id], **ANA)
+            with no_blocking_calls():
+                page = await memory.review.list(**ANA)
+                assert [i.id for i in page] == [found.id]
+                assert (await memory.review.get(found.id, **ANA)).memory == found
+                (result,) = await memory.review.approve([found.id], **ANA)
             assert result.outcome == 'approved'
             return memory
 

@@ -46,8 +46,8 @@ from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
-    from memoranda.forgetting import ErasureReceipt, ErasureReport
     from memoranda.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
+    from memoranda.forgetting import ErasureReceipt, ErasureReport
     from memoranda.policy import Policy, Retention
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
     from memoranda.review import ReviewItem, ReviewPage, ReviewQueue, ReviewResult

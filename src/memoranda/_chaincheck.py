@@ -240,7 +240,8 @@ class ChainCheck:
         begun_here = self._begun in (None, chain.subject, *self._imported)
         if chain.kind == 'unknown':
             self._found = [(self._first, -2, 'surplus', 'its owner is gone', None)]
-        elif renamed or not begun_here:
+        # The entry that tells of an import may be one that is broken or missing.
+        elif renamed or not (begun_here or any(f[2] in ('digest', 'link', 'missing') for f in self._found)):
             self._found.append((self._first, -2, 'owner', 'the chain was begun for another owner', None))
         self._check_end()
         self._check_blanks()

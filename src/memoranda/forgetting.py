@@ -341,8 +341,8 @@ class _Waiting:
             left = _PAUSE if timeout is None else min(_PAUSE, timeout - (time.monotonic() - begun))
             if left <= 0:
                 raise TimeoutError(
-                    f'erased words may still be in the files after {timeout:g} s, because somebody reads an older state '
-                    'of them: it is finished in the background, wait again'
+                    f'erased words may still be in the files after {timeout:g} s, because somebody reads an older '
+                    'state of them: it is finished in the background, wait again'
                 )
             await _pause(engine, left)
         return self._receipt
@@ -377,7 +377,9 @@ async def verify(engine: Engine, receipt: ErasureReceipt, texts: Sequence[str] =
     left = await store.remains(receipt.asked, receipt.subject, receipt.at, receipt.chains)
     found = {trace.text: trace.where for trace in await store.traces(texts)} if texts else {}
     problems, notes = list(left.chain), list[str]()
-    restored = receipt.tombstone and left.tombstone is None
+    restored = receipt.tombstone and left.tombstone is None and left.lifted
+    if receipt.tombstone and left.tombstone is None and not left.lifted:
+        problems.append('the tombstone is gone, and no history tells that it was lifted')
     if restored:
         notes.append('the tombstone was lifted: the subject was restored from an export, as its history tells')
     if left.rows:

@@ -68,7 +68,7 @@ __all__ = ['AsyncMemory']
 Include: TypeAlias = Literal['memories', 'episodes']
 Moments: TypeAlias = datetime | str | float | None
 ModelT = TypeVar('ModelT', bound='BaseModel')
-_LOADED_LATER = ('recall.block', 'recall.search', 'write.edits', 'write.intake', 'write.queue')
+_LOADED_LATER = ('forgetting', 'recall.block', 'recall.search', 'review', 'write.edits', 'write.intake', 'write.queue')
 
 _CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, TypeAlias, cast, get_args
 
 from memoranda.errors import ConfigurationError, shown
 from memoranda.records import Trust
@@ -68,6 +68,11 @@ _READ: Final[Mapping[Trust, ReadRule]] = MappingProxyType(
 )
 
 
+def _given(of: object, name: str) -> object:
+    """A field that may hold anything: callers don't all check their types."""
+    return getattr(of, name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """What is not kept: facts that meet every condition given, or messages, once they are as old as `after`.
@@ -86,23 +91,23 @@ class Retention:
     """Pinned and locked facts too, and the messages that they rest on."""
 
     def __post_init__(self) -> None:
-        after: object = self.after
+        after: object = _given(self, 'after')
         if not isinstance(after, timedelta) or after <= timedelta():
             raise ConfigurationError(
                 f'retention.after={shown(after)} is no time span of more than 0: pass a timedelta, such as '
                 'timedelta(days=90)'
             )
         for name, example in (('kinds', 'event'), ('levels', 'run')):
-            given: object = getattr(self, name)
+            given = _given(self, name)
             words = cast('tuple[object, ...]', given) if isinstance(given, tuple) else ()
             if given is not None and (not words or not all(isinstance(w, str) and w.strip() for w in words)):
                 raise ConfigurationError(
-                    f'retention.{name}={shown(given)} is no tuple of names: pass such as ({example!r},), or leave it '
-                    'out for all'
+                    f'retention.{name}={shown(_given(self, name))} is no tuple of names: pass such as '
+                    f'({example!r},), or leave it out for all'
                 )
         for level in self.levels or ():
             _one_of('retention.levels', level, get_args(Level))
-        episodes: object = self.episodes
+        episodes: object = _given(self, 'episodes')
         if not isinstance(episodes, bool) and episodes != 'all':
             raise ConfigurationError(f"retention.episodes={shown(episodes)} is unknown: pass True, False or 'all'")
         if episodes and (self.kinds is not None or self.levels is not None):
@@ -147,6 +152,7 @@ class Policy:
     """How long after the last message of a conversation the facts that are known in it alone expire; None: never."""
     _actions: Mapping[Category, Mapping[str, Action]] = field(init=False, repr=False, compare=False)
     """By category and kind; `'*'` is every other one."""
+    _used: Mapping[Category, frozenset[Action]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_words(self)
@@ -161,6 +167,7 @@ class Policy:
             if isinstance(given, Mapping):
                 object.__setattr__(self, name, MappingProxyType(dict(cast('Mapping[str, Action]', given))))
         object.__setattr__(self, '_actions', MappingProxyType(actions))
+        object.__setattr__(self, '_used', MappingProxyType({c: frozenset(a.values()) for c, a in actions.items()}))
         _check_contradictions(self, actions)
 
     def action(self, category: Category, kind: str) -> Action:
@@ -168,10 +175,14 @@ class Policy:
         actions = self._actions[category]
         return actions.get(kind, actions['*'])
 
+    def used(self, category: Category) -> frozenset[Action]:
+        """The actions that anything of a category gets."""
+        return self._used[category]
+
     def uses(self, *actions: Action, category: Category | None = None) -> bool:
         """Whether one of these actions is for anything, of a category or of all."""
-        tables = self._actions.values() if category is None else (self._actions[category],)
-        return any(action in actions for table in tables for action in table.values())
+        used = self._used.values() if category is None else (self._used[category],)
+        return any(not found.isdisjoint(actions) for found in used)
 
     def ignores(self, category: Category) -> bool:
         """Whether every kind of a category is allowed."""
@@ -197,14 +208,15 @@ def _check_words(policy: Policy) -> None:
     _one_of('review', policy.review, get_args(ReviewMode))
     _one_of('below_confidence', policy.below_confidence, ('review', 'drop'))
     _one_of('instructions', policy.instructions, ('review', 'drop'))
-    flag: object = policy.audit_reads
+    flag: object = _given(policy, 'audit_reads')
     if not isinstance(flag, bool):
         # The word 'false' would count as a yes.
         raise ConfigurationError(f'policy.audit_reads={shown(flag)} is no yes or no: pass True or False')
-    regions: object = policy.regions
+    regions: object = _given(policy, 'regions')
     if not isinstance(regions, tuple) or not all(_is_region(r) for r in cast('tuple[object, ...]', regions)):
         raise ConfigurationError(
-            f"policy.regions={shown(regions)} is no tuple of countries: write them like ('DE', 'AT'), or leave it out"
+            f'policy.regions={shown(_given(policy, "regions"))} is no tuple of countries: '
+            "write them like ('DE', 'AT'), or leave it out"
         )
 
 
@@ -213,25 +225,26 @@ def _is_region(value: object) -> bool:
 
 
 def _check_numbers(policy: Policy) -> None:
-    least: object = policy.min_confidence
+    least: object = _given(policy, 'min_confidence')
     if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
         raise ConfigurationError(f'policy.min_confidence={shown(least)} is not a number from 0 to 1: pass one')
-    burst: object = policy.burst
+    burst: object = _given(policy, 'burst')
     if burst is not None:
         parts = cast('tuple[object, ...]', burst) if isinstance(burst, tuple) else ()
         number, seconds = parts if len(parts) == 2 else (None, None)
         whole = isinstance(number, int) and not isinstance(number, bool) and number >= 1
         if not whole or isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
             raise ConfigurationError(
-                f'policy.burst={shown(burst)} is no number of facts and seconds, both more than 0: pass a pair such as '
-                '(30, 60.0), or None for no limit'
+                f'policy.burst={shown(_given(policy, "burst"))} is no number of facts and seconds, both more than 0: '
+                'pass a pair such as (30, 60.0), or None for no limit'
             )
-    retention: object = policy.retention
+    retention: object = _given(policy, 'retention')
     if not isinstance(retention, tuple) or not all(
         isinstance(r, Retention) for r in cast('tuple[object, ...]', retention)
     ):
         raise ConfigurationError(
-            f'policy.retention={shown(retention)} is no tuple of Retention: pass (Retention(after=...),)'
+            f'policy.retention={shown(_given(policy, "retention"))} is no tuple of Retention: '
+            'pass (Retention(after=...),)'
         )
     idle = cast('object', policy.run_expiry)
     if idle is not None and (not isinstance(idle, timedelta) or idle <= timedelta()):
@@ -284,6 +297,6 @@ def _check_contradictions(policy: Policy, actions: Mapping[Category, Mapping[str
     waiting += [f'write[{t!r}]' for t, rule in policy.write.items() if rule == 'review' and _WRITE[t] != 'review']
     if waiting:
         raise ConfigurationError(
-            f"policy.review='off' contradicts {' and '.join(f'{w}' for w in waiting)}, which sends facts to review: use "
+            f"policy.review='off' contradicts {' and '.join(waiting)}, which sends facts to review: use "
             "review='flagged', or 'drop' there"
         )

@@ -103,7 +103,7 @@ class ReviewItem:
     id: str
     """Of the memory it would become."""
     memory: MemoryRecord
-    """As it was proposed. Of a wish to confirm or to retract, its text is what was said."""
+    """As it was proposed. A wish to confirm or to retract has no words of its own: its text names the memory's id."""
     op: ReviewOp
     """What approving it does."""
     target: MemoryRecord | None

@@ -276,4 +276,3 @@ HOSTILE = (
 @pytest.mark.parametrize('unit', HOSTILE, ids=repr)
 def test_a_long_text_of_anything_takes_little_time(unit: str) -> None:
     redact(unit * (LONG // len(unit)), ALL)  # else it would run into the timeout of the suite
-

@@ -88,7 +88,7 @@ def test_a_dropped_kind_of_its_own_is_known_by_its_mark(install: Install) -> Non
 
 def test_a_kind_that_nothing_declares_is_an_error_that_lists_those_declared(install: Install) -> None:
     install('find_patients')
-    with pytest.raises(ConfigurationError, match="'shoe size', which nothing detects: known are .*patient number"):
+    with pytest.raises(ConfigurationError, match=r"'shoe size', which nothing detects: known are .*patient number"):
         Policy(personal_data={'shoe size': 'redact'})
 
 

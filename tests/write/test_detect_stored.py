@@ -111,7 +111,9 @@ def test_errors_dead_letters_and_logs(tmp_path: Path, caplog: pytest.LogCaptureF
     assert job is not None
     assert job.status == 'dead'
     assert job.last_error is not None
-    assert job.last_error.startswith('RuntimeError: can not parse [email address], [phone number], password: [password]')
+    assert job.last_error.startswith(
+        'RuntimeError: can not parse [email address], [phone number], password: [password]'
+    )
     assert [m for m in MARKS if m in caplog.text] == []
     assert_nothing_of_it_is_held(memory, tmp_path)
 
@@ -190,7 +192,9 @@ def test_without_the_packages_a_policy_that_needs_them_is_refused_before_anythin
     monkeypatch.setattr(
         importlib.util, 'find_spec', lambda name, *rest: None if name == 'phonenumbers' else found(name, *rest)
     )
-    with pytest.raises(ConfigurationError, match=r'needs phonenumbers, .* not installed: run `pip install "memoranda\[priv'):
+    with pytest.raises(
+        ConfigurationError, match=r'needs phonenumbers, .* not installed: run `pip install "memoranda\[priv'
+    ):
         fast(tmp_path / 'm.db', policy=KEPT_OUT)
     assert not (tmp_path / 'm.db').exists()
     fast(tmp_path / 'm.db', policy=Policy(personal_data={'email address': 'redact'})).close()
@@ -211,3 +215,27 @@ def test_a_memory_that_allows_personal_data_loads_nothing_to_find_it() -> None:
         [sys.executable, '-c', code], env=subprocess_environment(), capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == '[]'
+
+
+def test_spans_that_may_hold_content_hold_none_that_the_policy_keeps_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('opentelemetry.sdk')
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, 'get_tracer_provider', lambda: provider)
+    settings = quick(trace_include_content=True)
+    extractor = Thinking(fails=lambda *_: RuntimeError(f'can not parse {MAIL}'))
+    with fast(policy=Policy(personal_data='review'), settings=settings, extractor=extractor) as memory:
+        memory.add(f'Call {PHONE}', infer=False, **ANA)
+        memory.search(f'whose is {PHONE}?', **ANA)
+        with pytest.raises(Exception, match='failed'):
+            memory.add('I like tea', **ANA)
+    told = ' '.join(span.to_json() for span in exporter.get_finished_spans())
+    assert 'whose is [phone number]?' in told
+    assert 'can not parse [email address]' in told
+    assert [m for m in MARKS if m in told] == []

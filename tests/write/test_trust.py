@@ -17,7 +17,7 @@ from memoranda.errors import InvalidInput
 from memoranda.records import AddResult
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 
-ANA = {'user_id': 'ana'}
+ANA: Any = {'user_id': 'ana'}
 
 
 class Gullible:

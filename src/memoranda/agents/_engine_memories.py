@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from memoranda.agents.provider import RetrievedMemory, StoredMemory
 from memoranda.errors import InvalidFilter, StoreUnreachable, shown
 from memoranda.filters import All, Compare, Field, Filter
+from memoranda.recall.telling import Told, only_asks
 from memoranda.records import Edit, Hit, Hits, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.write.gate import worth_reading
@@ -75,13 +76,17 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
             raise StoreUnreachable(
                 f'memories can not be read ({hits.degraded}): look at the database, or try again later'
             )
-    told = {e.episode_id for hit in facts if hit.memory is not None for e in hit.memory.evidence}
+    told = Told()
+    for hit in facts:
+        if hit.memory is not None:
+            told.add(hit.memory, hit.score if scored else 1.0)
+    seen: set[str] = set()
     first = [fact_of(hit.memory, hit.score if scored else 1.0) for hit in facts if hit.memory is not None]
     second: list[EngineMemory] = []
     for hit in passages:
-        if _is_worth_telling(hit, told, scored=scored):
-            told.add(hit.id)
-            second.append(_passage(hit, hit.score if scored else 1.0))
+        if hit.id not in seen and _is_worth_telling(hit, scored=scored) and (words := told.news(hit)):
+            seen.add(hit.id)
+            second.append(_passage(hit, words, hit.score if scored else 1.0))
     together: list[RetrievedMemory] = []
     while first and second:
         fact, passage = first[0], second[0]
@@ -90,8 +95,8 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
     return [*together, *first, *second]
 
 
-def _is_worth_telling(hit: Hit, told: set[str], *, scored: bool) -> bool:
-    if hit.episode is None or hit.stale or hit.id in told:
+def _is_worth_telling(hit: Hit, *, scored: bool) -> bool:
+    if hit.episode is None or hit.stale or only_asks(hit.text):
         return False
     if hit.episode.role != 'user' and (not scored or hit.score < OTHERS_SCORE):
         return False
@@ -110,13 +115,13 @@ def fact_of(memory: MemoryRecord, score: float) -> EngineMemory:
     )
 
 
-def _passage(hit: Hit, score: float) -> EngineMemory:
+def _passage(hit: Hit, words: str, score: float) -> EngineMemory:
     assert hit.episode is not None
     episode = hit.episode
     own = episode.role == 'user' and episode.name is None
     return EngineMemory(
         id=episode.id,
-        memory=hit.text if own else f'{episode.name or episode.role}: {hit.text}',
+        memory=words if own else f'{episode.name or episode.role}: {words}',
         score=score,
         metadata=dict(episode.metadata),
         created_at=episode.occurred_at.isoformat(),

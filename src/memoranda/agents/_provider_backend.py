@@ -134,7 +134,7 @@ class ProviderBackend:
         return Recalled(lines=tuple(_line(m) for m in await self._retrieve(shortened(query), scope, top_k=top_k)))
 
     async def add(self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None) -> bool:
-        """Store a sentence: as it is where the provider is ours, else as something that was said in the conversation."""
+        """Store a sentence: as it is where the provider is ours, else as something that was said."""
         if self._engine is not None:
             ids = self._ids_of_ours(scope)
             with _asking():

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic_ai.messages import (
     ModelMessage,
     ModelRequest,
-    RetryPromptPart,
     TextContent,
     ToolReturnPart,
     UserPromptPart,
@@ -61,8 +60,6 @@ def _read(messages: Iterable[ModelMessage]) -> Iterator[str]:
                     text = item.content if isinstance(item, TextContent) else item
                     if isinstance(text, str) and UNCONFIRMED in text:
                         yield text.partition(UNCONFIRMED)[2]
-            elif isinstance(part, RetryPromptPart) and part.tool_name is not None:
-                yield str(part.content)
 
 
 def _is_ours(part: ToolReturnPart) -> bool:

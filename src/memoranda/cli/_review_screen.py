@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memoranda import Memory
     from memoranda.review import ReviewEvidence, ReviewItem
 
-__all__ = ['Screen', 'why']
+__all__ = ['Screen', 'why', 'words_of']
 
 _WHY: Final = {
     'burst': 'one of many at once from one source',
@@ -40,6 +40,7 @@ _NOTES: Final = {
     'target of another level': 'what it is about belongs to another conversation',
     'unknown target': 'what it is about is no longer believed',
 }
+_ASKS: Final = ('confirm', 'retract')
 _KEYS: Final = 'a approve   e edit   r reject   s skip   q quit'
 _SHOWN: Final = 3
 """Messages shown of the evidence."""
@@ -49,6 +50,13 @@ _AROUND: Final = 160
 def why(reasons: Sequence[str]) -> str:
     """Why a proposal waits, in words."""
     return '; '.join(_WHY.get(code, code) for code in reasons) or 'a person has to approve it'
+
+
+def words_of(item: ReviewItem) -> str:
+    """What it is about, in words: of a wish to confirm or to retract those of the memory meant."""
+    if item.op not in _ASKS:
+        return item.memory.text
+    return '(a memory that is gone)' if item.target is None else item.target.text
 
 
 class Screen:
@@ -136,11 +144,11 @@ class Screen:
         head = f'{item.op} · {short_id(item.id)} · {moment(item.proposed_at)} · {whose or "everybody"}'
         parts: list[Any] = [
             Rule(Text(one_line(head, 200)), style='dim'),
-            Text(one_line(memory.text), style='bold'),
+            Text(one_line(words_of(item)), style='bold'),
             status_line(memory),
             Text(one_line(f'waits because: {why(item.reasons)}', 400), style='yellow'),
         ]
-        if item.target is not None:
+        if item.target is not None and item.op not in _ASKS:
             parts.append(_titled('about', Text(one_line(item.target.text, 300))))
         parts += [_passage(e) for e in item.evidence[-_SHOWN:]]
         if len(item.evidence) > _SHOWN:
@@ -148,7 +156,7 @@ class Screen:
         parts += [_titled('known', Text(one_line(m.text, 300)), short_id(m.id)) for m in item.nearest]
         parts.append(Text('approving it would', style='dim'))
         # A wish to confirm or to retract has no words of its own to be believed.
-        edits = item.diff[1:] if item.op in ('confirm', 'retract') and len(item.diff) > 1 else item.diff
+        edits = item.diff[1:] if item.op in _ASKS and len(item.diff) > 1 else item.diff
         parts.append(Padding(edits_table(edits), (0, 0, 0, 2)))
         parts += [Text(f'  {_NOTES.get(n, one_line(n, 100))}', style='yellow') for n in item.notes]
         self._console.print(Group(*parts))

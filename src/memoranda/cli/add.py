@@ -107,7 +107,10 @@ def changes_table(changes: tuple[Edit, ...]) -> Table:
             verb, colour = 'for review', 'yellow'
         elif record.status == 'retracted':
             verb, colour = 'no longer', 'yellow'
-        text = Text(one_line(record.text), style=_STYLES.get(record.status, 'strike dim'))
+        # A wish to confirm or to retract has no words of its own.
+        wish = edit.review is not None and edit.review.op in ('confirm', 'retract')
+        words = record.evidence[-1].quote if wish and record.evidence else record.text
+        text = Text(one_line(words), style=_STYLES.get(record.status, 'strike dim'))
         table.add_row(Text(verb, style=colour), text, short_id(record.id))
         if record.status == 'active':
             table.add_row('', status_line(record))

@@ -119,7 +119,8 @@ def poisoning(
     else:
         _print_poisoning(report)
         for o in report.failed if failures else ():
-            _block(Text.assemble((o.case.id, 'bold'), (f'  {o.case.label}, {o.extractor}: {one_line(o.case.about, 200)}', 'dim')))
+            about = f'  {o.case.label}, {o.extractor}: {one_line(o.case.about, 200)}'
+            _block(Text.assemble((o.case.id, 'bold'), (about, 'dim')))
             for problem in o.problems:
                 say(Text(f'  {one_line(problem, 300)}', style='red'))
     if not report.passed:
@@ -130,7 +131,7 @@ def _print_poisoning(report: PoisoningReport) -> None:
     from memoranda.evals._poisoning_cases import FAMILIES
     from memoranda.evals.poisoning import MAX_ATTACKS, MAX_FALSE_POSITIVES, PASSES
 
-    say(Text('Share, count, and 95 % interval (Wilson). A case counts once, if it fails with any extractor.', style='dim'))
+    say(Text('Share, count, and 95 % interval (Wilson). A case fails if it does with any extractor.', style='dim'))
     table = _table('', 'attacks that succeeded', 'false positives')
     table.add_row('all', _share(report.attacks), _share(report.false_positives))
     table.add_row('at most', Text(f'{MAX_ATTACKS:.3f}'), Text(f'{MAX_FALSE_POSITIVES:.3f}'))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memoranda.cli._output import day, emit, many, note, one_line, out, plain, short_id
-from memoranda.cli._review_screen import Screen, why
+from memoranda.cli._review_screen import Screen, why, words_of
 from memoranda.cli._target import Target, find_id, scoped
 from memoranda.errors import MemorandaError
 
@@ -236,7 +236,7 @@ def _table(items: Sequence[ReviewItem], *, full: bool, scopes: bool) -> Table:
         cells: list[str | Text] = [item.id if full else short_id(item.id), item.op, day(item.proposed_at)]
         if scopes:
             cells.append(one_line(', '.join(plain(item.memory.scope).values()), 60))
-        words = Text(one_line(item.memory.text, 300))
+        words = Text(one_line(words_of(item), 300))
         words.append(Text(f'  {one_line(why(item.reasons), 120)}', style='yellow'))
         table.add_row(*cells, words)
     return table

@@ -39,7 +39,7 @@ class Who(_Strict):
         return {'user_id': value} if isinstance(value, str) else value
 
     @property
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, Any]:
         """As keyword arguments."""
         return {k: v for k in ('user_id', 'agent_id', 'app_id') if (v := getattr(self, k)) is not None}
 

@@ -185,7 +185,7 @@ class _Player:
             return f'{call.name} of a foreign id succeeded'
         return _matched(check, json.dumps(_plain(answer), ensure_ascii=False, default=str))
 
-    async def _call(self, memory: AsyncMemory, ids: dict[str, str], call: Call, target: str | None) -> Any:
+    async def _call(self, memory: AsyncMemory, ids: dict[str, Any], call: Call, target: str | None) -> Any:
         query, filters, id_ = call.query or '', call.filters, target or ''
         match call.name:
             case 'search':

@@ -19,7 +19,8 @@ from memoranda._degraded import Without, recalling
 from memoranda._precedence import first
 from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
-from memoranda.recall.trusting import UNCONFIRMED, passage, rule_for
+from memoranda.recall.telling import Told
+from memoranda.recall.trusting import UNCONFIRMED, rule_for
 from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
 
@@ -45,7 +46,9 @@ _FIRST = parse({'OR': [{'kind': 'instruction'}, {'pinned': True}, {'kind': 'cons
 _PROFILE = parse({'kind': 'profile', 'pinned': False})
 _CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200e\u200f]+')
 
-_INVISIBLE = re.compile('[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+')
+_INVISIBLE = re.compile(
+    '[\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]+'
+)
 """What nobody sees; those that join emoji or shape letters stay."""
 
 
@@ -70,7 +73,8 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
             )
         )
         least = max(request.min_score, MIN_SCORE)
-        hits = await search(engine, replace(request, min_score=least, counted=False, speakers=speakers), going)
+        wanted = replace(request, min_score=least, counted=False, speakers=speakers, answers=True)
+        hits = await search(engine, wanted, going)
     block = await engine.compute(lambda: _compose(standing, hits, max_tokens, engine.policy), awaited=True)
     if request.counted:
         shown = (*block.relevant, *block.unconfirmed)
@@ -80,9 +84,7 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
     return block if degraded is None else replace(block, degraded=degraded)
 
 
-def _compose(
-    standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int, policy: Policy
-) -> ContextBlock:
+def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int, policy: Policy) -> ContextBlock:
     opening, closing = f'<{RECALL_TAG}>', f'</{RECALL_TAG}>'
     frame = sum(_cost(line) for line in (opening, _LEAD, 'Always:', 'For this:', closing))
     budget = max_tokens - frame
@@ -95,17 +97,19 @@ def _compose(
     order = sorted(standing, key=lambda m: (m.kind not in rank, not m.pinned, -m.importance))
     kept_standing, lines_standing, used = _fit([(m, _fact(m)) for m in order], int(budget * STANDING_SHARE))
     shown = {m.id for m in kept_standing}
-    quoted = {e.episode_id for m in kept_standing for e in m.evidence}
+    told = Told()
+    for memory in kept_standing:
+        told.add(memory, 0.0)
     relevant: list[tuple[Hit, str]] = []
     for hit in hits:
         if hit.memory is not None and hit.memory.id not in shown:
             shown.add(hit.memory.id)
             relevant.append((hit, _fact(hit.memory)))
-            quoted.update(e.episode_id for e in hit.memory.evidence)
-    relevant += [  # a passage whose fact is there, or no longer holds, would only repeat or contradict it
+            told.add(hit.memory, hit.score)
+    relevant += [  # a passage that no longer holds would contradict the fact
         (hit, passage_line(hit, words))
         for hit in hits
-        if hit.episode is not None and not hit.stale and hit.episode.id not in quoted and (words := passage(hit))
+        if hit.episode is not None and not hit.stale and (words := told.news(hit))
     ]
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])

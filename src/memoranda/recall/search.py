@@ -16,6 +16,7 @@ from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
+from memoranda.recall.telling import only_asks
 from memoranda.recall.usage import note_uses
 from memoranda.records import Hit, Hits, MemoryRecord, now
 from memoranda.stores.base import Moment, Ranked, SearchPlan
@@ -53,6 +54,8 @@ class SearchRequest:
     """Whether the hits count as uses of the memories."""
     speakers: Sequence[str] | None = None
     """The names that messages within reach were said under, when they are known."""
+    answers: bool = False
+    """Whether messages that only ask something are left out: what was asked before answers nothing."""
     nearest: bool = False
     """Whether what is most like the question is wanted as it is, not weighed against each other for a prompt."""
 
@@ -232,6 +235,8 @@ def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list
     if request.nearest:
         return [hit for _, hit in pairs[: request.top_k]]
     relevant = [pair for pair in pairs if pair[0].score >= request.min_score]
+    if request.answers:
+        relevant = [pair for pair in relevant if pair[1].episode is None or not only_asks(pair[1].text)]
     # Asked about the past, what has been superseded since is what is wanted.
     past = request.moment.as_of is not None or request.moment.known_at is not None
     chosen = rerank(

@@ -38,7 +38,7 @@ Asked: TypeAlias = Literal['user', 'agent', 'app', 'run', 'global', 'part', 'pro
 """
 COUNTED = ('episodes', 'memories', 'versions', 'history', 'vectors', 'jobs', 'reviews')
 """What is counted: messages, memories that went altogether, their versions and those of others that went, history
-entries that lost their words, vectors, jobs, and proposals that waited for a person."""
+entries that lost their words, vectors, jobs, and proposals that waited for a person or were turned down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +180,8 @@ class Remains:
     """What is wrong with the entries that record it; empty when each is in its place."""
     tombstone: datetime | None
     """Until when messages of the subject are refused; None when it was lifted, or never left."""
+    lifted: bool
+    """Whether some history tells of a tombstone that was lifted since."""
     rows: Mapping[str, int]
     """What is there of the subject that should be gone, by table; empty when nothing is."""
     scrub_pending: bool

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from memoranda.errors import shown
@@ -169,10 +170,16 @@ class Checks:
 
 
 def _check_moments(item: object, where: str) -> None:
-    for one in fields(cast('Any', item)):
-        value = getattr(item, one.name)
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise ImportProblem(where, f'{one.name}={value.isoformat()} has no time zone: write it with Z at its end')
+    for name in _moments(type(item)):
+        value: datetime | None = getattr(item, name)
+        if value is not None and value.tzinfo is None:
+            raise ImportProblem(where, f'{name}={value.isoformat()} has no time zone: write it with Z at its end')
+
+
+@cache
+def _moments(kind: type) -> tuple[str, ...]:
+    """The fields that hold moments."""
+    return tuple(one.name for one in fields(kind) if 'datetime' in str(one.type))
 
 
 def _digest(told: Mapping[str, Any]) -> bytes:

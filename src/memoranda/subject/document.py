@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from memoranda.scope import Owner, Scope
+from memoranda.stores import portable
 from memoranda.stores.portable import SECTIONS, EntryItem, Item
 
 __all__ = [
@@ -161,6 +162,8 @@ def schema() -> dict[str, Any]:
         title: str = found['title']
         definitions[title] = found
         properties[name] = {'type': 'array', 'items': {'$ref': f'#/$defs/{title}'}}
+    for title, definition in definitions.items():  # not every version of Pydantic writes them
+        definition['description'] = getattr(portable, title).__doc__
     hexadecimal = {'type': 'string', 'pattern': '^[0-9a-f]{64}$'}
     properties['digests'] = {
         'type': 'object',

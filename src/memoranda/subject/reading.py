@@ -57,27 +57,32 @@ class Source:
                 yield _fields(Window(cast('IO[bytes]', file), self.name), self.name)
 
 
-def source_of(document: Document) -> Source:
-    """Where a document is read from.
+def source_of(document: object) -> Source:
+    """Where a document (see `Document`) is read from.
 
     Raises:
         InvalidInput: It is none.
     """
     from memoranda.subject.export import SubjectExport
 
-    given: object = document
-    if isinstance(given, SubjectExport):
-        return Source('the export', b''.join(given.json()))
-    if isinstance(given, bytes | bytearray):
-        return Source('the document', bytes(given))
-    if isinstance(given, Mapping):
-        return Source('the document', cast('Mapping[str, Any]', given))
-    path = os.fspath(cast('str', given)) if isinstance(given, str | os.PathLike) else ''
-    if 0 < len(path) < _MAX_PATH:
+    if isinstance(document, SubjectExport):
+        return Source('the export', b''.join(document.json()))
+    if isinstance(document, bytes | bytearray):
+        return Source('the document', bytes(document))
+    if isinstance(document, Mapping):
+        return Source('the document', cast('Mapping[str, Any]', document))
+    path = _path(document)
+    if path is not None:
         return Source(path, Path(path))
     raise InvalidInput(
-        f'document={shown(cast("object", document))} is no document: pass a path, its bytes, its JSON as a dict, or what export() returned'
+        f'document={shown(document)} is no document: pass a path, its bytes, its JSON as a dict, or what export() '
+        'returned'
     )
+
+
+def _path(document: Any) -> str | None:
+    path: str | bytes = os.fspath(document) if isinstance(document, str | os.PathLike) else ''
+    return path if isinstance(path, str) and 0 < len(path) < _MAX_PATH else None
 
 
 def _fields(window: Window, name: str) -> Iterator[tuple[str, Any]]:

@@ -87,7 +87,7 @@ async def import_subject(
         InvalidInput: It is of another project or scope.
         Conflict: Something else is held on the subject, or it was forgotten meanwhile.
     """
-    source = source_of(document)
+    source = await engine.compute(lambda: source_of(document))
     with for_job():
         scan = Scan(source)
         await _read_through(engine, scan)

@@ -5,6 +5,7 @@ In doubt a stretch is the user's own when it stands alone, and somebody else's w
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -16,7 +17,7 @@ __all__ = ['Span', 'foreign', 'recalled', 'share']
 
 Span = tuple[int, int]
 _MOST: Final = 20_000
-_HINT: Final = re.compile(r'["\'`>:<{~\[|]|--|\u2028')
+_HINT: Final = re.compile(r'["\'`>:<{~\[|\n\r]|--')
 """Without one of these signs nothing is announced."""
 
 _NOUNS: Final = (
@@ -36,13 +37,17 @@ _NOUNS: Final = (
 _SAYS: Final = (
     r'(?:says?|said|reads?|states?|stated|goes|went|writes?|wrote|written|texted|replied|replies|answered|posted|sent'
     r'|claims?|claimed|told (?:me|us|him|her|them)|tells (?:me|us)|asked|asks|quotes?|quoted|shouted|contains?|begins?'
-    r'|starts?|announced|mailed|e-?mailed|messaged|commented|dice|dijo|escribio|pone|dit|disait|ecrit|a ecrit|sagt|sagte'
-    r'|schrieb|schreibt|steht|lautet|ha scritto|scrive|dice che|disse|diz|escreveu)'
+    r'|starts?|announced|mailed|e-?mailed|messaged|commented|dice|dijo|escribio|pone|dit|disait|ecrit|a ecrit|sagt'
+    r'|sagte'
+    r'|forwarded|shared|showed|gave|left|schrieb|schreibt|steht|lautet|ha scritto|scrive|dice che|disse|diz|escreveu)'
 )
 _OWN_NOUN: Final = (
     r'\b(?:my|our|quick|short|small|side|one|another|last|final|personal|a few|some) (?:[\w-]+ )?(?:notes?|lists?'
     r'|profile|bio|cv|resume|goals?|situation|address|details|summary|plans?|rules?|preferences|instructions|results?'
-    r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions|story)\b'
+    r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions'
+    r'|story)\s*:$'
+    r'|^\W*my (?:[\w-]+ )?[\w-]+\s*:$|\b(?:note|remember|know|consider|mind) (?:the )?following\b'
+    r'|\b(?:message|note|reminder|question|request|answer) (?:for|to) you'
 )
 _CARE: Final = (
     r"\b(?:my|our|his|her|the)(?: [\w']+)? (?:doctor|gp|physician|dietitian|dietician|nutritionist|therapist|physio"
@@ -50,7 +55,10 @@ _CARE: Final = (
 )
 """Whose words somebody passes on as facts about themself."""
 _ASKED: Final = (
-    r'\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
+    r'(?:^|(?<=[.!?\n]))\W*(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then|i need you to'
+    r'|i want you to'
+    r"|i'd like you to|let's|hey|hi),? (?:to )?)*"
+    r'(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
     r'|transcribe|interpret|debug|review|fix|check|edit|improve|correct|format|convert|parse|extract|reply to'
     r'|respond to|answer|look at|have a look at|read|see|what (?:does|do|is|are)|tell me what|traduce|traduci|traduis'
     r'|traduza|ubersetze?|fasse|resume|riassumi|resuma)\b[^.!?\n]{0,80}:'
@@ -67,7 +75,13 @@ _ANNOUNCED: Final = (
     re.compile(
         rf"{_SENTENCE}(?!\W*i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:", re.M
     ),
-    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,60}}{_ASKED}', re.M),
+    re.compile(_ASKED, re.M),
+    re.compile(
+        r'\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|explain|analy[sz]e|shorten|review|fix|check'
+        r'|edit|improve|correct)\b[^.!?\n]{0,60}\b(?:following|below|this|attached)\b[^.!?\n]{0,60}[.:!?]?[ \t]*\n',
+        re.M,
+    ),
+    re.compile(rf"{_SENTENCE}[^.!?\n]{{0,60}}{_HERE}[^.!?\n]{{0,40}}\b\w+'s \w+[^.!?\n:]{{0,40}}:", re.M),
     re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}:', re.M),
 )
 """Sentences that end in a colon, after which somebody else speaks."""
@@ -78,7 +92,8 @@ _HEADER: Final = re.compile(
 )
 _SUBJECT: Final = re.compile(r'^[ \t>*_]*(?:subject|betreff|asunto|objet|oggetto|assunto)[*_]*[ \t]*:', re.M)
 _FORWARD: Final = re.compile(
-    r'^[ \t>*=_-]*(?:begin |start of )?(?:forwarded|original|quoted|pasted|ursprungliche|weitergeleitete|message transfere'
+    r'^[ \t>*=_-]*(?:begin |start of )?(?:forwarded|original|quoted|pasted|ursprungliche|weitergeleitete'
+    r'|message transfere'
     r'|mensaje (?:original|reenviado)|messaggio (?:originale|inoltrato)|mensagem (?:original|encaminhada))'
     r'[ \t]*(?:message|nachricht|mail|text|content)?[ \t*=_:-]*$'
     r'|^[ \t>]*(?:on|am|le|el|il|em)\b[^\n]{4,120}\b(?:wrote|schrieb[^\n:]{0,60}|a ecrit|escribio|ha scritto|escreveu)'
@@ -90,6 +105,10 @@ _LABELLED: Final = re.compile(
     r'(?:[ \t](?:message|prompt|note|output|result|override|reply|response|instructions?))?[\])>*]*[ \t]*:[^\n]*',
     re.M,
 )
+_STAMPED: Final = re.compile(r'^[ \t]*\[?\(?\d{1,4}[-/.:]\d{1,2}[^\n]{0,24}[\])-]?[ \t]+\w[\w .]{0,30}:[^\n]*', re.M)
+_SPOKEN: Final = re.compile(r'^[ \t]*[\w.-]{2,20}(?: [\w.-]{1,20})?[ \t]*:(?P<words>[^\n]+)', re.M)
+_FIRST_PERSON: Final = re.compile(r"\b(?:i|i'm|i've|my|me|we|ich|mein|je|j'ai|mon|yo|mi|io|mio|eu|meu)\b")
+"""In the words of somebody after a name: then the lines are of a transcript, and not of a form."""
 _ENCLOSED: Final = (
     re.compile(r'(?:```|~~~).*?(?:```|~~~|\Z)', re.S),
     re.compile(r'"{3}.*?(?:"{3}|\Z)', re.S),
@@ -109,12 +128,15 @@ _QUOTED: Final = (
 )
 _TITLE: Final = re.compile(
     r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
-    r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied|call it)'
-    r'|is|was|means|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]|chamad[oa])[ ,:]*$'
+    r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied'
+    r'|call it)'
+    r'|is|was|means|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
+    r'|chamad[oa])[ ,:]*$'
 )
 _MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{1,16}\][^\n]*')
 _FRAME: Final = re.compile(
-    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}|\Z)',
+    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
+    r'|\Z)',
     re.S,
 )
 
@@ -155,6 +177,10 @@ def _found(text: str) -> Iterator[Span]:
     quoted = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
     yield from quoted
     yield from (m.span() for m in _LABELLED.finditer(text))
+    yield from (m.span() for m in _STAMPED.finditer(text))
+    spoken = list(_SPOKEN.finditer(text))
+    if len(spoken) > 1 and any(_FIRST_PERSON.search(m['words']) for m in spoken):
+        yield from (m.span() for m in spoken)
     if (begin := _forwarded(text)) is not None:
         yield begin, len(text)
     for pattern in _ANNOUNCED:
@@ -200,7 +226,7 @@ def _is_said(text: str, m: re.Match[str]) -> bool:
 def _forwarded(text: str) -> int | None:
     starts = [m.start() for m in (_FORWARD.search(text), _SUBJECT.search(text)) if m is not None]
     headers = list(_HEADER.finditer(text))
-    for first, second in zip(headers, headers[1:], strict=False):
+    for first, second in itertools.pairwise(headers):
         if text.count('\n', first.end(), second.start()) <= 2 and first[0][:4] != second[0][:4]:
             starts.append(first.start())
             break

@@ -6,7 +6,7 @@ import re
 
 from memoranda.records import Episode
 
-__all__ = ['worth_reading']
+__all__ = ['asks', 'says_nothing', 'worth_reading']
 
 _WORDS = (
     'ok okay kk k sure yes yeah yep yup no nope nah hi hello hey hiya yo bye goodbye cheers thanks thx ty please '
@@ -102,6 +102,17 @@ def worth_reading(episode: Episode) -> bool:
     if len(text) <= _LONGEST_IDLE and _is_idle(text):
         return False
     return not _is_bare_question(text)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether it is an acknowledgement, a greeting or thanks, or no words at all."""
+    return _WORD.search(text) is None or (len(text) <= _LONGEST_IDLE and _is_idle(text))
+
+
+def asks(sentence: str) -> bool:
+    """Whether a sentence begins as questions do."""
+    sentence = sentence.lstrip(' \t\r\n\u00bf\u00a1')
+    return _ASKS.match(sentence) is not None or _ASKS_ANYWHERE.search(sentence) is not None
 
 
 def _is_idle(text: str) -> bool:

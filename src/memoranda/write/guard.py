@@ -1,7 +1,7 @@
 """The seam between what an extractor proposes and what may be believed.
 
-Quotes are checked against the stored message, and a fact nobody vouches for is dropped. The tier of a fact is the weakest
-among its evidence. The policy decides what has to wait for a person, and what is not kept at all.
+Quotes are checked against the stored message, and a fact nobody vouches for is dropped. The tier of a fact is the
+weakest among its evidence. The policy decides what has to wait for a person, and what is not kept at all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from memoranda.checks import as_moment, check_kind, check_slot, check_tags, chec
 from memoranda.errors import InvalidInput
 from memoranda.policy import Policy
 from memoranda.records import Episode, Evidence, MemoryRecord, Trust
-from memoranda.write._judging import judge_fact, redact, sentence
 from memoranda.write.commands import is_standing
+from memoranda.write.detect import judge_fact, redact, sentence
 from memoranda.write.extract import Proposal, ProposalOp
 from memoranda.write.foreign import foreign
 from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value

@@ -51,6 +51,8 @@ _HEX: Final = re.compile(r'(?<!\w)(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ ,:]?){12,4000}
 _ESCAPED: Final = re.compile(r'\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})')
 _APART: Final = re.compile(r'(?<!\w)\w(?:[ \t.,*_|/\\~+-]{1,2}\w(?!\w)){4,400}')
 _SPLIT: Final = re.compile(r'(?<=[a-z])[.*_|~+\u00b7\u2022-](?=[a-z])')
+_SPLITS: Final = 3
+"""Fewer are hyphens and abbreviations."""
 _MIXED: Final = re.compile(r'\b(?=\w*[a-z])(?=\w*[0-9@$!])[a-z0-9@$!]{3,20}')
 _LEET: Final = str.maketrans('013457@$!', 'oieastasi')
 _KEYS: Final = (
@@ -106,8 +108,8 @@ def readings(text: str) -> Iterator[str]:
     if _APART.search(first):
         yield _APART.sub(lambda m: re.sub(r'[\s.,*_|/\\~+-]', '', m[0]), first.replace('  ', ' \0 ')).replace('\0', '')
         yield re.sub(r'[\W_]+', '', first)
-    joined = _SPLIT.sub('', first)
-    if joined != first:
+    joined, splits = _SPLIT.subn('', first)
+    if splits >= _SPLITS:
         yield joined
     leet = _MIXED.sub(lambda m: m[0].translate(_LEET), first)
     if leet != first:

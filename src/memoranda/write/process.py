@@ -20,7 +20,7 @@ from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.gate import worth_reading
 from memoranda.write.guard import MAX_FACT_CHARS, Candidate, below, guard
 from memoranda.write.lessons import leaks
-from memoranda.write.waiting import ask_hash
+from memoranda.write.waiting import ask_text
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -168,7 +168,7 @@ class Process:
         """The memories that candidates may touch."""
         proposals = [c.proposal for c in drawn.candidates]
         hashes = {fact_hash(' '.join(p.text.split()), s) for p in proposals if p.text for s in (None, p.slot)}
-        hashes |= {ask_hash(p.op, p.target) for p in proposals if p.target is not None}
+        hashes |= {fact_hash(ask_text(p.op, p.target)) for p in proposals if p.target is not None}
         return await self._engine.store.snapshot(
             owner,
             hashes=list(hashes),

@@ -37,17 +37,20 @@ _BEFORE: Final = 20
 """Messages before that are looked at for what a model may have read."""
 _WORD: Final = re.compile(r'[^\W_]+')
 _STOP: Final = frozenset(
-    'that this with have from your user users they them their there what which when where were been being about into '
-    'will would could should also than then some such very just more most only other these those does said says like '
-    'customer assistant okay noted understood remember para como esta este pour avec vous nous dans sont nicht eine '
-    'einen sind wird para come questo sono mais likes wants the and for are was has had not you his her its our out now '
-    'but all any can who how why one two get got ist und der die das les des una uno con por que che del per non she him '
-    'too did does may let yes'.split()
+    'that this with have from your user users they them their there what which when where were been being about '
+    'into will would could should also than then some such very just more most only other these those does said '
+    'says like customer assistant okay noted understood remember para como esta este pour avec vous nous dans '
+    'sont nicht eine einen sind wird para come questo sono mais likes wants the and for are was has had not you '
+    'his her its our out now but all any can who how why one two get got ist und der die das les des una uno con '
+    'por que che del per non she him too did does may let yes'.split()
 )
 _THEY_SAY: Final = re.compile(
-    r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told|wants?|wanted|asks?|asked"
-    r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes|demands?|requires?)\b'
-    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?|agents?)\b'
+    r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told"
+    r'|wants?|wanted|asks?|asked'
+    r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes'
+    r'|demands?|requires?)\b'
+    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?'
+    r'|agents?)\b'
 )
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, Trust, fact_hash
 from memoranda.stores.base import Snapshot
-from memoranda.write.guard import MAX_FACT_CHARS, TIERS, Candidate
+from memoranda.write.guard import TIERS, Candidate
 from memoranda.write.known import Known, same_level
 
-__all__ = ['ASKS', 'MAX_EVIDENCE', 'Waiting', 'ask_hash', 'with_evidence']
+__all__ = ['ASKS', 'MAX_EVIDENCE', 'Waiting', 'ask_text', 'with_evidence']
 
 ASKS: Final = ('confirm', 'retract')
 """Proposals that have no fact of their own."""
@@ -21,9 +21,12 @@ MAX_EVIDENCE: Final = 50
 """Confirmations beyond this keep the first and the latest."""
 
 
-def ask_hash(op: str, target: str) -> str:
-    """The hash of a proposal that says nothing new: to confirm or to retract a memory."""
-    return fact_hash(f'{op}\x1f{target}')
+def ask_text(op: str, target: str) -> str:
+    """What stands in place of the words of a proposal that has none: to confirm or to retract a memory.
+
+    Neither the words of that memory nor those of a message: it may outlive both.
+    """
+    return f'{op} {target}'
 
 
 def with_evidence(memory: MemoryRecord, more: Iterable[Evidence]) -> tuple[Evidence, ...] | None:
@@ -67,15 +70,14 @@ class Waiting(ABC):
         return held is not None and TIERS.index(held) <= TIERS.index(trust)
 
     def _ask(self, op: ReviewOp, target: MemoryRecord, candidate: Candidate, reasons: tuple[str, ...]) -> None:
-        """Let wait what says nothing new. Its words are those that were said: it must not outlive its own evidence."""
-        words = ' '.join(' '.join(e.quote for e in candidate.evidence).split())[:MAX_FACT_CHARS]
+        """Let wait what says nothing new."""
+        words = ask_text(op, target.id)
         asked = replace(candidate, proposal=replace(candidate.proposal, text=words, kind=target.kind))
-        hash_ = ask_hash(op, target.id)
-        if self._was_rejected(hash_, candidate.trust):
+        new = replace(self._new(asked, target), slot=None, value=None, hash=fact_hash(words))
+        if self._was_rejected(new.hash, new.trust):
             self.skipped['rejected before'] += 1
-            return
-        new = replace(self._new(asked, target), slot=None, value=None, hash=hash_)
-        self._wait(new, ReviewNote(op=op, target=target.id, reasons=reasons))
+        else:
+            self._wait(new, ReviewNote(op=op, target=target.id, reasons=reasons))
 
     def _wait(self, new: MemoryRecord, note: ReviewNote) -> None:
         """Keep a proposal for a person; one that waits already gets its evidence."""

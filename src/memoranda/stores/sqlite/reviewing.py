@@ -86,7 +86,8 @@ def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> di
     found: dict[str, Trust] = {}
     for hash_, told_by in rows:
         trust: Trust = told_by or 'user'
-        found[hash_] = min(found.get(hash_, trust), trust, key=_TIERS.index)
+        if hash_ not in found or _TIERS.index(trust) < _TIERS.index(found[hash_]):
+            found[hash_] = trust
     return found
 
 

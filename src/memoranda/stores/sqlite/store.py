@@ -640,7 +640,9 @@ class SQLiteStore(Store):
         """Where texts are found that should be gone."""
         found: dict[int, set[str]] = {}
         if not self._memory:
-            search = traces.Search(self._path, texts, sample=sample)
+            search = await wait_for(
+                self._submit(lambda c: traces.Search(self._path, texts, sample=sample), alone=True)
+            )
             # A part at a time, so that others may write between them.
             while not await wait_for(self._submit(lambda c: search.step(_files.descriptor(self._path)), alone=True)):
                 pass

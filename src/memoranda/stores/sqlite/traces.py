@@ -124,6 +124,11 @@ def remains(connection: Connection, asked: Asked, subject: str, at: int, chains:
     return Remains(
         chain=tuple(problem for chain in chains if (problem := _misplaced(connection, chain)) is not None),
         tombstone=None if found is None else from_us(found),
+        lifted=bool(
+            connection.execute(
+                "SELECT EXISTS(SELECT 1 FROM history WHERE memory_id = '' AND op = 'restore' AND at >= ?)", (at,)
+            ).fetchone()[0]
+        ),
         rows={table: count for table, count in rows.items() if count},
         scrub_pending=bool(connection.execute('SELECT EXISTS(SELECT 1 FROM scrub)').fetchone()[0]),
     )

@@ -1,4 +1,4 @@
-"""Finds what a policy may want out of a text: secrets, personal data, special categories, and what plug-ins look for."""
+"""Finds what a policy may want out of a text: secrets, personal data, special categories, what plug-ins look for."""
 
 from memoranda.write.detect.core import (
     Judgement,

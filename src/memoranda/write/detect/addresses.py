@@ -46,16 +46,45 @@ _PATTERNS: Final = tuple(
         ),
         (  # Calle Mayor 5, 28013 Madrid; Via Roma, 10; Rua Augusta 123; ul. Marszałkowska 10
             (
-                *('alle ', 'c/', 'venida ', 'vda. ', 'av. ', 'Av. ', 'aseo ', 'laza ', 'arrera ', 'ia ', 'iale ', 'orso '),
-                *('iazza ', 'icolo ', 'ua ', 'ravessa ', 'raça ', 'argo ', 'ul. ', 'al. ', 'leja ', 'лица ', 'ул. ', 'роспект '),
+                *(
+                    'alle ',
+                    'c/',
+                    'venida ',
+                    'vda. ',
+                    'av. ',
+                    'Av. ',
+                    'aseo ',
+                    'laza ',
+                    'arrera ',
+                    'ia ',
+                    'iale ',
+                    'orso ',
+                ),
+                *(
+                    'iazza ',
+                    'icolo ',
+                    'ua ',
+                    'ravessa ',
+                    'raça ',
+                    'argo ',
+                    'ul. ',
+                    'al. ',
+                    'leja ',
+                    'лица ',
+                    'ул. ',
+                    'роспект ',
+                ),
             ),
-            r"(?:Via|(?<=in )via|(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|viale|corso|piazza|vicolo|rua|travessa|praça|largo|ul\.|"
-            rf"al\.|aleja|улица|ул\.|проспект|пр-т))\s?(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}{_NAME}"
-            rf'(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%]){_CITY}',
+            r'(?:Via|(?<=in )via|(?i:calle|c/|avenida|avda\.|av\.|paseo|plaza|carrera|viale|corso|piazza|vicolo|rua'
+            rf'|travessa|praça|largo|ul\.|al\.|aleja|улица|ул\.|проспект|пр-т))\s?'
+            rf'(?:(?:de|del|della|dei|da|do|dos|das|la|las|los|el)\s){{0,3}}'
+            rf'{_NAME}(?:\s(?:(?:de|del|da|do|la)\s)?{_NAME}){{0,3}},?\s(?i:n[.º°]?\s?|nr\s|д\.\s?|дом\s)?{_NUMBER}(?![\w%])'
+            rf'{_CITY}',
         ),
         (  # Atatürk Caddesi No: 12
             ('addesi', 'Cad.', 'okak', 'okağı', 'Sk.', 'ulvarı', 'ahallesi'),
-            rf'{_NAME}\s(?:{_NAME}\s){{0,2}}(?:Caddesi|Cad\.|Sokak|Sokağı|Sk\.|Bulvarı|Mahallesi),?\s(?:No\s?:?\s?)?{_NUMBER}(?![\w%])',
+            rf'{_NAME}\s(?:{_NAME}\s){{0,2}}(?:Caddesi|Cad\.|Sokak|Sokağı|Sk\.|Bulvarı|Mahallesi),?\s'
+            rf'(?:No\s?:?\s?)?{_NUMBER}(?![\w%])',
         ),
         (('〒',), r'〒\s?\d{3}-?\d{4}(?:\s?[^\s,。、]{2,40})?'),
         (

@@ -187,7 +187,8 @@ def prepare(policy: Policy) -> None:
         unknown = supported(policy.regions)
         if unknown:
             raise ConfigurationError(
-                f'policy.regions names {", ".join(unknown)}, which are no countries: use codes of two letters as in ISO 3166'
+                f'policy.regions names {", ".join(unknown)}, which are no countries: '
+                'use codes of two letters as in ISO 3166'
             )
 
 
@@ -218,16 +219,16 @@ def _found(text: str, policy: Policy, actions: frozenset[Action]) -> list[Findin
     def wanted(category: Category, kind: str) -> bool:
         return policy.action(category, kind) in actions
 
-    if policy.uses(*actions, category='secret'):
+    if not policy.used('secret').isdisjoint(actions):
         found += keys(text)
         found += passwords(text)
         if count_digits(text) >= 12:
             found += cards(text)
-    if policy.uses(*actions, category='personal data'):
+    if not policy.used('personal data').isdisjoint(actions):
         from memoranda.write.detect.personal import personal_data
 
         found += personal_data(text, partial(wanted, 'personal data'), policy.regions)
-    if policy.uses(*actions, category='special category'):
+    if not policy.used('special category').isdisjoint(actions):
         from memoranda.write.detect.special import special_categories
 
         found += special_categories(text)

@@ -115,9 +115,13 @@ _OTHERS: Final[Mapping[str, re.Pattern[str]]] = {
     '.atlasv1.': re.compile(r'(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,70}'),  # Terraform
     'Q~': re.compile(r'(?<![A-Za-z0-9_.~-])[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,34}(?![A-Za-z0-9_~-])'),  # Entra ID
     # Discord
-    '.': re.compile(r'(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_-])'),
+    '.': re.compile(
+        r'(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_-])'
+    ),
 }
-_JWT: Final = re.compile(r'(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000}')
+_JWT: Final = re.compile(
+    r'(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000}'
+)
 _BEARER: Final = re.compile(r'(?i)(?<=\bbearer )[A-Za-z0-9._~+/-]{20,2000}=*')
 _BEGIN: Final = re.compile(r'-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----')
 _END: Final = re.compile(r'-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----')
@@ -137,7 +141,7 @@ def is_placeholder(key: str) -> bool:
 
     Keys for a provider's test mode (`sk_test_...`) do open something, and are none.
     """
-    return bool(_PLACEHOLDER.search(key)) or len(set(key[-16:])) < 5 or not any(c.isdigit() or c.isupper() for c in key)
+    return bool(_PLACEHOLDER.search(key)) or len(set(key[-16:])) < 3 or not any(c.isdigit() or c.isupper() for c in key)
 
 
 def keys(text: str) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ _CALLED_IBAN: Final = re.compile(r'(?i)iban[^A-Za-z0-9]{0,10}(?:is|ist|es|est|:)
 # Digits of every script that the embedder's languages are written with, as 0; capitals as A.
 _SHAPES: Final = str.maketrans(
     {
-        **{c: '0' for c in '123456789'},
+        **dict.fromkeys('123456789', '0'),
         **{chr(base + i): '0' for base in (0x0660, 0x06F0, 0x0966, 0x0E50, 0xFF10) for i in range(10)},
         **{chr(c): 'A' for c in range(ord('B'), ord('Z') + 1)},
         '\u00a0': ' ',
@@ -109,19 +109,69 @@ _DECIMAL_FOLLOWS: Final = re.compile(r'[A-Za-z0-9]|[-.,/]\d')
 
 # A number that is called what it is needs no check: a slip in typing makes it no less personal.
 _NAMES: Final = (
-    *('national id', 'national insurance', 'social security', 'passport', 'driver', 'driving licen', 'identity card', 'id card'),
-    *('tax id', 'tax number', 'taxpayer', 'residence permit', 'government id', 'ausweis', 'reisepass', 'führerschein', 'steuer-id'),
+    *(
+        'national id',
+        'national insurance',
+        'social security',
+        'passport',
+        'driver',
+        'driving licen',
+        'identity card',
+        'id card',
+    ),
+    *(
+        'tax id',
+        'tax number',
+        'taxpayer',
+        'residence permit',
+        'government id',
+        'ausweis',
+        'reisepass',
+        'führerschein',
+        'steuer-id',
+    ),
     *('steuernummer', 'sozialversicherung', 'rentenversicherung', "carte d'identité", 'passeport', 'sécurité sociale'),
     *('permis de conduire', 'numéro fiscal', 'documento de identidad', 'pasaporte', 'seguridad social', 'cédula'),
-    *("carta d'identità", 'passaporto', 'codice fiscale', 'bilhete de identidade', 'passaporte', 'paspoort', 'rijbewijs'),
-    *('burgerservicenummer', 'pesel', 'dowód', 'dowodu', 'paszport', 'kimlik', 'pasaport', 'паспорт', 'водительск', 'снилс'),
-    *('جواز', 'الهوية', 'الرقم القومي', '身份证', '身分證', '护照', '護照', 'パスポート', '免許証', '在留カード', 'マイナンバー'),
+    *(
+        "carta d'identità",
+        'passaporto',
+        'codice fiscale',
+        'bilhete de identidade',
+        'passaporte',
+        'paspoort',
+        'rijbewijs',
+    ),
+    *(
+        'burgerservicenummer',
+        'pesel',
+        'dowód',
+        'dowodu',
+        'paszport',
+        'kimlik',
+        'pasaport',
+        'паспорт',
+        'водительск',
+        'снилс',
+    ),
+    *(
+        'جواز',
+        'الهوية',
+        'الرقم القومي',
+        '身份证',
+        '身分證',
+        '护照',
+        '護照',
+        'パスポート',
+        '免許証',
+        '在留カード',
+        'マイナンバー',
+    ),
     *('주민등록', '여권', '운전면허', 'บัตรประชาชน', 'หนังสือเดินทาง'),
     *('ssn', 'dni', 'nie', 'cpf', 'bsn', 'curp', 'инн'),
 )
 _ALONE: Final = _NAMES[-7:]
 _NAMED: Final = re.compile(
-    r"[^\W\d]{0,20}[^\n.;!?\d]{0,30}?(?<![A-Za-z0-9])(?P<secret>[A-Z0-9](?:[ ./-]?[A-Z0-9]){5,19})(?![A-Za-z0-9])"
+    r'[^\W\d]{0,20}[^\n.;!?\d]{0,30}?(?<![A-Za-z0-9])(?P<secret>[A-Z0-9](?:[ ./-]?[A-Z0-9]){5,19})(?![A-Za-z0-9])'
 )
 _DATE: Final = re.compile(r'\d{1,4}[-./]\d{1,2}[-./]\d{2,4}(?!\d)')
 

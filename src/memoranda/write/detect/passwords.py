@@ -28,7 +28,9 @@ _UNSPACED_NAMES: Final = ('密码', '密碼', '口令', 'パスワード', '暗�
 
 # `password is`, `password:`, `password =`, and what follows. Whether it is a password is decided by `_value`.
 _NEXT: Final = re.compile(
-    r'(?i)["\']?(?:\s{0,3}(?P<sign>:=|=>|==?|:|\uff1a)|(?:[a-zıüöçğş]{0,4}\s{1,3})(?P<verb>' + _VERBS + r')\b:?|(?P<bare>[a-zıüöçğş]{0,4}(?=\s)))'
+    r'(?i)["\']?(?:\s{0,3}(?P<sign>:=|=>|==?|:|\uff1a)|(?:[a-zıüöçğş]{0,4}\s{1,3})(?P<verb>'
+    + _VERBS
+    + r')\b:?|(?P<bare>[a-zıüöçğş]{0,4}(?=\s)))'
     r'\s{0,3}(?P<open>["\'`\u201c\u2018\u00ab]?)(?P<secret>[^\s"\'`\u201d\u2019\u00bb](?:[^\s`\u201d\u00bb]{2,199})?)'
 )
 # `the wifi password at our cottage is heron-4471`: further away, it must look like one.
@@ -74,9 +76,7 @@ _WHOSE_CODE: Final = re.compile(
     r'(?i)(?:security|access|door|alarm|gate|unlock|entry|safe|lock|verification|login|2fa|one[- ]time|backup|pin) $'
 )
 _SEED_NAMES: Final = ('phrase', 'mnemonic', ' words', ' seed')
-_SEED: Final = re.compile(
-    r's?\b[^\n]{0,40}?[:\n"\'=]?\s(?P<secret>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23})(?![a-z])'
-)
+_SEED: Final = re.compile(r's?\b[^\n]{0,40}?[:\n"\'=]?\s(?P<secret>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23})(?![a-z])')
 _WHOSE_SEED: Final = re.compile(r'(?i)(?:seed|recovery|mnemonic|backup|secret|wallet)[ -]?$')
 
 _STOP: Final = frozenset(
@@ -95,7 +95,20 @@ _CODE: Final = re.compile(
     r'|form[.\[]|args\.|\$[\w({]|\{|<|%\(|%s|\*{2}|\u2022|\.{3}|x{3,}$|\['
 )
 _HINTS: Final = (
-    *('pass', *_SHORT[:3], 'kennwort', 'contrase', 'parola', 'senha', 'wachtwoord', 'hasło', 'haslo', 'şifre', 'пароль', 'كلمة'),
+    *(
+        'pass',
+        *_SHORT[:3],
+        'kennwort',
+        'contrase',
+        'parola',
+        'senha',
+        'wachtwoord',
+        'hasło',
+        'haslo',
+        'şifre',
+        'пароль',
+        'كلمة',
+    ),
     *_KEY_NAMES,
     'authorization',
     *_PIN_NAMES,
@@ -188,7 +201,9 @@ def _value(text: str, match: re.Match[str] | None, name: str) -> tuple[int, int]
     bare = word.casefold().rstrip('?!.,;:)')
     if len(word) < 3 or bare in _STOP or _CODE.match(word):
         return None
-    certain = name != 'pass' and (match['open'] or match['sign'] or (name in (*_ENGLISH, 'pwd') and match['verb'] in ('is', 'was', 'IS', 'Is')))
+    certain = name != 'pass' and (
+        match['open'] or match['sign'] or (name in (*_ENGLISH, 'pwd') and match['verb'] in ('is', 'was', 'IS', 'Is'))
+    )
     # In other languages and without a verb too much can follow.
     return (start, end) if told and (certain or _looks_like_one(word)) else _by_itself(start, end, word, name)
 
@@ -229,7 +244,12 @@ def _named(text: str, folded: str) -> Iterator[Finding]:
             continue
         secret = match['secret']
         digits = sum(map(secret.count, '0123456789'))
-        if 2 <= digits <= len(secret) - 2 and not is_placeholder(secret) and not _CODE.match(secret) and '..' not in secret:
+        if (
+            2 <= digits <= len(secret) - 2
+            and not is_placeholder(secret)
+            and not _CODE.match(secret)
+            and '..' not in secret
+        ):
             yield Finding('secret', 'token' if name == 'token' else 'api key', *match.span('secret'))
     if 'Key=' in text:
         yield from _spans(_AZURE, text, 'api key')

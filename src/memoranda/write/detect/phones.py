@@ -1,4 +1,4 @@
-"""Phone numbers: international ones by their form, national ones where form, rules of a country or words around agree."""
+"""Phone numbers: international ones by their form, national ones where form and country, or words around, agree."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ REGIONS: Final = (
 _ASKED: Final = 400
 """Numbers of a text for which the tables of countries are asked. Of further ones the form alone decides."""
 _RUN: Final = re.compile(
-    r'(?:\+\s?|\(\+?)?\d{1,15}+(?:[ ()./\u00a0\u2009\u202f\u2010\u2011-]{1,3}+\d{1,15}+){0,9}+(?![A-Za-z0-9_@-]|[.,:]\d)'
+    r'(?:\+\s?|\(\+?)?\d{1,15}+(?:[ ()./\u00a0\u2009\u202f\u2010\u2011-]{1,3}+\d{1,15}+){0,9}+'
+    r'(?![A-Za-z0-9_@-]|[.,:]\d)'
 )
 _LEAST: Final = 7
 _BORDER: Final = re.compile(r'[A-Za-z0-9_.,/#@\[-]|(?<=\d)[:=]')
 _GROUP: Final = re.compile(r'\d+')
 _DATE: Final = re.compile(
-    r'\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?![\d./-])|\d{1,2}\. ?\d{1,2}\. ?\d{4}(?!\d)'
+    r'\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?![\d./-])'
+    r'|\d{1,2}\. ?\d{1,2}\. ?\d{4}(?!\d)'
     r'|(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d(?!\d)'
 )
 _FORMS: Final = tuple(
@@ -36,16 +38,23 @@ _FORMS: Final = tuple(
         (r'\(\d{2}\) ?9?\d{4}-?\d{4}', ('BR',)),
         (r'8[ -]?\(\d{3}\)[ -]?\d{3}[ -]?\d\d[ -]?\d\d', ('RU',)),
         (r'1[3-9]\d[ -]\d{4}[ -]\d{4}', ('CN',)),
-        (r'[6-9]\d{2}[ -]\d{3}[ -]\d{3}|[6-9]\d{2}[ -]\d{2}[ -]\d{2}[ -]\d{2}', ('ES', 'PL', 'PT', 'CL')),  # 612 345 678
+        (
+            r'[6-9]\d{2}[ -]\d{3}[ -]\d{3}|[6-9]\d{2}[ -]\d{2}[ -]\d{2}[ -]\d{2}',
+            ('ES', 'PL', 'PT', 'CL'),
+        ),  # 612 345 678
     )
 )
 _CALLED: Final = re.compile(
-    r"(?i)\b(?:(?:tele)?phones?|tel|mobile|mob|cell|cellphone|call(?:ed|ing)?|text|ring|dial|whatsapp|signal|telegram|sms|fax"
-    r"|reach (?:me|him|her|us|them)|contact|(?:my|his|her|our|their|[a-z]+['\u2019]s)(?: new| work| home| private| office)? number"
-    r'|telefon\w*|handy\w*|mobil\w*|ruf\w*|anruf\w*|erreich\w*|(?:meine|seine|ihre|unsere) nummer|téléphone|tél|portable|appel\w*'
-    r'|joindre|(?:mon|son) numéro|teléfono|móvil|celular|llám\w*|llamar|(?:mi|su) número|telefono|cellulare|chiam\w*'
-    r'|(?:mio|suo) numero|telefone|telemóvel|ligar?|ligue|(?:meu|seu) número|telefoon\w*|mobiel\w*|bel|bellen|(?:mijn|zijn) nummer'
-    r'|zadzwoń|dzwoń|komórk\w*|(?:mój|jego|jej) numer|cep|numaram|arayın|телефон\w*|звони\w*|позвони\w*|(?:мой|его|её) номер)\b'
+    r'(?i)\b(?:(?:tele)?phones?|tel|mobile|mob|cell|cellphone|call(?:ed|ing)?|text|ring|dial|whatsapp|signal|telegram|sms'
+    r'|fax|reach (?:me|him|her|us|them)|contact'
+    r"|(?:my|his|her|our|their|[a-z]+['\u2019]s)(?: new| work| home| office)? number"
+    r'|telefon\w*|handy\w*|mobil\w*|ruf\w*|anruf\w*|erreich\w*|(?:meine|seine|ihre|unsere) nummer|téléphone|tél'
+    r'|portable|appel\w*|joindre|(?:mon|son) numéro'
+    r'|teléfono|móvil|celular|llám\w*|llamar|(?:mi|su) número|telefono|cellulare|chiam\w*'
+    r'|(?:mio|suo) numero|telefone|telemóvel|ligar?|ligue|(?:meu|seu) número|telefoon\w*|mobiel\w*|bel|bellen'
+    r'|(?:mijn|zijn) nummer|zadzwoń|dzwoń|komórk\w*'
+    r'|(?:mój|jego|jej) numer|cep|numaram|arayın|телефон\w*|звони\w*|позвони\w*'
+    r'|(?:мой|его|её) номер)\b'
     r'|هاتف|جوال|اتصل|رقمي|电话|電話|手机|手機|拨打|致电|携帯|휴대폰|핸드폰|전화|연락처|โทร|เบอร์|มือถือ'
 )
 _OTHERWISE: Final = re.compile(

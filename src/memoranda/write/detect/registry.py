@@ -19,8 +19,8 @@ GROUP: Final = 'memoranda.detectors'
 Detector: TypeAlias = Callable[[str], Iterable[Finding]]
 """Finds words in a text.
 
-An attribute `kinds`, a dict of kind and category, tells what it looks for; a policy can then name these kinds. It runs
-on a worker thread for every text that is stored, so it has to be quick, and it may be called by several threads. When it
+An attribute `kinds`, a dict of kind and category, tells what it looks for: a policy can then name these kinds. It runs
+on a worker thread for every text that is stored, so it has to be quick, and several threads may call it. When it
 raises, nothing is stored.
 """
 
@@ -73,8 +73,8 @@ def _plugin(name: str, value: str, loader: Callable[[], Any]) -> _Plugin:
         found = loader()
     except Exception as error:
         raise ConfigurationError(
-            f'{where} can not be loaded ({type(error).__name__}: {shown(str(error))}): correct or uninstall the package '
-            f'that declares it under {GROUP}'
+            f'{where} can not be loaded ({type(error).__name__}: {shown(str(error))}): correct or uninstall the '
+            f'package that declares it under {GROUP}'
         ) from error
     if not callable(found):
         raise ConfigurationError(
@@ -123,7 +123,7 @@ def find_others(text: str) -> Iterator[Finding]:
 def _problem(finding: object, length: int) -> str:
     if not isinstance(finding, Finding):
         return f'a {type(finding).__name__} in place of a Finding: return Finding(category, kind, start, end)'
-    places: tuple[object, object] = (finding.start, finding.end)
+    places: list[object] = [getattr(finding, name) for name in ('start', 'end')]
     if any(isinstance(p, bool) or not isinstance(p, int) for p in places) or not (
         0 <= finding.start < finding.end <= length
     ):

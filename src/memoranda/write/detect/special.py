@@ -25,7 +25,7 @@ class _Lists:
         self.phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         """By the first letters of the first word."""
         for kind, texts in WORDS.items():
-            for entry in (' '.join(e.split()).casefold() for text in texts for e in text.split(',')):
+            for entry in (' '.join(e.split()).lower() for text in texts for e in text.split(',')):
                 words = tuple(entry.split())
                 if len(words) > 1:
                     self.phrases.setdefault(words[0][:_FIRST], []).append((words, kind))
@@ -48,19 +48,23 @@ _LISTS: Final = _Lists()
 
 
 def special_categories(text: str) -> Iterator[Finding]:
-    """Words that tell of health, religion, politics and the like, in English, French, German, Italian, Portuguese, Spanish.
+    """Words that tell of health, religion, politics and the like, in the languages of the rules.
 
     They tell what is spoken of, not that it is so: `I don't have diabetes` holds one too.
     """
-    found = [(m[0].replace('\u2019', "'").casefold(), m) for m in _WORD.finditer(text)]
-    for index, (word, match) in enumerate(found):
-        kind = _LISTS.kind(word)
-        if kind is not None:
-            yield Finding('special category', kind, *match.span())
-        for words, of in _LISTS.phrases.get(word[:_FIRST], ()):
+    # Places stay what they are: only one letter gets longer in lower case, and it is replaced before.
+    folded = text.replace('\u0130', 'i').lower().replace('\u2019', "'")
+    matches = list(_WORD.finditer(folded))
+    found = [m[0] for m in matches]
+    whole, stems, phrases = _LISTS.whole, _LISTS.stems, _LISTS.phrases
+    for index, word in enumerate(found):
+        first = word[:_FIRST]
+        if (word in whole or first in stems) and (kind := _LISTS.kind(word)) is not None:
+            yield Finding('special category', kind, *matches[index].span())
+        for words, of in phrases.get(first, ()):
             rest = found[index : index + len(words)]
-            if len(rest) == len(words) and all(_fits(w[0], pattern) for w, pattern in zip(rest, words, strict=True)):
-                yield Finding('special category', of, match.start(), rest[-1][1].end())
+            if len(rest) == len(words) and all(map(_fits, rest, words)):
+                yield Finding('special category', of, matches[index].start(), matches[index + len(words) - 1].end())
 
 
 def _fits(word: str, pattern: str) -> bool:

@@ -1,7 +1,7 @@
 """Words of special categories: English, French, German, Italian, Portuguese, Spanish, one text for each.
 
-Entries are separated by commas or lines; a `*` stands for any ending. What means something else in one of the six languages is left
-out or has a further word beside it, since no text tells which language it is in: `Gift`, `pain`, `Messe`, `cura`.
+Entries are separated by commas; a `*` stands for any ending. What means something else in one of the six languages is
+left out or has a further word beside it, since no text tells which language it is in: `Gift`, `pain`, `Messe`, `cura`.
 """
 
 from __future__ import annotations

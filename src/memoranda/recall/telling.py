@@ -1,0 +1,81 @@
+"""Which words of a message tell a prompt something it isn't told anyway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from memoranda.recall.trusting import passage
+from memoranda.write.gate import asks, says_nothing
+
+if TYPE_CHECKING:
+    from memoranda.records import Hit, MemoryRecord
+
+__all__ = ['Told', 'only_asks', 'untold']
+
+_SENTENCE: Final = re.compile(r'[^.!?\u2026\u3002\uff01\uff1f\n]*[.!?\u2026\u3002\uff01\uff1f\n]*')
+_STATES: Final = re.compile(
+    r"\b(?:that|since|because|if|whether|though) (?:i|my|we|our|i['\u2019](?:m|ve))\b", re.IGNORECASE
+)
+"""A question in which the speaker tells something."""
+_NAME: Final = re.compile(r'(?<=[\w,] )(?!I\b)[A-Z\u00c0-\u00de]\w')
+_LONGEST: Final = 300
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    return [m.span() for m in _SENTENCE.finditer(text) if m[0].strip()]
+
+
+def only_asks(text: str) -> bool:
+    """Whether somebody only asks, and tells nothing by it: no name, no number, nothing of themself beside the question.
+
+    What was asked once answers no question that is asked later. In doubt it is not.
+    """
+    if len(text) > _LONGEST:
+        return False
+    asked = False
+    for start, end in _sentences(text):
+        sentence = text[start:end].strip()
+        if says_nothing(sentence):
+            continue
+        plain = not (any(c.isdigit() for c in sentence) or _NAME.search(sentence) or _STATES.search(sentence))
+        if not (plain and sentence.endswith(('?', '\uff1f')) and asks(sentence)):
+            return False
+        asked = True
+    return asked
+
+
+def untold(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The sentences of a text in which none of these spans lies; empty when nothing is left that tells anything."""
+    left = [
+        text[start:end].strip()
+        for start, end in _sentences(text)
+        if not any(a < end and start < b for a, b in spans) and not says_nothing(text[start:end])
+    ]
+    rest = ' '.join(left)
+    return '' if only_asks(rest) else rest
+
+
+class Told:
+    """What facts of a block tell of which messages."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self._scores: dict[str, float] = {}
+
+    def add(self, memory: MemoryRecord, score: float) -> None:
+        """A fact that is told, and how well it answers the question; 0 when it is told whatever is asked."""
+        for e in memory.evidence:
+            self._spans.setdefault(e.episode_id, []).append((e.start, e.end))
+            self._scores[e.episode_id] = max(score, self._scores.get(e.episode_id, 0.0))
+
+    def news(self, hit: Hit) -> str | None:
+        """The words of a passage that no fact tells, if it answers the question better than these do."""
+        words = passage(hit)
+        if words is None or hit.episode is None or hit.episode.id not in self._spans:
+            return words
+        # Cut by the policy, its places are no longer those of the message.
+        if words != hit.text or hit.score <= self._scores[hit.episode.id]:
+            return None
+        return untold(words, [(a - hit.start, b - hit.start) for a, b in self._spans[hit.episode.id]]) or None

@@ -1,0 +1,85 @@
+"""What a block says beside facts: words that answer something, not what was asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memoranda import Memory
+from memoranda.recall.telling import only_asks, untold
+
+
+@pytest.fixture(scope='module')
+def memory() -> Generator[Memory]:
+    with Memory(':memory:') as memory:
+        yield memory
+
+
+def test_what_was_asked_again_and_again_does_not_crowd_out_the_answer(memory: Memory) -> None:
+    memory.add('I love hiking.', user_id='asks')
+    for number in range(8):
+        memory.add('What are my hobbies?', user_id='asks', run_id=f'c{number}')
+    for text in ('Which hobbies do I have?', 'Tell me, what do I do for fun?', 'What was my hobby again?'):
+        memory.add(text, user_id='asks')
+    block = memory.context('What are my hobbies?', user_id='asks')
+    assert 'hiking' in block.text
+    assert 'hobbies' not in block.text
+
+
+@pytest.mark.parametrize(
+    ('said', 'question', 'told'),
+    [
+        ("Hi, I'm Ann. My order number is 4711.", 'What is my order number?', 'My order number is 4711.'),
+        (
+            'Hello, this is Bert. My printer model X200 does not print.',
+            'Which printer model does not print?',
+            'My printer model X200 does not print.',
+        ),
+    ],
+)
+def test_what_else_was_said_beside_a_fact_is_told_without_it(
+    memory: Memory, said: str, question: str, told: str
+) -> None:
+    memory.add(said, user_id=said)
+    lines = [line for line in memory.context(question, user_id=said).text.split('\n') if ' said: ' in line]
+    assert [line.partition('"')[2].partition('"')[0] for line in lines] == [told]
+
+
+def test_a_message_whose_fact_is_told_is_not_told_again(memory: Memory) -> None:
+    memory.add('I live in Lisbon.', user_id='ana')
+    assert memory.context('Where do I live?', user_id='ana').text.count('Lisbon') == 1
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['What are my hobbies?', 'Hi! Where do I live?', 'ok, thanks. and what do we eat?', 'Why? How?', 'Was weiß ich?'],
+)
+def test_questions_only_ask(text: str) -> None:
+    assert only_asks(text)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'I live in Lisbon.',
+        'My cat is ill. What can I do?',
+        'Did I say that I am allergic to nuts?',
+        'When is my flight at 17:40?',
+        'Can you book a table with Anna?',
+        'Remind me of the milk, will you?',
+        'Thanks!',
+        '',
+    ],
+)
+def test_what_tells_something_does_not_only_ask(text: str) -> None:
+    assert not only_asks(text)
+
+
+@given(st.text(max_size=200), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), max_size=4))
+def test_what_is_left_of_a_text_is_whole_sentences_of_it(text: str, spans: list[tuple[int, int]]) -> None:
+    left = untold(text, [(min(s), max(s)) for s in spans])
+    assert not set(left) - set(text) - {' '}
+    assert len(left) <= len(text) + text.count('\n')
