@@ -89,8 +89,8 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         await do('stats')
         anchor = await do('checkpoint', all_projects=True)
         assert await do('verify', all_projects=True, anchor=anchor)
-        await do('audit_log', **ANA)
-        await do('reads', **ANA)
+        await do('audit_log', all_projects=True)
+        await do('reads', user_id='ana')
         exported = await do('export', user_id='ana')
         assert [part async for part in exported]
         await do('delete_all', **ANA)

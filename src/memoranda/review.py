@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, overload
 
 from memoranda._bridge import run
+from memoranda._review_items import (
+    ReviewEvidence,
+    ReviewItem,
+    ReviewPage,
+    ReviewResult,
+    checked_reasons,
+    listed,
+    scope_ids,
+    shown_in,
+)
 from memoranda.checks import KEEP, Keep, check_count, check_flag, check_text
 from memoranda.errors import (
     Conflict,
     EmbedderMismatch,
     InvalidInput,
-    InvalidScope,
-    MemorandaError,
     MemoryNotFound,
     StoreError,
     shown,
@@ -23,12 +31,7 @@ from memoranda.errors import (
 from memoranda.records import (
     Change,
     Edit,
-    Episode,
-    Evidence,
     MemoryRecord,
-    ReviewOp,
-    Role,
-    Trust,
     fact_hash,
     new_id,
     now,
@@ -52,12 +55,9 @@ __all__ = [
 
 MAX_TRIES: Final = 20
 MAX_CLASHES: Final = 3
-MAX_IDS: Final = 1000
 MAX_ITEMS: Final = 200
 NEAREST: Final = 3
 """Existing memories shown beside a proposal."""
-AROUND: Final = 400
-"""Characters shown before and after the quoted words."""
 MAX_SUCCESSORS: Final = 50
 
 
@@ -79,76 +79,6 @@ class _Ids(Protocol):
         session_id: str | None,
         /,
     ) -> Scope | None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewEvidence:
-    """Words that a proposal rests on, in the message they stand in."""
-
-    episode_id: str
-    quote: str
-    before: str
-    """Up to 400 characters of the message before the quote, and as many after it."""
-    after: str
-    role: Role
-    name: str | None
-    trust: Trust
-    said_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewItem:
-    """A proposal that waits for a person."""
-
-    id: str
-    """Of the memory it would become."""
-    memory: MemoryRecord
-    """As it was proposed. A wish to confirm or to retract has no words of its own: its text names the memory's id."""
-    op: ReviewOp
-    """What approving it does."""
-    target: MemoryRecord | None
-    """The memory it would replace, confirm or retract, as it is now."""
-    reasons: tuple[str, ...]
-    """Why it waits, as codes such as `locked` or `source:tool`."""
-    proposed_at: datetime
-    evidence: tuple[ReviewEvidence, ...] = ()
-    nearest: tuple[MemoryRecord, ...] = ()
-    """A few of the memories that say something like it."""
-    diff: tuple[Edit, ...] = ()
-    """What approving it would change now; its own edit comes first."""
-    notes: tuple[str, ...] = ()
-    """Why that is less than was proposed, as codes: `unknown target` (it is gone), `older`, `known`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewPage:
-    """A slice of the queue, in the order it was proposed."""
-
-    items: tuple[ReviewItem, ...]
-    cursor: str | None
-    """Pass it to get the next slice, also when this one has fewer than asked for; None at the end."""
-
-    def __iter__(self):  # noqa: ANN204
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewResult:
-    """What became of one proposal."""
-
-    id: str
-    outcome: Literal['approved', 'rejected', 'failed']
-    change: Change | None = None
-    """What was changed; `memory.revert(change.id)` takes it back."""
-    memory: MemoryRecord | None = None
-    """What it is about now: the memory that is believed, or the proposal that was turned down."""
-    notes: tuple[str, ...] = ()
-    """As in `ReviewItem.notes`."""
-    error: MemorandaError | None = None
-    """Why nothing was done."""
 
 
 Many: TypeAlias = 'list[str] | tuple[str, ...] | set[str] | frozenset[str]'
@@ -199,7 +129,7 @@ class ReviewQueue:
         found, after = await self._engine.store.reviews(
             None if scope is None else scope.reaches(self._project),
             project=self._project,
-            reasons=_reasons(reasons),
+            reasons=checked_reasons(reasons),
             limit=check_count('limit', limit, 1, MAX_ITEMS),
             cursor=None if cursor is None else check_text('cursor', cursor, 64),
         )
@@ -322,12 +252,12 @@ class ReviewQueue:
     async def _each(
         self, item_ids: object, ids: Mapping[str, str | None], act: _Act
     ) -> ReviewResult | tuple[ReviewResult, ...]:
-        scope = self._ids(*_ids(ids))
+        scope = self._ids(*scope_ids(ids))
         if isinstance(item_ids, str):
             return await act(item_ids, scope)
         results: list[ReviewResult] = []
         broken: StoreError | None = None
-        for item_id in _listed(item_ids):
+        for item_id in listed(item_ids):
             try:
                 if broken is not None:  # each of the rest would wait for it just as long
                     raise broken
@@ -497,7 +427,7 @@ class ReviewQueue:
         approval = await self._foresee(pending, await self._ground(pending, memory, local=True))
         return replace(
             item,
-            evidence=tuple(_shown_in(by_id[e.episode_id], e) for e in memory.evidence if e.episode_id in by_id),
+            evidence=tuple(shown_in(by_id[e.episode_id], e) for e in memory.evidence if e.episode_id in by_id),
             nearest=tuple(await self._nearest(memory, item.target)),
             diff=approval.edits,
             notes=approval.notes,
@@ -568,47 +498,6 @@ def _tries() -> Sequence[list[Clash]]:
     return [clashes] * MAX_TRIES
 
 
-_NAMES: Final = ('user_id', 'agent_id', 'run_id', 'app_id', 'session_id')
-
-
-def _ids(given: Mapping[str, str | None]) -> tuple[str | None, str | None, str | None, str | None, str | None]:
-    unknown = [name for name in given if name not in _NAMES]
-    if unknown:
-        raise InvalidScope(f'{unknown[0]!r} is no id of a scope: pass some of {", ".join(_NAMES)}')
-    user_id, agent_id, run_id, app_id, session_id = (given.get(name) for name in _NAMES)
-    return user_id, agent_id, run_id, app_id, session_id
-
-
-def _listed(item_ids: object) -> Sequence[str]:
-    if not isinstance(item_ids, Sequence | set | frozenset) or isinstance(item_ids, bytes):
-        raise InvalidInput(f'item_ids={shown(item_ids)} is a {type(item_ids).__name__}: pass an id, or a list of ids')
-    listed = list(dict.fromkeys(cast('Sequence[str]', item_ids)))
-    if len(listed) > MAX_IDS:
-        raise InvalidInput(f'item_ids has {len(listed):,} ids, and {MAX_IDS:,} is the most: pass them in parts')
-    return listed
-
-
-def _reasons(reasons: object) -> Sequence[str] | None:
-    if reasons is None:
-        return None
-    if isinstance(reasons, str) or not isinstance(reasons, Sequence | set | frozenset):
-        raise InvalidInput(f"reasons={shown(reasons)} is no list: pass codes, such as ['locked', 'source:tool']")
-    return [check_text('reason', reason, 128) for reason in cast('Sequence[object]', reasons)]
-
-
 def _within(memory: MemoryRecord, reaches: Sequence[Reach]) -> bool:
     home, run_key = memory.scope.home(memory.project), memory.scope.run_key(memory.level)
     return any(r.owner == home and r.sees(run_key) for r in reaches)
-
-
-def _shown_in(message: Episode, evidence: Evidence) -> ReviewEvidence:
-    return ReviewEvidence(
-        episode_id=message.id,
-        quote=evidence.quote,
-        before=message.text[max(0, evidence.start - AROUND) : evidence.start],
-        after=message.text[evidence.end : evidence.end + AROUND],
-        role=message.role,
-        name=message.name,
-        trust=message.trust,
-        said_at=message.occurred_at,
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ SETS = ('attacks', 'harmless')
 @pytest.fixture(scope='module')
 def report() -> PoisoningReport:
     cases = read_cases(HERE / f'{name}.jsonl' for name in SETS)
-    return asyncio.run(evaluate(cases, embedder=HashingEmbedder))
+    outcomes = [*asyncio.run(evaluate(cases, passes=['obedient'])).outcomes]
+    # The same cases read by rules take as long again: `memoranda eval poisoning` plays them all, as does this.
+    some = cases if os.environ.get('MEMORANDA_POISONING') == 'all' else cases[::6]
+    return PoisoningReport(outcomes=[*outcomes, *asyncio.run(evaluate(some, passes=['rules'])).outcomes])
 
 
 def told(report: PoisoningReport, label: str) -> list[str]:

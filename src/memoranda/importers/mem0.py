@@ -207,7 +207,7 @@ def _qdrant(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         id_ = _normal(parts.get('id'))
         if id_ not in seen:
             seen.add(id_)
-            yield id_, parts.get('payload') or {}
+            yield id_, json.loads(json.dumps(parts.get('payload') or {}, default=str))  # it may hold dates
 
 
 def _normal(value: object) -> str:

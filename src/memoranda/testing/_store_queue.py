@@ -170,10 +170,9 @@ class QueueTests(StoreTests):
             assert due is not None
             assert 0 < due <= HOUR
         bench.queue('3', turns=3)
-        for number in (1, 2, 3):
-            work = bench.taken()
-            assert [e.text for e in work.episodes] == [f'{number}']
-            bench.finish(work)
+        work = bench.taken()  # together, for that is what they waited for, whatever is usual here
+        assert [e.text for e in work.episodes] == ['1', '2', '3']
+        assert len(work.merged) == 2
 
     def test_another_turn_starts_the_wait_anew(self, store: Store) -> None:
         bench = self.bench(store)

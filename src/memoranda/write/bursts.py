@@ -37,7 +37,7 @@ async def held_back(
     if policy.burst is None:
         return candidates
     most, seconds = policy.burst
-    new = [c.trust for c in candidates if _counts(c)]
+    new: list[Trust] = [c.trust for c in candidates if _counts(c)]
     if not new:
         return candidates
     written: Counter[Trust] = Counter()

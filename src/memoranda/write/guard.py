@@ -121,10 +121,11 @@ class _Judge:
     def candidate(self, proposal: Proposal, spans: Sequence[tuple[int, int, int]]) -> Candidate | str:
         """The candidate, or the reason why there is none."""
         sourced = [(i, a, b, self._source(i, a, b)) for i, a, b in spans]
-        held = [(i, a, b, tier) for i, a, b, tier in sourced if tier is not None]
+        held: list[tuple[int, int, int, Trust]] = [(i, a, b, tier) for i, a, b, tier in sourced if tier is not None]
         if not held:
             return 'recalled'
-        trust = weakest([tier for _, _, _, tier in held] + ([proposal.trust] if proposal.trust is not None else []))
+        tiers: list[Trust] = [tier for _, _, _, tier in held]
+        trust = weakest(tiers if proposal.trust is None else [*tiers, proposal.trust])
         quotes = [self._messages[i].text[a:b] for i, a, b, _ in held]
         if not self._given and trust in ('user', 'assistant') and self._is_borrowed(proposal.text, quotes):
             trust = 'external'

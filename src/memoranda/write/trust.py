@@ -100,7 +100,7 @@ def source_of(message: Episode, start: int, end: int, previous: Sequence[Episode
 def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode]) -> Trust:
     """The tier of what a model says: that of what it read, where it says what only stands there."""
     read = [m for m in previous[-_BEFORE:] if m.trust in ('tool', 'external') and m.role != 'assistant']
-    others = [(m.text, m.trust) for m in read]
+    others: list[tuple[str, Trust]] = [(m.text, m.trust) for m in read]
     own: list[str] = []
     for m in previous[-_BEFORE:]:
         if m.role == 'user' and m.trust == 'user':
@@ -118,7 +118,8 @@ def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode
 
 def without(text: str, spans: Iterable[Span]) -> str:
     """The rest of a text."""
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     for a, b in spans:
         out.append(text[at:a])
         at = b
