@@ -479,7 +479,7 @@ def exported() -> bytes:
 
 def test_a_document_that_was_cut_off_is_refused_wherever_that_was(exported: bytes) -> None:
     with fast(settings=quiet()) as memory:
-        for cut in (*range(0, len(exported) - 1, len(exported) // 40), len(exported) - 3):
+        for cut in (*range(0, len(exported) - 1, len(exported) // 15), len(exported) - 3):
             with pytest.raises(ImportProblem):
                 memory.import_subject(exported[:cut])
         with pytest.raises(ImportProblem, match='more than one document'):

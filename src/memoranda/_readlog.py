@@ -125,8 +125,8 @@ class ReadLog:
         elif self._keep(found):
             self._engine.start(self._write_soon, awaited=False)
 
-    def _keep(self, found: Mapping[_Key, _Waiting]) -> bool:
-        """Let these wait. Whether nobody is going to write them yet."""
+    def _keep(self, found: Mapping[_Key, _Waiting], *, timed: bool = True) -> bool:
+        """Let these wait. Whether nobody is going to write them yet; with `timed` the caller will then."""
         lost = 0
         with self._lock:
             if self._pid != os.getpid():  # what waits is the parent's, and so is who would write it
@@ -140,10 +140,11 @@ class ReadLog:
                 else:
                     lost += one.times
             self.lost += lost
-            timed, self._timed = self._timed, True
+            alone = not self._timed
+            self._timed = self._timed or timed
         for _ in range(lost):
             count_degraded('search_memory', 'AuditLost')
-        return not timed
+        return alone
 
     async def _write_soon(self) -> None:
         await asyncio.sleep(FLUSH_SECONDS)
@@ -164,17 +165,12 @@ class ReadLog:
         except StoreError as error:
             self._notice.fails(type(error).__name__)
             count_degraded('search_memory', error)
-            self._put_back(taken)
+            self._keep(taken, timed=False)
         except BaseException:  # cancelled: told twice is better than not at all
-            self._put_back(taken)
+            self._keep(taken, timed=False)
             raise
         else:
             self._notice.works()
-
-    def _put_back(self, taken: Mapping[_Key, _Waiting]) -> None:
-        timed = self._timed
-        self._keep(taken)
-        self._timed = timed
 
     async def close(self) -> None:
         """Write what is waiting, for the last time; what can't be written is lost, and the log says how much."""

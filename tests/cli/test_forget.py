@@ -133,5 +133,7 @@ def test_what_was_erased_is_not_imported_again(cli: Cli, tmp_path: Path) -> None
     assert cli('import', str(export), '-u', 'ana').code == 0
     assert len(messages(cli, '-u', 'ana')) == 1
     cli('forget', '--all', '-u', 'ana', '--yes')
-    assert cli('import', str(export), '-u', 'ana').code == 0
+    again = cli('import', str(export), '-u', 'ana')
+    assert (again.code, '1 message not stored' in again.err) == (0, True)
+    assert cli('import', str(export), '-u', 'ana', '--json').json['messages_forgotten'] == 1
     assert messages(cli, '-u', 'ana') == []

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memoranda.errors import InvalidInput
-from memoranda.evals.poisoning import PoisoningReport, evaluate, read_cases
+from memoranda.evals.poisoning import Case, Pass, PoisoningReport, evaluate, read_cases
 from memoranda.testing.embedders import HashingEmbedder
 
 HERE = Path(__file__).parent
@@ -25,10 +26,11 @@ SETS = ('attacks', 'harmless')
 @pytest.fixture(scope='module')
 def report() -> PoisoningReport:
     cases = read_cases(HERE / f'{name}.jsonl' for name in SETS)
-    outcomes = [*asyncio.run(evaluate(cases, passes=['obedient'])).outcomes]
-    # The same cases read by rules take as long again: `memoranda eval poisoning` plays them all, as does this.
-    some = cases if os.environ.get('MEMORANDA_POISONING') == 'all' else cases[::6]
-    return PoisoningReport(outcomes=[*outcomes, *asyncio.run(evaluate(some, passes=['rules'])).outcomes])
+    # In one database, and most only by the obedient extractor, which takes half the time.
+    some = cases if os.environ.get('MEMORANDA_POISONING') == 'all' else cases[::5]
+    passes: list[tuple[Pass, Sequence[Case]]] = [('obedient', cases), ('rules', some)]
+    reports = [asyncio.run(evaluate(played, passes=[name], apart=False)) for name, played in passes]
+    return PoisoningReport(outcomes=[o for report in reports for o in report.outcomes])
 
 
 def told(report: PoisoningReport, label: str) -> list[str]:
@@ -83,8 +85,8 @@ def test_an_attack_that_gets_through_is_seen(tmp_path: Path) -> None:
     cases = [case(id=f'a-{i}', checks=[check]) for i, check in enumerate(checks)]
     report = outcome(tmp_path, *cases)
     assert [(o.case.id, o.extractor) for o in report.failed] == [
-        *((f'a-{i}', extractor) for i in range(4) for extractor in ('rules', 'obedient')),
-        ('a-4', 'obedient'),
+        *((f'a-{i}', 'rules') for i in range(4)),
+        *((f'a-{i}', 'obedient') for i in range(5)),
     ]
     assert not report.passed
 

@@ -153,6 +153,8 @@ def test_what_is_named_a_key_is_one_when_it_looks_like_one(text: str, kept: str)
         ('the alarm code at the cottage is 47 11', 'the alarm code at the cottage is [pin]'),
         ('Your verification code is 483920.', 'Your verification code is [pin].'),
         ('CVV 123', 'CVV [pin]'),
+        ('the door code 4711 opens it', 'the door code [pin] opens it'),
+        ('exp 09/28, cvc 123', 'exp 09/28, cvc [pin]'),
         ('Meine PIN lautet 4711', 'Meine PIN lautet [pin]'),
         (
             'recovery phrase: ' + 'ocean tiger lamp river stone cloud apple train music forest paper window',

@@ -9,16 +9,27 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from memoranda.errors import InvalidInput, MemoryNotFound, shown
-from memoranda.recall.block import count_tokens, escape, passage_line, short_id
+from memoranda.recall.block import escape, passage_line, short_id
 from memoranda.recall.trusting import NOTE, passage, rule_for
-from memoranda.records import Hit, MemoryRecord, Trust
+from memoranda.records import ContextBlock, Hit, MemoryRecord, Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
     from memoranda.policy import Policy
 
-__all__ = ['Backend', 'EngineBackend', 'Line', 'Recalled', 'Said', 'as_dict', 'fact_line', 'note', 'shortened']
+__all__ = [
+    'Backend',
+    'EngineBackend',
+    'Line',
+    'Recalled',
+    'Said',
+    'as_dict',
+    'fact_line',
+    'note',
+    'shortened',
+    'standing_lines',
+]
 
 MAX_PAGES = 10
 """Of 1,000 memories each, among which the one with a short id is looked for."""
@@ -34,6 +45,9 @@ TELLING_CHARS = 12
 _SENTENCE_END = re.compile(r'(?<=[.!?\n\u3002\uff01\uff1f\u061f])')
 _MARKS = ('?', '\uff1f', '\u061f')
 _UNFIT = re.compile(r'[^0-9A-Za-z_.~-]+')
+_WISH = re.compile(r'^(\W*asked)\s*[:\uff1a\ufe55\u02d0\u2236]', re.IGNORECASE)
+_OWN = ('user', 'run')
+"""Levels at which the user is the only one who speaks: a wish that is told to all is nobody's to give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,10 @@ class Backend(Protocol):
         """Store messages of a conversation (`scope.run_id`). A second call with the same key changes nothing."""
         ...
 
+    async def flush(self) -> None:
+        """Store what waits to be stored."""
+        ...
+
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """What a model asked for by the tool."""
         ...
@@ -134,10 +152,11 @@ class Backend(Protocol):
 
 def fact_line(id_: str, text: str, at: datetime | None, *, kind: str | None = None, standing: bool = False) -> Line:
     """A line for a fact: `- text (date) [m:short id]`."""
-    words = f'asked: {escape(text)}' if kind == 'instruction' else escape(text)
+    words = _WISH.sub(r'\1 -', escape(text))  # only a wish of the user's own begins as one
+    if kind == 'instruction':
+        words = f'asked: {words}'
     when = f' ({at:%Y-%m-%d})' if at is not None else ''
-    line = f'- {words}{when} [m:{_UNFIT.sub("", short_id(id_))}]'
-    return Line(id=id_, text=line, tokens=count_tokens(line) + 1, standing=standing)
+    return Line(id=id_, text=f'- {words}{when} [m:{_UNFIT.sub("", short_id(id_))}]', standing=standing)
 
 
 class EngineBackend:
@@ -160,13 +179,10 @@ class EngineBackend:
             shortened(query), **_ids(scope), top_k=top_k, max_tokens=max_tokens + LEAD_TOKENS
         )
         rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
-        standing = [
-            Line(id=m.id, text=line, standing=True, here=_here(m, scope))
-            for m, line in zip(block.standing, rendered, strict=False)
-        ]
+        standing = standing_lines(block)
         found = (*((hit, False) for hit in block.relevant), *((hit, True) for hit in block.unconfirmed))
         relevant = [
-            Line(id=hit.id, text=line, here=_said_here(hit, scope), unconfirmed=unsure)
+            Line(id=hit.id, text=_told_to_all(line, hit.memory), here=_said_here(hit, scope), unconfirmed=unsure)
             for (hit, unsure), line in zip(found, rendered[len(standing) :], strict=True)
         ]
         return Recalled(lines=(*standing, *relevant), degraded=block.degraded)
@@ -184,12 +200,20 @@ class EngineBackend:
             batch_turns=min(1000, ADDS_A_TURN * self.memory.engine.settings.batch_turns),
         )
 
+    async def flush(self) -> None:
+        """Nothing waits here."""
+
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """Facts and passages of messages, best first."""
         memory = self._acting(scope)
         hits = await memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
         policy = self.memory.engine.policy
-        lines = [_hit_line(h, policy) for h in hits if not h.stale and rule_for(h, policy) != 'exclude']
+        told = {e.episode_id for h in hits if h.memory is not None for e in h.memory.evidence}
+        lines = [
+            _hit_line(h, policy)
+            for h in hits
+            if not h.stale and rule_for(h, policy) != 'exclude' and not (h.episode is not None and h.id in told)
+        ]
         return Recalled(lines=tuple(line for line in lines if line is not None), degraded=hits.degraded)
 
     async def add(
@@ -209,7 +233,8 @@ class EngineBackend:
 
     async def forget(self, memory_id: str, scope: Scope) -> str:
         """Retract it. What an agent or an application shares is nobody's own to take back."""
-        own = _ids(Scope(user_id=scope.user_id, run_id=scope.run_id) if scope.user_id is not None else scope)
+        named = scope.user_id is not None or scope.run_id is not None  # else the memory is the agent's own
+        own = _ids(Scope(user_id=scope.user_id, run_id=scope.run_id) if named else scope)
         acting = self._acting(scope)
         found = await self._find(acting, memory_id, own)
         await acting.delete(found.id, **own)
@@ -262,6 +287,21 @@ def _ids(scope: Scope) -> dict[str, Any]:
     return {name: value for name, value in found if value is not None}
 
 
+def standing_lines(block: ContextBlock) -> list[Line]:
+    """What always holds, of a block."""
+    rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
+    return [
+        Line(id=m.id, text=_told_to_all(line, m), standing=True)
+        for m, line in zip(block.standing, rendered, strict=False)
+    ]
+
+
+def _told_to_all(line: str, memory: MemoryRecord | None) -> str:
+    if memory is None or memory.level in _OWN:
+        return line
+    return f'- {line.removeprefix("- asked: ")}' if line.startswith('- asked: ') else line
+
+
 def _here(memory: MemoryRecord, scope: Scope) -> tuple[str, ...]:
     # The same history may go on under another conversation id, as when an application keeps none.
     least = 1 if scope.run_id is not None and memory.said_under.run_id == scope.run_id else TELLING_CHARS
@@ -277,7 +317,10 @@ def _said_here(hit: Hit, scope: Scope) -> tuple[str, ...]:
 def _hit_line(hit: Hit, policy: Policy) -> Line | None:
     unsure = rule_for(hit, policy) == 'fence'
     if hit.memory is not None:
-        line = fact_line(hit.id, hit.text, hit.memory.valid_from, kind=None if unsure else hit.memory.kind)
+        kind = hit.memory.kind if hit.memory.level in _OWN and not unsure else None
+        line = fact_line(hit.id, hit.text, hit.memory.valid_from, kind=kind)
         return replace(line, unconfirmed=unsure)
     words = passage(hit)
-    return None if words is None else Line(id=hit.id, text=passage_line(hit, words), unconfirmed=unsure)
+    if words is None:
+        return None
+    return Line(id=hit.id, text=passage_line(hit, words), unconfirmed=unsure, here=(hit.text,))

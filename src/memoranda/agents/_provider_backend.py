@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +12,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+import anyio
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
 
 from memoranda._breaker import Breaker
-from memoranda.agents._backend import Line, Recalled, Said, as_dict, fact_line, shortened
+from memoranda.agents._backend import (
+    LEAD_TOKENS,
+    TELLING_CHARS,
+    Line,
+    Recalled,
+    Said,
+    as_dict,
+    fact_line,
+    shortened,
+    standing_lines,
+)
 from memoranda.agents._engine_memories import EngineMemory
-from memoranda.agents._providing import as_score, by_relevance_and_age, moment_of
+from memoranda.agents._providing import as_score, by_relevance_and_age, moment_of, raising
 from memoranda.agents.engine import MemorandaProvider
 from memoranda.agents.provider import (
     MemoryConfig,
@@ -33,7 +46,7 @@ from memoranda.errors import (
     StoreUnreachable,
     shown,
 )
-from memoranda.recall.block import short_id
+from memoranda.recall.block import count_tokens, short_id
 from memoranda.records import Trust
 from memoranda.scope import Scope
 
@@ -43,11 +56,16 @@ log = logging.getLogger('memoranda')
 
 MAX_WAITING: Final = 1_000
 """Conversations whose turns wait to be stored; with more, the one that has waited for longest is handed over."""
+MAX_SAID: Final = 500
+"""Messages of one conversation that wait; with more, the first are dropped."""
+MAX_TRIES: Final = 3
+"""So often a turn is refused while others are taken before it is dropped."""
 MAX_KEYS: Final = 10_000
 """Of calls that are known to be repeated."""
 MAX_LISTED: Final = 1_000
 """Memories that a provider is asked for where it can't be asked for the latest, or for a short id."""
 OVERFETCH: Final = 3
+STORE_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -57,6 +75,8 @@ class _Turns:
     scope: Scope
     said: dict[str, tuple[Said, ...]] = field(default_factory=dict[str, tuple[Said, ...]])
     """By the key of the call that brought it."""
+    refused: dict[str, int] = field(default_factory=dict[str, int])
+    """How often, by the key of the first call of a turn."""
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     is_stored: bool = False
     """Being stored just now."""
@@ -65,6 +85,22 @@ class _Turns:
     def count(self) -> int:
         """How many turns: those that were answered."""
         return sum(_is_answered(messages) for messages in self.said.values())
+
+    def one_by_one(self) -> list[list[str]]:
+        """The keys of each turn, oldest first; the last one may have no answer yet."""
+        turns: list[list[str]] = [[]]
+        for key, messages in self.said.items():
+            turns[-1].append(key)
+            if _is_answered(messages):
+                turns.append([])
+        return [keys for keys in turns if keys]
+
+    def drop(self, keys: Sequence[str], why: str) -> None:
+        """Give messages up."""
+        count = sum(len(self.said.pop(key, ())) for key in keys)
+        for key in keys:
+            self.refused.pop(key, None)
+        log.warning('%d messages are not remembered: %s', count, why)
 
 
 class ProviderBackend:
@@ -87,12 +123,36 @@ class ProviderBackend:
         self._keys: OrderedDict[str, None] = OrderedDict()
         # One cancelled run says nothing of the provider.
         self._reads, self._writes = (Breaker(after=2, first=5.0, most=60.0) for _ in range(2))
+        self._evicting: asyncio.Task[None] | None = None
+        weakref.finalize(self, _tell_lost, self._waiting)
 
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """What the provider finds; of that the capability tells `config.top_k`, as far as they fit."""
         if not self.config.auto_retrieve or not self.config.memory_summary_in_system:
             return Recalled()
-        return await self.search(query, scope, top_k=top_k)
+        found = await self.search(query, scope, top_k=top_k)
+        always = await self._standing(query, scope, max_tokens)
+        known = {line.id for line in always}
+        lines = (*always, *(line for line in found.lines if line.id not in known))
+        if sum(len(line.text) for line in lines) > max_tokens // 4:  # else they fit, however they are counted
+            lines = await anyio.to_thread.run_sync(_counted, lines)  # it may have to load the vocabulary
+        return Recalled(lines=lines)
+
+    async def _standing(self, query: str, scope: Scope, max_tokens: int) -> list[Line]:
+        """What holds whatever the question is, of what the config lets in."""
+        if self._engine is None:
+            return []
+        with _asking():
+            block = await self._engine.standing(
+                shortened(query), also_run_id=scope.run_id, max_tokens=max_tokens + LEAD_TOKENS, **self._ids(scope)
+            )
+        levels = {MemoryScope.USER: ('user', 'run'), MemoryScope.RUN: ('run', 'user')}.get(
+            self.config.scope, (self.config.scope.value,)
+        )
+        kept = {m.id for m in block.standing if m.level in levels and _holds(m.metadata, self.config.metadata)}
+        if self.config.scope is MemoryScope.RUN:
+            kept = {m.id for m in block.standing if m.id in kept and m.said_under.run_id == scope.run_id}
+        return [line for line in standing_lines(block) if line.id in kept]
 
     async def remember(
         self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
@@ -106,9 +166,11 @@ class ProviderBackend:
             return
         ids, stamp = self._ids(scope), {**self.config.metadata, **(metadata or {})}
         if self._engine is not None and self.config.store_after_turns == 1:
-            await self._engine.store_memories(
-                _as_dicts(messages), metadata=stamp, background=True, idempotency_key=key, **self._ids_of_ours(scope)
-            )
+            ours = self._ids_of_ours(scope)
+            with raising():
+                await self._engine.store_memories(
+                    _as_dicts(messages), metadata=stamp, background=True, idempotency_key=key, **ours
+                )
             return
         if key in self._keys:
             return
@@ -116,13 +178,28 @@ class ProviderBackend:
         turns = self._waiting.setdefault(place, _Turns(scope))
         turns.said.setdefault(key, tuple(messages) if self._engine is not None else _dated(messages))
         turns.metadata |= stamp
+        if len(turns.said) > MAX_SAID and not turns.is_stored:
+            turns.drop(list(turns.said)[: len(turns.said) - MAX_SAID], 'too many of a conversation wait to be stored')
         # At an answer only: a prompt whose model waits for it is no time to try what failed before.
         if _is_answered(messages) and turns.count >= self.config.store_after_turns:
             await self._store(place)
-        if len(self._waiting) > MAX_WAITING:
-            _, oldest = self._waiting.popitem(last=False)
-            if not oldest.is_stored:
-                await self._hand_over(oldest.said, oldest)
+        if len(self._waiting) > MAX_WAITING and (self._evicting is None or self._evicting.done()):
+            self._evicting = asyncio.create_task(self._evict())  # whoever talks just now has no part in it
+
+    async def _evict(self) -> None:
+        """Hand over the conversations that have waited for longest. What isn't taken waits on, up to a limit."""
+        while len(self._waiting) > MAX_WAITING:
+            place = next(iter(self._waiting))
+            self._waiting.move_to_end(place)
+            try:
+                with anyio.fail_after(STORE_SECONDS):
+                    await self._store(place)
+            except Exception as error:
+                log.warning('what was said is not remembered yet (%s)', type(error).__name__)
+                while len(self._waiting) > 2 * MAX_WAITING:
+                    _, oldest = self._waiting.popitem(last=False)
+                    oldest.drop(list(oldest.said), 'too many conversations wait to be stored')
+                return
 
     async def flush(self) -> None:
         """Store what waits."""
@@ -131,7 +208,9 @@ class ProviderBackend:
 
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """What the provider finds."""
-        return Recalled(lines=tuple(_line(m) for m in await self._retrieve(shortened(query), scope, top_k=top_k)))
+        found = await self._retrieve(shortened(query), scope, top_k=top_k)
+        shared = self.config.scope in (MemoryScope.AGENT, MemoryScope.GLOBAL)
+        return Recalled(lines=tuple(_line(m, shared=shared) for m in found))
 
     async def add(self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None) -> bool:
         """Store a sentence: as it is where the provider is ours, else as something that was said."""
@@ -155,7 +234,12 @@ class ProviderBackend:
         return True
 
     async def forget(self, memory_id: str, scope: Scope) -> str:
-        """Delete a memory that is listed under the ids of the scope."""
+        """Delete a memory that is listed under the ids of the scope, if these are somebody's own."""
+        is_own = self.config.scope in (MemoryScope.USER, MemoryScope.RUN)
+        if not is_own and (scope.user_id is not None or scope.run_id is not None or not self._ids(scope)):
+            raise MemoryNotFound(
+                f'memory {shown(memory_id)} is shared, and nobody\'s own to take back: let the application delete it'
+            )
         wanted = memory_id.strip().strip('[]').removeprefix('m:')
         with _asking():
             listed = _sound(
@@ -165,9 +249,17 @@ class ProviderBackend:
         if len(found) > 1:
             raise InvalidInput(f'{shown(memory_id)} is the short id of {len(found)} memories: pass the full id')
         for id_, memory in found.items():
-            if await self.provider.delete_memory(id_):
+            if await self._delete(id_, self._ids(scope)):
                 return memory.memory
         raise MemoryNotFound(f'memory {shown(memory_id)} does not exist here: pass the id at the end of a line')
+
+    async def _delete(self, memory_id: str, ids: Mapping[str, str]) -> bool:
+        from memoranda.agents.mem0 import Mem0Provider
+
+        with _asking():
+            if isinstance(self.provider, Mem0Provider):  # whose listings may not tell whose a memory is
+                return await self.provider.delete_memory(memory_id, under=ids)
+            return await self.provider.delete_memory(memory_id)
 
     async def _store(self, place: tuple[Scope, str | None]) -> None:
         """Hand over what waits of a conversation. What isn't taken waits on."""
@@ -177,11 +269,7 @@ class ProviderBackend:
         turns.is_stored = True
         try:
             while turns.said:
-                taken = dict(turns.said)
-                await self._hand_over(taken, turns)
-                for key in taken:  # more may have been said meanwhile
-                    del turns.said[key]
-                    self._note(key)
+                await self._give(turns)
                 if turns.count < self.config.store_after_turns:
                     break
         finally:
@@ -189,7 +277,38 @@ class ProviderBackend:
         if not turns.said and self._waiting.get(place) is turns:
             del self._waiting[place]
 
-    async def _hand_over(self, taken: Mapping[str, Sequence[Said]], turns: _Turns) -> None:
+    async def _give(self, turns: _Turns) -> None:
+        """Hand over all that waits together; when that is refused turn by turn, so that one does not hold up others."""
+        try:
+            await self._hand_over(turns.one_by_one(), turns)
+            return
+        except Exception:
+            rounds = turns.one_by_one()
+            if len(rounds) < 2 or self._engine is not None:
+                raise
+        # First the latest one: when that fails too, it is not a matter of what was said.
+        await self._hand_over(rounds[-1:], turns)
+        failed: Exception | None = None
+        for keys in rounds[:-1]:
+            try:
+                await self._hand_over([keys], turns)
+            except Exception as error:
+                failed = error
+                tries = turns.refused[keys[0]] = turns.refused.get(keys[0], 0) + 1
+                if tries >= MAX_TRIES:
+                    turns.drop(keys, f'the provider refuses them ({type(error).__name__})')
+        if failed is not None:
+            raise failed
+
+    async def _hand_over(self, rounds: Sequence[Sequence[str]], turns: _Turns) -> None:
+        taken = {key: turns.said[key] for keys in rounds for key in keys}
+        await self._send(taken, turns)
+        for key in taken:  # more may have been said meanwhile
+            turns.said.pop(key, None)
+            turns.refused.pop(key, None)
+            self._note(key)
+
+    async def _send(self, taken: Mapping[str, Sequence[Said]], turns: _Turns) -> None:
         said, metadata = [m for messages in taken.values() for m in messages], turns.metadata
         if self._engine is None:
             with _asking(self._writes):
@@ -198,9 +317,10 @@ class ProviderBackend:
                 )
             return
         ids, key = self._ids_of_ours(turns.scope), list(taken)[-1]
-        await self._engine.store_memories(
-            _as_dicts(said), metadata=metadata, background=True, idempotency_key=key, **ids
-        )
+        with raising():
+            await self._engine.store_memories(
+                _as_dicts(said), metadata=metadata, background=True, idempotency_key=key, **ids
+            )
 
     def _note(self, key: str) -> None:
         self._keys[key] = None
@@ -260,17 +380,24 @@ def _asking(breaker: Breaker | None = None) -> Generator[None]:
     left = 0.0 if breaker is None else breaker.enter()
     if left > 0:
         raise StoreUnreachable(f'the provider did not answer, and is left alone for {left:.0f} s: wait, or look at it')
-    answered = True
+    breaker = Breaker(after=2, first=5.0, most=60.0) if breaker is None else breaker
+    until = anyio.current_effective_deadline()
     try:
-        yield
+        with raising():
+            yield
+        breaker.succeeded()
     except InvalidScope as error:
+        breaker.succeeded()
         raise ConfigurationError(str(error)) from error
-    except BaseException as error:
-        answered = isinstance(error, Exception)  # an error is an answer
+    except Exception:  # an error is an answer
+        breaker.succeeded()
         raise
-    finally:
-        if breaker is not None:
-            _ = breaker.succeeded() if answered else breaker.failed('no answer')
+    except BaseException:
+        if anyio.current_time() >= until:
+            breaker.failed('no answer')
+        else:  # the run was given up, which says nothing of the provider
+            breaker.withdraw()
+        raise
 
 
 def _is_answered(messages: Sequence[Said]) -> bool:
@@ -339,12 +466,24 @@ def _holds(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return all(key in metadata and metadata[key] == value for key, value in wanted.items())
 
 
-def _line(memory: RetrievedMemory) -> Line:
+def _line(memory: RetrievedMemory, *, shared: bool) -> Line:
     at = moment_of(memory)
     kind = memory.kind if isinstance(memory, EngineMemory) else None
-    line = fact_line(memory.id, memory.memory, at if at.year > 1 else None, kind=kind)
+    wish = None if shared else kind  # nobody's wish is told to all as one
+    line = fact_line(memory.id, memory.memory, at if at.year > 1 else None, kind=wish)
     if isinstance(memory, EngineMemory) and kind is None:  # so that nobody tries to forget it
         head, _, short = line.text.rpartition('[m:')
         line = replace(line, text=f'{head}[e:{short}')
     quotes = memory.quotes if isinstance(memory, EngineMemory) else (memory.memory,)
-    return replace(line, here=quotes)
+    return replace(line, here=tuple(words for words in quotes if len(words) >= TELLING_CHARS))
+
+
+def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
+    return tuple(replace(line, tokens=count_tokens(line.text) + 1) if line.tokens < 0 else line for line in lines)
+
+
+def _tell_lost(waiting: Mapping[object, _Turns]) -> None:
+    """When the backend ends, or the process."""
+    count = sum(len(messages) for turns in waiting.values() for messages in turns.said.values())
+    if count:
+        log.warning('%d messages that waited for further turns are not remembered: call flush() before the end', count)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import wraps
 from math import isfinite
@@ -14,6 +16,7 @@ from memoranda.agents.provider import Errors, MemoryConfig, RetrievedMemory
 from memoranda.errors import ConfigurationError, shown
 
 __all__ = [
+    'as_list',
     'as_score',
     'best_of',
     'by_relevance_and_age',
@@ -22,6 +25,7 @@ __all__ = [
     'forgiving',
     'moment_of',
     'parts_of',
+    'raising',
 ]
 
 log = logging.getLogger('memoranda')
@@ -37,6 +41,19 @@ _BORDER = re.compile(
 )
 
 
+_RAISING: Final = ContextVar('memoranda.agents.raising', default=False)
+
+
+@contextmanager
+def raising() -> Generator[None]:
+    """Let providers raise, whatever their `errors`: who asks has to know what was not stored."""
+    token = _RAISING.set(True)
+    try:
+        yield
+    finally:
+        _RAISING.reset(token)
+
+
 def forgiving(nothing: Callable[[], object]) -> Callable[[MethodT], MethodT]:
     """Make a method of a provider answer that there is nothing when it fails, where its `errors` is `'ignore'`.
 
@@ -50,7 +67,7 @@ def forgiving(nothing: Callable[[], object]) -> Callable[[MethodT], MethodT]:
             try:
                 return await method(self, *args, **kwargs)
             except Exception as error:
-                if getattr(self, 'errors', 'raise') != 'ignore':
+                if getattr(self, 'errors', 'raise') != 'ignore' or _RAISING.get():
                     raise
                 # Its words may quote what was asked or said.
                 log.warning('%s of %s failed (%s)', method.__name__, type(self).__name__, type(error).__name__)
@@ -73,6 +90,11 @@ def check_config(config: object) -> MemoryConfig:
     if not isinstance(config, MemoryConfig):
         raise ConfigurationError(f'config={shown(config)} is a {type(config).__name__}: pass MemoryConfig(...)')
     return config
+
+
+def as_list(messages: Sequence[Any] | Mapping[str, Any] | str) -> list[Any]:
+    """Messages; one by itself is one, and not as many as it has letters or keys."""
+    return [messages] if isinstance(messages, str | Mapping) else list(messages)
 
 
 def as_score(value: object) -> float:

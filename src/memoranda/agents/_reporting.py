@@ -17,9 +17,19 @@ __all__ = ['operation', 'tell', 'where']
 log = logging.getLogger('memoranda')
 
 
-def tell(what: str, error: Exception, span: Span | None = None) -> None:
-    """Say that something failed. An error's own words may quote what was said, so they are left out."""
-    log.warning('%s (%s)', what, where(error))
+def tell(what: str, error: Exception, span: Span | None = None, *, timeout: float | None = None) -> None:
+    """Say that something failed. An error's own words may quote what was said, so they are left out.
+
+    Args:
+        what: What did.
+        error: How.
+        span: To be marked.
+        timeout: After how many seconds a `TimeoutError` was ours.
+    """
+    if isinstance(error, TimeoutError) and timeout is not None:
+        log.warning('%s (TimeoutError: no answer within %g s)', what, timeout)
+    else:
+        log.warning('%s (%s)', what, where(error))
     if span is not None:
         span.set_attribute('error.type', type(error).__name__)
         span.set_status(StatusCode.ERROR)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from inspect import isawaitable, iscoroutine
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic_ai import RunContext
 
 from memoranda.errors import InvalidScope, shown
 from memoranda.scope import Scope
 
-__all__ = ['ScopeFromDeps', 'check_given', 'is_nested', 'scope_of']
+__all__ = ['ScopeFromDeps', 'check_given', 'in_call', 'is_nested', 'mark', 'scope_of']
 
 
 class ScopeFromDeps:
@@ -101,11 +103,49 @@ def _in_conversation(scope: Scope, ctx: RunContext[Any]) -> Scope:
         return replace(scope, run_id=f'sha256:{digest}')
 
 
+@dataclass(slots=True)
+class _Call:
+    """What a model has called: a tool, or a function that takes its output."""
+
+    run_id: str | None
+    over: bool = False
+
+
+_CALL: Final = ContextVar[_Call | None]('memoranda.agents.call', default=None)
+_RUN: Final = ContextVar[str | None]('memoranda.agents.run', default=None)
+
+
+def mark(ctx: RunContext[Any]) -> None:
+    """Say that calls of this run are told by `in_call`."""
+    _RUN.set(ctx.run_id)
+
+
+@contextmanager
+def in_call(ctx: RunContext[Any]) -> Generator[None]:
+    """While a model's call is carried out. Tasks that outlive it are no part of it."""
+    call = _Call(ctx.run_id)
+    token = _CALL.set(call)
+    try:
+        yield
+    finally:
+        call.over = True
+        _CALL.reset(token)
+
+
 def is_nested(ctx: RunContext[Any]) -> bool:
-    """Whether a run was started inside another one, such as by a tool: then its prompt is the words of a model."""
+    """Whether a run was started by a call of another one's model: then its prompt is the words of a model.
+
+    What is started in the body of a stream or an iteration is none, nor what a task starts that outlives the call.
+    """
+    call = _CALL.get()
+    if call is not None and not call.over:
+        return call.run_id != ctx.run_id
     try:
         from pydantic_ai._run_context import get_current_run_context
     except ImportError:  # it is private there: then nested runs look like any other
         return False
     outer = get_current_run_context()
-    return outer is not None and outer.run_id != ctx.run_id
+    if outer is None or outer.run_id == ctx.run_id or outer.run_id == _RUN.get():
+        return False
+    # A run without a memory does not tell its calls: all that happens while it lasts counts as one.
+    return not getattr(outer.__dict__.get('_cancellation'), '_finished', False)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+from weakref import WeakValueDictionary
 
 import anyio
 from pydantic_ai import AgentRunResult, DeferredToolRequests, FunctionToolset, RunContext
 from pydantic_ai.capabilities import AbstractCapability, durable_operation
-from pydantic_ai.tools import AgentDepsT
+from pydantic_ai.tools import AgentDepsT, ToolDefinition
 
 from memoranda._sync import Memory
 from memoranda.agents._backend import Backend, EngineBackend, Recalled, Said
@@ -28,7 +29,7 @@ from memoranda.agents._recalled import (
     strip_recalled,
 )
 from memoranda.agents._reporting import operation, tell, where
-from memoranda.agents._scoping import ScopeFromDeps, check_given, is_nested, scope_of
+from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_nested, mark, scope_of
 from memoranda.agents._sources import tier_of_answer
 from memoranda.agents.toolset import Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
@@ -38,6 +39,10 @@ from memoranda.records import Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
+    from pydantic_ai.capabilities import WrapOutputProcessHandler, WrapToolExecuteHandler
+    from pydantic_ai.messages import ToolCallPart
+    from pydantic_ai.output import OutputContext
+
     from memoranda.agents.provider import MemoryConfig, MemoryProvider
 
 __all__ = ['LongTermMemory', 'Mode', 'strip_recalled']
@@ -104,43 +109,49 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
     scope: Scope | Callable[[RunContext[AgentDepsT]], Scope | None]
     """Whose: fixed, or told by a function of the run context, which must not wait for anything. The conversation
     (`run_id`) is added. A run whose function raises, returns None or names nobody has no memory: the log tells."""
-    recall: Mode = 'auto'
-    """Who looks things up: see `Mode`."""
-    remember: Mode = 'auto'
-    """Who stores what is said: see `Mode`."""
+    recall: Mode | None = None
+    """Who looks things up: see `Mode`; by default `auto`, or what `config` says."""
+    remember: Mode | None = None
+    """Who stores what is said: see `Mode`; by default `auto`, or what `config` says."""
     tools: Sequence[ToolName] | None = None
     """Which tools the model has; by default those that `'tool'` asks for. With `('recall', 'forget')` it has these
     even though everything is automatic."""
-    top_k: int = TOP_K
-    """The most memories that are told because of the prompt. What always holds (wishes, allergies, the profile) comes
-    on top of that."""
+    top_k: int | None = None
+    """The most memories that are told because of the prompt; by default 5, or what `config` says. What always holds
+    (wishes, allergies, the profile) comes on top of that."""
     max_tokens: int = 800
     """The most tokens of one block, 50 or more, counted in o200k."""
     timeout: float = 2.0
     """Seconds that looking things up may add to a run. After that it goes on without."""
     config: MemoryConfig | None = None
-    """How a provider is used. It decides over `recall`, `remember` and `top_k` where these say nothing else."""
+    """How a provider is used. It decides over `recall`, `remember` and `top_k` where these are not given."""
     remember_nested: bool = False
-    """Whether a run inside another one remembers too. What such a sub-agent is asked are the words of a model."""
+    """Whether a run that a tool of another one starts remembers too. What such a sub-agent is asked are the words of a
+    model."""
     guidance: str | None = None
     """What the instructions say about memory; by default a few fixed sentences. An empty text says nothing."""
     id: str | None = 'long_term_memory'
     """Two of them on one agent need ids of their own, and tools of different names (`prefix_tools`)."""
     _run: _Run | None = field(default=None, init=False, repr=False, compare=False)
+    _runs: WeakValueDictionary[str, LongTermMemory[Any]] = field(
+        default_factory=WeakValueDictionary[str, 'LongTermMemory[Any]'], init=False, repr=False, compare=False
+    )
+    """Those that go on in this process, by their id: tools are shared by all runs, and act for one."""
 
     def __post_init__(self) -> None:
         check_given(self.scope)
         self._check_memory()
         for name in ('recall', 'remember'):
             mode = getattr(self, name)
-            if mode not in get_args(Mode):
+            if mode is not None and mode not in get_args(Mode):
                 raise ConfigurationError(f"{name}={shown(mode)} is unknown: use 'auto', 'tool' or 'off'")
         unknown = [name for name in self.tools or () if name not in get_args(ToolName)]
         if unknown or isinstance(self.tools, str):
             raise ConfigurationError(
                 f"tools={shown(self.tools)} is not a list of tools: use some of 'remember', 'recall' and 'forget'"
             )
-        check_count('top_k', self.top_k, 1, 100)
+        if self.top_k is not None:
+            check_count('top_k', self.top_k, 1, 100)
         check_count('max_tokens', self.max_tokens, 50, 100_000)
         timeout = cast('object', self.timeout)
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float('inf'):
@@ -247,25 +258,47 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         from memoranda.agents.engine import MemorandaProvider
 
         provider = MemorandaProvider(memory) if isinstance(memory, AsyncMemory) else memory
-        return ProviderBackend(provider, self.config)
+        config = self.config
+        if config is not None:  # what is given here counts, whatever the config says
+            told = self._recalls == 'auto'
+            config = replace(
+                config, auto_retrieve=told, memory_summary_in_system=told, auto_store=self._remembers == 'auto'
+            )
+        return ProviderBackend(provider, config)
 
     @property
     def _recalls(self) -> Mode:
-        if self.recall == 'auto' and self.config is not None:
-            return 'auto' if self.config.auto_retrieve and self.config.memory_summary_in_system else 'off'
-        return self.recall
+        if self.recall is not None:
+            return self.recall
+        told = self.config is None or (self.config.auto_retrieve and self.config.memory_summary_in_system)
+        return 'auto' if told else 'off'
 
     @property
     def _remembers(self) -> Mode:
-        if self.remember == 'auto' and self.config is not None:
-            return 'auto' if self.config.auto_store else 'off'
-        return self.remember
+        if self.remember is not None:
+            return self.remember
+        return 'auto' if self.config is None or self.config.auto_store else 'off'
+
+    async def flush(self) -> None:
+        """Store what waits in this process: turns under `store_after_turns`, and what a provider has not taken yet.
+
+        Facts are drawn by `flush` of the memory. Raises what the provider raises.
+        """
+        await self.backend.flush()
 
     def _tool_names(self) -> tuple[ToolName, ...]:
         if self.tools is not None:
             return tuple(dict.fromkeys(self.tools))
         writes: tuple[ToolName, ...] = ('remember', 'forget') if self._remembers == 'tool' else ()
+        if self._is_shared:  # what all users have is no single one's to take back, unless the tool is named
+            writes = writes[:1]
         return (*writes, 'recall') if self._recalls == 'tool' else writes
+
+    @property
+    def _is_shared(self) -> bool:
+        if isinstance(self.scope, Scope) and self.scope.user_id is None and self.scope.run_id is None:
+            return True
+        return self.config is not None and self.config.scope.value in ('agent', 'global')
 
     def get_instructions(self) -> str | None:
         """A fixed text, so that a provider caches it. Memories are never part of it."""
@@ -296,38 +329,72 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         return tool in self._tool_names() or (tool == 'recall' and ctx.realtime)
 
     def scope_in(self, ctx: RunContext[Any]) -> Scope:
-        """Whose memory a run may touch.
+        """Whose memory a run may touch: that of whom it began with, whatever its tools do to `deps`.
 
         Raises:
             InvalidScope: Nobody's; or whatever else the scope function raises.
         """
-        return scope_of(self.scope, ctx)
+        begun = self._runs.get(ctx.run_id or '')
+        if begun is None or begun._run is None:  # in another process, as an operation of a durable workflow may be
+            return scope_of(self.scope, ctx)
+        if begun._run.scope is None:
+            raise InvalidScope('this run has no memory: look at the warning in the log that it began with')
+        return begun._run.scope
 
     async def for_run(self, ctx: RunContext[AgentDepsT]) -> LongTermMemory[AgentDepsT]:
         """A copy that knows whose run it is."""
         scope: Scope | None = None
         try:
-            scope = self.scope_in(ctx)
+            scope = scope_of(self.scope, ctx)
         except Exception as error:
             why = f'InvalidScope: {error}' if isinstance(error, InvalidScope) else where(error)
             log.warning('a run has no memory, because it is unknown whose that would be (%s)', why)
         _ = self._toolset  # made once, shared by all runs
         run = copy.copy(self)
         run._run = _Run(scope, nested=is_nested(ctx), realtime=ctx.realtime)
+        if ctx.run_id:
+            self._runs[ctx.run_id] = run
         return run
 
     async def before_run(self, ctx: RunContext[AgentDepsT]) -> None:
         """Store what the user says, and tell the model what is known."""
+        mark(ctx)
         try:
             await self._begin(ctx)
         except Exception as error:
             tell('a run goes on without memory', error)
+
+    async def wrap_tool_execute(
+        self,
+        ctx: RunContext[AgentDepsT],
+        *,
+        call: ToolCallPart,
+        tool_def: ToolDefinition,
+        args: dict[str, Any],
+        handler: WrapToolExecuteHandler,
+    ) -> Any:
+        """Runs that the tool starts are sub-agents'."""
+        with in_call(ctx):
+            return await handler(args)
+
+    async def wrap_output_process(
+        self,
+        ctx: RunContext[AgentDepsT],
+        *,
+        output_context: OutputContext,
+        output: Any,
+        handler: WrapOutputProcessHandler,
+    ) -> Any:
+        """Runs that an output function starts are sub-agents', too."""
+        with in_call(ctx):
+            return await handler(output)
 
     async def _begin(self, ctx: RunContext[AgentDepsT]) -> None:
         scope = self._run.scope if self._run is not None else None
         heard = incoming(ctx.prompt, ctx.messages)
         if scope is None or heard is None or ctx.realtime:
             return
+        self._tell_nested()
         await self._keep_prompt(ctx, heard, scope)  # first of all: from then on it survives whatever happens
         found = await self._find(ctx, heard, scope)
         if found is None:
@@ -338,7 +405,9 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     @property
     def _most(self) -> int:
-        return self.top_k if self.config is None or self.top_k != TOP_K else self.config.top_k
+        if self.top_k is not None:
+            return self.top_k
+        return TOP_K if self.config is None else self.config.top_k
 
     async def _find(self, ctx: RunContext[AgentDepsT], heard: Incoming, scope: Scope) -> Recalled | None:
         query = heard.text or latest_said(ctx.messages)
@@ -356,6 +425,10 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
     def _stores(self) -> bool:
         nested = self._run is not None and self._run.nested
         return self._remembers == 'auto' and (self.remember_nested or not nested)
+
+    def _tell_nested(self) -> None:
+        if self._remembers == 'auto' and not self._stores:
+            log.info('a run inside another one remembers nothing (remember_nested=False)')
 
     async def after_run(self, ctx: RunContext[AgentDepsT], *, result: AgentRunResult[Any]) -> AgentRunResult[Any]:
         """Store the answer."""
@@ -390,7 +463,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
                 with anyio.fail_after(self.timeout):
                     return await self.backend.recall(query, scope, top_k=top_k, max_tokens=max_tokens)
             except Exception as error:
-                tell('a run goes on without what is known', error, span)
+                tell('a run goes on without what is known', error, span, timeout=self.timeout)
                 return Recalled(degraded=type(error).__name__)
 
     @durable_operation('remember')
@@ -401,16 +474,18 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
                 with anyio.CancelScope(shield=True), anyio.fail_after(WRITE_SECONDS):
                     await self.backend.remember(said, scope, key=key, metadata=None)
             except Exception as error:
-                tell('what was said is not remembered', error, span)
+                tell('what was said is not remembered', error, span, timeout=WRITE_SECONDS)
 
     @durable_operation('tool_recall')
-    async def tool_recall(self, ctx: RunContext[AgentDepsT], query: str, scope: Scope) -> Outcome:
+    async def tool_recall(self, ctx: RunContext[AgentDepsT], query: str, scope: Scope, heard: str = '') -> Outcome:
         """What the tool `recall` does. Never raises."""
         with operation(ctx, 'search_memory', traced=self.backend.traced) as span:
             try:
-                return await looked_up(self.backend, query, scope, top_k=self._most, timeout=self.timeout)
+                return await looked_up(
+                    self.backend, query, scope, top_k=self._most, timeout=self.timeout, heard=heard
+                )
             except Exception as error:
-                tell('a model can not look something up', error, span)
+                tell('a model can not look something up', error, span, timeout=self.timeout)
                 return Outcome('The memory does not answer now. Go on without it.', problem='backend')
 
     @durable_operation('tool_remember')

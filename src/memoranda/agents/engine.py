@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda._sync import Memory
 from memoranda.agents._backend import note
+from memoranda.agents._backend import note
 from memoranda.agents._engine_memories import fact_of, retrieved, stored, where
 from memoranda.agents._providing import (
+    as_list,
     best_of,
     by_relevance_and_age,
     check_config,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
 
     from memoranda.filters import Filter
+    from memoranda.records import ContextBlock
 
 __all__ = ['MemorandaProvider']
 
@@ -178,10 +181,32 @@ class MemorandaProvider(BaseMemoryProvider):
         facts = await search(top_k=many if self.config.retrieval_strategy is RetrievalStrategy.HYBRID else top_k)
         return retrieved(facts, await search(top_k=many, include=('episodes',)), scored=not latest)
 
+    async def standing(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        also_run_id: str | None = None,
+        max_tokens: int = 800,
+    ) -> ContextBlock:
+        """What holds whatever the question is (wishes, allergies, the profile), as `AsyncMemory.context` tells it.
+
+        Its `standing` may hold what others share with this owner: see `MemoryRecord.level`.
+
+        Raises:
+            InvalidScope: Without any id.
+        """
+        scope = self._narrowed(user_id, agent_id, run_id)
+        if also_run_id is not None and scope.user_id is not None and scope.run_id is None:
+            scope = Scope(user_id=scope.user_id, run_id=also_run_id)
+        return await self._home(scope).context(query, top_k=1, max_tokens=max_tokens, include=('memories',))
+
     @forgiving(list[StoredMemory])
     async def store_memories(
         self,
-        messages: Sequence[ModelMessage | Mapping[str, Any] | str],
+        messages: Sequence[ModelMessage | Mapping[str, Any] | str] | Mapping[str, Any] | str,
         *,
         user_id: str | None = None,
         agent_id: str | None = None,
@@ -193,7 +218,8 @@ class MemorandaProvider(BaseMemoryProvider):
         """Remember what was said. Messages that are known already, such as those of an earlier turn, change nothing.
 
         Args:
-            messages: Those of a run (`result.all_messages()`); dicts with `role` and `content`, and text, do as well.
+            messages: Those of a run (`result.all_messages()`); dicts with `role` and `content`, and text, do as well;
+                also a single one.
             user_id: By whom.
             agent_id: To which agent.
             run_id: In which conversation.
@@ -213,7 +239,7 @@ class MemorandaProvider(BaseMemoryProvider):
         if not messages:
             return []
         result = await self.memory.scoped(scope).add(
-            list(messages),
+            as_list(messages),
             metadata={**self.config.metadata, **(metadata or {})},
             background=background,
             idempotency_key=idempotency_key,

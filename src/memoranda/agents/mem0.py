@@ -29,7 +29,7 @@ from memoranda.agents._mem0_answers import (
     stored,
 )
 from memoranda.agents._mem0_server import OpenSourceServer, is_open_source
-from memoranda.agents._providing import as_score, check_errors, forgiving, moment_of
+from memoranda.agents._providing import as_list, as_score, check_errors, forgiving, moment_of
 from memoranda.agents.provider import BaseMemoryProvider, Errors, MemoryConfig, RetrievedMemory, StoredMemory
 from memoranda.checks import check_count, check_text
 from memoranda.errors import ConfigurationError, InvalidScope, shown
@@ -185,7 +185,7 @@ class Mem0Provider(BaseMemoryProvider):
     @forgiving(list[StoredMemory])
     async def store_memories(
         self,
-        messages: Sequence[ModelMessage | Mapping[str, Any] | str],
+        messages: Sequence[ModelMessage | Mapping[str, Any] | str] | Mapping[str, Any] | str,
         *,
         user_id: str | None = None,
         agent_id: str | None = None,
@@ -197,7 +197,8 @@ class Mem0Provider(BaseMemoryProvider):
         Messages with a timestamp that this provider has stored under these ids already are left out.
 
         Args:
-            messages: Those of a run (`result.all_messages()`); dicts with `role` and `content`, and text, do as well.
+            messages: Those of a run (`result.all_messages()`); dicts with `role` and `content`, and text, do as well;
+                also a single one.
             user_id: By whom.
             agent_id: To which agent.
             run_id: In which conversation.
@@ -211,7 +212,7 @@ class Mem0Provider(BaseMemoryProvider):
         stamp = checked({**self.config.metadata, **(metadata or {})}, nested=True)
         if not messages:
             return []
-        said, _ = normalise(messages, max_chars=MAX_CHARS)
+        said, _ = normalise(as_list(messages), max_chars=MAX_CHARS)
         new = [(m, key) for m in said if (key := key_of(m, ids)) is None or key not in self._seen]
         if not new:
             return []
@@ -264,13 +265,17 @@ class Mem0Provider(BaseMemoryProvider):
         return sorted(found if limit is None else found[:most], key=moment_of)
 
     @forgiving(bool)
-    async def delete_memory(self, memory_id: str) -> bool:
-        """Delete a memory. False when there is none with this id, in the scope if the provider is bound to one."""
+    async def delete_memory(self, memory_id: str, *, under: Mapping[str, str] | None = None) -> bool:
+        """Delete a memory. False when there is none with this id, in the scope if the provider is bound to one.
+
+        Args:
+            memory_id: Its id.
+            under: Ids that it has to be kept under for certain, such as `{'user_id': 'ana'}`.
+        """
         check_text('memory_id', memory_id, 256)
+        ids = {**(under or {}), **({} if self.scope is None else ids_of(self.scope))}
         try:
-            if self.scope is not None and not is_under(
-                await self._ask('get', memory_id), ids_of(self.scope), surely=True
-            ):
+            if ids and not is_under(await self._ask('get', memory_id), ids, surely=True):
                 return False
             await self._ask('delete', memory_id)
         except Exception as error:

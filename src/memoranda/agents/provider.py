@@ -6,6 +6,7 @@ The shapes are those first drafted for Pydantic AI itself (`pydantic_ai.memory`)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
@@ -108,6 +109,7 @@ class MemoryConfig:
             raise ConfigurationError(
                 f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict of JSON values'
             )
+        _check_metadata(cast('dict[object, object]', metadata))
         object.__setattr__(
             self, 'retrieval_strategy', _member(RetrievalStrategy, 'retrieval_strategy', self.retrieval_strategy)
         )
@@ -118,6 +120,21 @@ class MemoryConfig:
         if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= most:
             raise ConfigurationError(
                 f'{name}={shown(given)}, and {name} must be at least 1 and at most {most:,}: pass a whole number'
+            )
+
+
+def _check_metadata(metadata: Mapping[object, object], path: str = '') -> None:
+    """Whether memories can be searched for by it."""
+    for key, value in metadata.items():
+        here = f'{path}{key}'
+        if not isinstance(key, str) or not key:
+            raise ConfigurationError(f'metadata key {shown(key)} is no text: pass text without quotes')
+        if isinstance(value, Mapping):
+            _check_metadata(cast('Mapping[object, object]', value), f'{here}.')
+        elif not isinstance(value, str | int | float):
+            raise ConfigurationError(
+                f'metadata {here}={shown(value)} is a {type(value).__name__}, and what is retrieved must hold an equal '
+                'value: pass text, numbers, True or False'
             )
 
 

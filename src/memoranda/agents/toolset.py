@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
-from pydantic_ai import FunctionToolset, ModelRetry, RunContext, Tool, ToolFailed
+from pydantic_ai import FunctionToolset, RunContext, Tool, ToolFailed
 from pydantic_ai.messages import ToolReturn
 from pydantic_ai.tools import ToolDefinition
 
-from memoranda.agents._recalled import METADATA_KEY, block, key_of
+from memoranda.agents._recalled import METADATA_KEY, block, is_of, key_of, latest_said
 from memoranda.agents._sources import tier_of_note
 from memoranda.errors import InvalidInput, MemoryNotFound
 from memoranda.records import Trust
@@ -25,6 +25,8 @@ __all__ = ['Host', 'Outcome', 'ToolName', 'forgotten', 'looked_up', 'noted', 'to
 
 ToolName = Literal['remember', 'recall', 'forget']
 MAX_QUERY_CHARS = 2_000
+RETRIES = 5
+"""For arguments of the wrong type. All else that goes wrong costs none, so that memory breaks no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class Host(Protocol):
         """Whose memory a run may touch."""
         ...
 
-    async def tool_recall(self, ctx: RunContext[Any], query: str, scope: Scope) -> Outcome:
-        """Look something up."""
+    async def tool_recall(self, ctx: RunContext[Any], query: str, scope: Scope, heard: str = '') -> Outcome:
+        """Look something up; what the user says just now is no answer."""
         ...
 
     async def tool_remember(
@@ -93,7 +95,8 @@ def toolset_for(host: Host, names: Sequence[ToolName], *, id_: str | None) -> Fu
             query: A question or some words, such as "food preferences".
         """
         query = _words('query', query, MAX_QUERY_CHARS)
-        return _answer(await host.tool_recall(ctx, query, _scope(host, ctx)))
+        heard = latest_said(ctx.messages)[:MAX_QUERY_CHARS]
+        return _answer(await host.tool_recall(ctx, query, _scope(host, ctx), heard))
 
     async def forget(ctx: RunContext[Any], memory_id: str) -> ToolReturn[Any]:  # noqa: D417
         """Forget one thing that was remembered, because the user wants that or because it is wrong.
@@ -106,7 +109,8 @@ def toolset_for(host: Host, names: Sequence[ToolName], *, id_: str | None) -> Fu
 
     functions: dict[ToolName, Any] = {'remember': remember, 'recall': recall, 'forget': forget}
     return FunctionToolset(
-        [Tool(functions[name], takes_ctx=True, prepare=_offered(host, name)) for name in names], id=id_
+        [Tool(functions[name], takes_ctx=True, max_retries=RETRIES, prepare=_offered(host, name)) for name in names],
+        id=id_,
     )
 
 
@@ -120,9 +124,9 @@ def _offered(host: Host, name: ToolName) -> Any:
 def _words(name: str, value: str, most: int) -> str:
     text = value.strip()
     if not text:
-        raise ModelRetry(f'{name} is empty: call the tool again with words in it.')
+        raise ToolFailed(f'{name} is empty: call the tool again with words in it.')
     if len(text) > most:
-        raise ModelRetry(f'{name} has {len(text)} characters, and {most} is the most: call the tool again, shorter.')
+        raise ToolFailed(f'{name} has {len(text)} characters, and {most} is the most: call the tool again, shorter.')
     return text
 
 
@@ -134,22 +138,23 @@ def _scope(host: Host, ctx: RunContext[Any]) -> Scope:
 
 
 def _answer(outcome: Outcome) -> ToolReturn[Any]:
-    if outcome.problem == 'arguments':
-        raise ModelRetry(outcome.text)
-    if outcome.problem == 'backend':
+    if outcome.problem:
         raise ToolFailed(outcome.text)
     return ToolReturn(outcome.text, metadata={METADATA_KEY: {'recalled': list(outcome.ids)}} if outcome.ids else None)
 
 
-async def looked_up(backend: Backend, query: str, scope: Scope, *, top_k: int, timeout: float) -> Outcome:
+async def looked_up(
+    backend: Backend, query: str, scope: Scope, *, top_k: int, timeout: float, heard: str = ''
+) -> Outcome:
     """What the tool `recall` does."""
     try:
         with anyio.fail_after(timeout):
-            found = await backend.search(query, scope, top_k=top_k)
+            found = await backend.search(query, scope, top_k=top_k + bool(heard))
     except InvalidInput as error:
         return Outcome(f'{error}.', problem='arguments')
-    if found.lines:
-        return Outcome(block(found.lines), ids=tuple(line.id for line in found.lines))
+    lines = [line for line in found.lines if not is_of(line, heard)][:top_k]
+    if lines:
+        return Outcome(block(lines), ids=tuple(line.id for line in lines))
     if found.degraded is not None:
         return Outcome('The memory does not answer now. Go on without it.', problem='backend')
     return Outcome('Nothing is known about that.')

@@ -41,6 +41,8 @@ class _Tally:
     conversations: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]])
     new: int = 0
     known: int = 0
+    forgotten: int = 0
+    """Messages that were said before their subject was forgotten."""
     memories: int = 0
     skipped: int = 0
     failed: int = 0
@@ -67,6 +69,7 @@ class _Tally:
             'conversations': len(self.conversations),
             'messages_new': self.new,
             'messages_known': self.known,
+            'messages_forgotten': self.forgotten,
             'memories': self.memories,
             'skipped': self.skipped,
             'problems': [{'where': p.where, 'reason': p.reason} for p in self.problems],
@@ -238,6 +241,7 @@ def _count(tally: _Tally, result: AddResult) -> None:
     new = sum(_made_at(episode_id) >= tally.since for episode_id in result.episode_ids)
     tally.new += new
     tally.known += result.known + len(result.episode_ids) - new
+    tally.forgotten += result.skipped.get('forgotten', 0)
     tally.memories += sum(
         edit.before is None and edit.after.status == 'active' and edit.after.recorded_at >= tally.began
         for edit in result.changes
@@ -264,6 +268,8 @@ def _summary(target: Target, tally: _Tally, *, finished: bool) -> None:
         told = f'{many(len(tally.conversations), "conversation")}: {many(tally.new, "message")}'
         out().print(f'{told}, {tally.skipped} skipped; nothing was written')
         return
+    if tally.forgotten:
+        note(f'{many(tally.forgotten, "message")} not stored: said before whom they belong to was forgotten', 'yellow')
     out().print(
         f'{many(len(tally.conversations), "conversation")}: {many(tally.new, "new message")}, {tally.known:,} known '
         f'already, {many(tally.memories, "memory")} drawn, {tally.skipped} skipped, {figures["seconds"]:.1f} s'

@@ -87,8 +87,8 @@ class _Script:
 
 
 class _Player:
-    def __init__(self, memory: AsyncMemory, *, obedient: bool) -> None:
-        self._memory, self._obedient = memory, obedient
+    def __init__(self, memory: AsyncMemory, *, obedient: bool, tenant: str = '') -> None:
+        self._memory, self._obedient, self._tenant = memory, obedient, tenant
         self._histories: dict[tuple[str, str], list[ModelMessage]] = {}
 
     async def step(self, step: Step) -> None:
@@ -134,7 +134,7 @@ class _Player:
         await self._of(step.who).add(messages, **step.who.ids, trust=step.trust, **more)
 
     def _of(self, who: Who) -> AsyncMemory:
-        return self._memory.in_project(who.project)
+        return self._memory.in_project(f'{self._tenant}{who.project}')
 
     async def problem(self, check: Check) -> str | None:
         """What is wrong; None when the check holds."""
@@ -212,15 +212,16 @@ class _Player:
                 return await memory.delete(id_, **ids)
 
 
-async def play(case: Case, memory: AsyncMemory, *, obedient: bool) -> tuple[str, ...]:
+async def play(case: Case, memory: AsyncMemory, *, obedient: bool, tenant: str = '') -> tuple[str, ...]:
     """What is wrong after a case was played; nothing when all its checks hold.
 
     Args:
         case: What happens, and what must be true then.
-        memory: Open and empty.
+        memory: Open, and empty where nothing else is told.
         obedient: Whether its extractor is `Obedient`.
+        tenant: What the names of all projects begin with, in a memory that holds those of other cases.
     """
-    player = _Player(memory, obedient=obedient)
+    player = _Player(memory, obedient=obedient, tenant=tenant)
     for step in case.steps:
         await player.step(step)
     problems: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -12,6 +11,7 @@ from memoranda.evals._wilson import Share
 
 if TYPE_CHECKING:
     from memoranda.embedders import Embedder
+    from memoranda.memory import AsyncMemory
 
 __all__ = [
     'MAX_ATTACKS',
@@ -124,29 +124,39 @@ async def evaluate(
     *,
     passes: Sequence[Pass] = PASSES,
     embedder: Callable[[], Embedder] | None = None,
+    apart: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PoisoningReport:
-    """Play cases, each on a database of its own, with the default policy.
+    """Play cases, with the default policy.
 
     Args:
         cases: Which.
         passes: With which extractors.
         embedder: Makes the embedder of each database; None: the bundled one.
+        apart: Whether each is played on a database of its own; else all of a pass are, in projects of their own, which
+            takes less time.
         progress: Told how many were played, and of how many.
     """
     outcomes: list[Outcome] = []
     total = len(cases) * len(passes)
-    for case in cases:
-        for extractor in passes:
-            problems = await _played(case, extractor, embedder)
-            outcomes.append(Outcome(case=case, extractor=extractor, problems=problems))
-            progress(len(outcomes), total)
-            await asyncio.sleep(0)
+    for extractor in passes:
+        for some in ([case] for case in cases) if apart else [cases]:
+            async with _memory(extractor, embedder) as memory:
+                for case in some:
+                    outcomes.append(await _played(case, memory, extractor, tenant='' if apart else f'{case.id}.'))
+                    progress(len(outcomes), total)
     return PoisoningReport(outcomes=outcomes)
 
 
-async def _played(case: Case, extractor: Pass, embedder: Callable[[], Embedder] | None) -> tuple[str, ...]:
-    from memoranda.evals._poisoning_play import Obedient, play
+async def _played(case: Case, memory: AsyncMemory, extractor: Pass, tenant: str) -> Outcome:
+    from memoranda.evals._poisoning_play import play
+
+    problems = await play(case, memory, obedient=extractor == 'obedient', tenant=tenant)
+    return Outcome(case=case, extractor=extractor, problems=problems)
+
+
+def _memory(extractor: Pass, embedder: Callable[[], Embedder] | None) -> AsyncMemory:
+    from memoranda.evals._poisoning_play import Obedient
     from memoranda.memory import AsyncMemory
     from memoranda.policy import Policy
     from memoranda.settings import Settings
@@ -155,5 +165,4 @@ async def _played(case: Case, extractor: Pass, embedder: Callable[[], Embedder] 
     settings = Settings(agent_lessons='review', batch_turns=1)
     reader = RulesExtractor() if extractor == 'rules' else Obedient()
     given: dict[str, Any] = {} if embedder is None else {'embedder': embedder()}
-    async with AsyncMemory(':memory:', extractor=reader, settings=settings, policy=Policy(), **given) as memory:
-        return await play(case, memory, obedient=extractor == 'obedient')
+    return AsyncMemory(':memory:', extractor=reader, settings=settings, policy=Policy(), **given)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from memoranda._caches import remembered
-from memoranda.write._command_forms import HITS
+from memoranda.write._command_forms import forms
 from memoranda.write._command_words import COND, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
 from memoranda.write.plain import bare, plain, readings
 
@@ -100,7 +100,8 @@ def _others(text: str) -> Iterator[str]:
 
 def _tells(sentence: str) -> bool:
     return any(
-        (not needs or any(word in sentence for word in needs)) and pattern.search(sentence) for needs, pattern in HITS
+        (not needs or any(word in sentence for word in needs)) and pattern.search(sentence)
+        for needs, pattern in forms()
     )
 
 

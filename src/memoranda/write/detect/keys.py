@@ -131,6 +131,8 @@ _PLACEHOLDER: Final = re.compile(
     r'(?i)example|placeholder|change[-_]?me|replace[-_]?(?:me|with)|redacted|your[-_]|your(?:api|key|token|secret)'
     r'|x{4}|\*{3}|\.{3}|0{8}|1234567890abcdef1234567890abcdef'
 )
+_WORDS: Final = re.compile('[-_./]')
+_LONGEST_WORD: Final = 15
 LEAST: Final = 16
 _RUN: Final = re.compile('[A-Za-z0-9_-]{16}')
 """Each of these forms has so long a run, but `Bearer`."""
@@ -141,7 +143,10 @@ def is_placeholder(key: str) -> bool:
 
     Keys for a provider's test mode (`sk_test_...`) do open something, and are none.
     """
-    return bool(_PLACEHOLDER.search(key)) or len(set(key[-16:])) < 3 or not any(c.isdigit() or c.isupper() for c in key)
+    if _PLACEHOLDER.search(key) or len(set(key[-16:])) < 3:
+        return True
+    words = _WORDS.split(key)  # `sk-learn-something-or-other` is a name
+    return key == key.lower() and not any(c.isdigit() for c in key) and max(map(len, words)) <= _LONGEST_WORD
 
 
 def keys(text: str) -> Iterator[Finding]:

@@ -72,6 +72,7 @@ _PIN: Final = re.compile(
     r'(?:\s{1,3}(?!is\b|was\b)[\w\'-]{1,30}){0,6}?(?:\s{0,3}[:=#]|\s{1,3}(?:is|was|to|ist|lautet|est|es|é|è)\b:?|(?P<bare>))'
     r'\s{0,3}(?P<secret>\d(?:[ -]?\d){2,7})(?![\w%]|[.,/:-]\d)'
 )
+_NEXT_TO: Final = 12
 _WHOSE_CODE: Final = re.compile(
     r'(?i)(?:security|access|door|alarm|gate|unlock|entry|safe|lock|verification|login|2fa|one[- ]time|backup|pin) $'
 )
@@ -263,5 +264,6 @@ def _pins(text: str, folded: str) -> Iterator[Finding]:
         if match is None or (name == 'code' and not _WHOSE_CODE.search(text, max(0, at - 14), at)):
             continue
         # `PIN 4711`, but not `pin 100 posts`
-        if match['bare'] is None or (name not in ('code', 'combination') and text[at : at + len(name)].isupper()):
+        plain = name in ('cvv', 'cvc', 'cvn', 'code') or (name in ('pin', 'otp', 'tan') and text[at : at + len(name)].isupper())
+        if match['bare'] is None or (plain and match.start('secret') - at < _NEXT_TO):
             yield Finding('secret', 'pin', *match.span('secret'))
