@@ -91,6 +91,8 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         assert await do('verify', all_projects=True, anchor=anchor)
         await do('audit_log', all_projects=True)
         await do('reads', user_id='ana')
+        await do('retention_preview', user_id='ana')
+        await do('apply_retention', user_id='ana')
         exported = await do('export', user_id='ana')
         assert [part async for part in exported]
         await do('delete_all', **ANA)

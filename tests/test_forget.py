@@ -592,6 +592,17 @@ def test_words_that_are_still_there_are_found_wherever_they_are(path: Path) -> N
 
 
 @pytest.mark.parametrize('given', ['words', [''], [1]])
+def test_a_view_of_one_user_can_not_ask_what_others_hold(memory: Memory) -> None:
+    memory.add(SENTENCE, user_id='ben', infer=False)
+    view = memory.scoped(Scope(**ANA))
+    view.add('Likes tea', infer=False)
+    receipt = view.forget()
+    assert view.verify_erasure(receipt).ok
+    with pytest.raises(InvalidScope, match='data of everybody.*on the memory itself'):
+        view.verify_erasure(receipt, texts=[RARE])
+    assert not memory.verify_erasure(receipt, texts=[RARE]).ok
+
+
 def test_texts_that_can_not_be_searched_for_are_refused(memory: Memory, given: Any) -> None:
     receipt = memory.forget(**ANA)
     with pytest.raises(InvalidInput):

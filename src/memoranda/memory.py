@@ -219,7 +219,10 @@ class AsyncMemory:
 
         prepare(self._engine.policy)
         from memoranda.embedders.local import LocalEmbedder
+        from memoranda.recall.block import count_tokens
 
+        if self._engine.settings.workers:
+            count_tokens(' ')  # which loads the vocabulary
         embedder = self._engine.embedder
         if self._engine.settings.workers and isinstance(embedder, LocalEmbedder):  # takes up to two seconds
             with contextlib.suppress(ConfigurationError):  # told by whatever needs it
@@ -814,9 +817,19 @@ class AsyncMemory:
         Args:
             receipt: Of this database.
             texts: What must be gone, for a receipt holds no words. They are searched for in all tables and in the raw
-                bytes of the files, also in upper and lower case.
+                bytes of the files, also in upper and lower case: in everybody's data, so this is for who runs the
+                database.
+
+        Raises:
+            InvalidScope: Texts, and this memory is bound to a scope: what others hold is not for it to know.
         """
         from memoranda.forgetting import verify
+
+        if texts and self._bound is not None:
+            raise InvalidScope(
+                f'texts are searched for in the data of everybody, and this memory is bound to {self._bound}: call '
+                'verify_erasure() on the memory itself, or without texts'
+            )
 
         return await verify(self._engine, receipt, texts)
 

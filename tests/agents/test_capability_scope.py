@@ -197,7 +197,8 @@ def test_of_one_memory_given_twice_what_the_later_one_says_counts() -> None:
         async with fast_async() as memory:
             scope = Scope(user_id='ana')
             first = LongTermMemory(memory, scope=scope, recall='off', guidance='Mind the memory.')
-            agent = Agent(speaker.model, capabilities=[first, LongTermMemory(memory, scope=scope, remember='off')])
+            second = LongTermMemory(memory, scope=scope, recall='auto', remember='off')
+            agent = Agent(speaker.model, capabilities=[first, second])
             await memory.add('Likes green tea', user_id='ana', infer=False)
             await agent.run('Which tea do I like?')
             assert speaker.told == ['Likes green tea']

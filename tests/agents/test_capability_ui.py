@@ -49,7 +49,7 @@ def test_a_block_that_vercel_sends_back_is_neither_stored_nor_repeated_nor_shown
             await memory.add('Likes green tea', user_id='ana', infer=False)
             agent = agent_of(memory, speaker)
             sent = VercelAIAdapter.dump_messages(await conversation(agent))
-            assert blocks(strip_recalled(VercelAIAdapter.load_messages(sent))) == []
+            assert blocks(strip_recalled(VercelAIAdapter.load_messages(sent), unmarked=True)) == []
             question = UIMessage(id='q', role='user', parts=[TextUIPart(text='Which tea again?')])
             request = SubmitMessage(id='chat', messages=[*sent, question])
             async for _ in VercelAIAdapter(agent=agent, run_input=request).run_stream(deps=Deps(), conversation_id='c'):
@@ -69,5 +69,5 @@ def test_ag_ui_shows_no_block_of_a_stripped_history_and_brings_none_back() -> No
     shown = AGUIAdapter.dump_messages(strip_recalled(history))
     assert [m.content for m in shown if m.role == 'user'] == ['Which tea do I like?']
     back = AGUIAdapter.load_messages(AGUIAdapter.dump_messages(history))
-    assert blocks(strip_recalled(back)) == []
+    assert blocks(strip_recalled(back, unmarked=True)) == []
     assert 'Likes green tea' not in json.dumps([m.model_dump(mode='json') for m in shown])

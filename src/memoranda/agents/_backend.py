@@ -40,12 +40,15 @@ ADDS_A_TURN = 2
 """The prompt when a run begins, the answer when it ends."""
 LEAD_TOKENS = 80
 """What `context` says around its lines, at most; here that is a matter of instructions."""
+WHOLE_CHARS = 4_000
+"""A message up to here is known again as a whole, a longer one by its passages."""
 TELLING_CHARS = 12
 """A shorter quote may well stand in a conversation by chance."""
 _SENTENCE_END = re.compile(r'(?<=[.!?\n\u3002\uff01\uff1f\u061f])')
 _MARKS = ('?', '\uff1f', '\u061f')
 _UNFIT = re.compile(r'[^0-9A-Za-z_.~-]+')
 _WISH = re.compile(r'^(\W*asked)\s*[:\uff1a\ufe55\u02d0\u2236]', re.IGNORECASE)
+WISH_FORGED = r'\1 -'
 _OWN = ('user', 'run')
 """Levels at which the user is the only one who speaks: a wish that is told to all is nobody's to give."""
 
@@ -152,7 +155,7 @@ class Backend(Protocol):
 
 def fact_line(id_: str, text: str, at: datetime | None, *, kind: str | None = None, standing: bool = False) -> Line:
     """A line for a fact: `- text (date) [m:short id]`."""
-    words = _WISH.sub(r'\1 -', escape(text))  # only a wish of the user's own begins as one
+    words = _WISH.sub(WISH_FORGED, escape(text))  # only a wish of the user's own begins as one
     if kind == 'instruction':
         words = f'asked: {words}'
     when = f' ({at:%Y-%m-%d})' if at is not None else ''
@@ -182,7 +185,7 @@ class EngineBackend:
         standing = standing_lines(block)
         found = (*((hit, False) for hit in block.relevant), *((hit, True) for hit in block.unconfirmed))
         relevant = [
-            Line(id=hit.id, text=_told_to_all(line, hit.memory), here=_said_here(hit, scope), unconfirmed=unsure)
+            Line(id=hit.id, text=_told(line, hit.memory), here=_said_here(hit, scope), unconfirmed=unsure)
             for (hit, unsure), line in zip(found, rendered[len(standing) :], strict=True)
         ]
         return Recalled(lines=(*standing, *relevant), degraded=block.degraded)
@@ -291,15 +294,21 @@ def standing_lines(block: ContextBlock) -> list[Line]:
     """What always holds, of a block."""
     rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
     return [
-        Line(id=m.id, text=_told_to_all(line, m), standing=True)
+        Line(id=m.id, text=_told(line, m), standing=True)
         for m, line in zip(block.standing, rendered, strict=False)
     ]
 
 
-def _told_to_all(line: str, memory: MemoryRecord | None) -> str:
-    if memory is None or memory.level in _OWN:
+def _told(line: str, memory: MemoryRecord | None) -> str:
+    """A line of the engine's, which begins as a wish only where it is one of the user's own."""
+    if memory is None:
         return line
-    return f'- {line.removeprefix("- asked: ")}' if line.startswith('- asked: ') else line
+    is_wish = memory.kind == 'instruction' and memory.trust in ('user', 'assistant')
+    if is_wish and memory.level in _OWN:
+        return line
+    words = line.removeprefix('- ')
+    words = words.removeprefix('asked: ') if is_wish else words
+    return f'- {_WISH.sub(WISH_FORGED, words)}'
 
 
 def _here(memory: MemoryRecord, scope: Scope) -> tuple[str, ...]:
@@ -311,7 +320,9 @@ def _here(memory: MemoryRecord, scope: Scope) -> tuple[str, ...]:
 def _said_here(hit: Hit, scope: Scope) -> tuple[str, ...]:
     if hit.memory is not None:
         return _here(hit.memory, scope)
-    return (hit.text,)
+    assert hit.episode is not None
+    whole = hit.episode.text
+    return (hit.text,) if len(whole) > WHOLE_CHARS else (hit.text, whole)
 
 
 def _hit_line(hit: Hit, policy: Policy) -> Line | None:

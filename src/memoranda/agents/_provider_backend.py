@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import weakref
-from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -29,6 +26,7 @@ from memoranda.agents._backend import (
 )
 from memoranda.agents._engine_memories import EngineMemory
 from memoranda.agents._providing import as_score, by_relevance_and_age, moment_of, raising
+from memoranda.agents._waiting import Waiting
 from memoranda.agents.engine import MemorandaProvider
 from memoranda.agents.provider import (
     MemoryConfig,
@@ -54,53 +52,11 @@ __all__ = ['ProviderBackend']
 
 log = logging.getLogger('memoranda')
 
-MAX_WAITING: Final = 1_000
-"""Conversations whose turns wait to be stored; with more, the one that has waited for longest is handed over."""
-MAX_SAID: Final = 500
-"""Messages of one conversation that wait; with more, the first are dropped."""
-MAX_TRIES: Final = 3
-"""So often a turn is refused while others are taken before it is dropped."""
-MAX_KEYS: Final = 10_000
-"""Of calls that are known to be repeated."""
 MAX_LISTED: Final = 1_000
 """Memories that a provider is asked for where it can't be asked for the latest, or for a short id."""
 OVERFETCH: Final = 3
-STORE_SECONDS: Final = 10.0
-
-
-@dataclass(slots=True)
-class _Turns:
-    """What was said in a conversation and is not stored yet."""
-
-    scope: Scope
-    said: dict[str, tuple[Said, ...]] = field(default_factory=dict[str, tuple[Said, ...]])
-    """By the key of the call that brought it."""
-    refused: dict[str, int] = field(default_factory=dict[str, int])
-    """How often, by the key of the first call of a turn."""
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
-    is_stored: bool = False
-    """Being stored just now."""
-
-    @property
-    def count(self) -> int:
-        """How many turns: those that were answered."""
-        return sum(_is_answered(messages) for messages in self.said.values())
-
-    def one_by_one(self) -> list[list[str]]:
-        """The keys of each turn, oldest first; the last one may have no answer yet."""
-        turns: list[list[str]] = [[]]
-        for key, messages in self.said.items():
-            turns[-1].append(key)
-            if _is_answered(messages):
-                turns.append([])
-        return [keys for keys in turns if keys]
-
-    def drop(self, keys: Sequence[str], why: str) -> None:
-        """Give messages up."""
-        count = sum(len(self.said.pop(key, ())) for key in keys)
-        for key in keys:
-            self.refused.pop(key, None)
-        log.warning('%d messages are not remembered: %s', count, why)
+SPARE_TOKENS: Final = 110
+"""Of what is asked for, a quarter of what isn't told, and the frame of a block."""
 
 
 class ProviderBackend:
@@ -119,12 +75,8 @@ class ProviderBackend:
         self.provider: MemoryProvider = provider
         self.traced = engine is not None
         self._engine = engine
-        self._waiting: OrderedDict[tuple[Scope, str | None], _Turns] = OrderedDict()
-        self._keys: OrderedDict[str, None] = OrderedDict()
-        # One cancelled run says nothing of the provider.
+        self._waiting = Waiting(self._send, self.config.store_after_turns)
         self._reads, self._writes = (Breaker(after=2, first=5.0, most=60.0) for _ in range(2))
-        self._evicting: asyncio.Task[None] | None = None
-        weakref.finalize(self, _tell_lost, self._waiting)
 
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """What the provider finds; of that the capability tells `config.top_k`, as far as they fit."""
@@ -134,7 +86,8 @@ class ProviderBackend:
         always = await self._standing(query, scope, max_tokens)
         known = {line.id for line in always}
         lines = (*always, *(line for line in found.lines if line.id not in known))
-        if sum(len(line.text) for line in lines) > max_tokens // 4:  # else they fit, however they are counted
+        # A few lines fit however they are counted, also into the third of `max_tokens` that one block may be.
+        if sum(len(line.text.encode('utf-8', 'surrogatepass')) for line in lines) > max_tokens // 4 - SPARE_TOKENS:
             lines = await anyio.to_thread.run_sync(_counted, lines)  # it may have to load the vocabulary
         return Recalled(lines=lines)
 
@@ -172,39 +125,12 @@ class ProviderBackend:
                     _as_dicts(messages), metadata=stamp, background=True, idempotency_key=key, **ours
                 )
             return
-        if key in self._keys:
-            return
-        place = (Scope(**ids), scope.run_id)
-        turns = self._waiting.setdefault(place, _Turns(scope))
-        turns.said.setdefault(key, tuple(messages) if self._engine is not None else _dated(messages))
-        turns.metadata |= stamp
-        if len(turns.said) > MAX_SAID and not turns.is_stored:
-            turns.drop(list(turns.said)[: len(turns.said) - MAX_SAID], 'too many of a conversation wait to be stored')
-        # At an answer only: a prompt whose model waits for it is no time to try what failed before.
-        if _is_answered(messages) and turns.count >= self.config.store_after_turns:
-            await self._store(place)
-        if len(self._waiting) > MAX_WAITING and (self._evicting is None or self._evicting.done()):
-            self._evicting = asyncio.create_task(self._evict())  # whoever talks just now has no part in it
-
-    async def _evict(self) -> None:
-        """Hand over the conversations that have waited for longest. What isn't taken waits on, up to a limit."""
-        while len(self._waiting) > MAX_WAITING:
-            place = next(iter(self._waiting))
-            self._waiting.move_to_end(place)
-            try:
-                with anyio.fail_after(STORE_SECONDS):
-                    await self._store(place)
-            except Exception as error:
-                log.warning('what was said is not remembered yet (%s)', type(error).__name__)
-                while len(self._waiting) > 2 * MAX_WAITING:
-                    _, oldest = self._waiting.popitem(last=False)
-                    oldest.drop(list(oldest.said), 'too many conversations wait to be stored')
-                return
+        said = tuple(messages) if self._engine is not None else _dated(messages)
+        await self._waiting.put((Scope(**ids), scope.run_id), key, said, scope, stamp)
 
     async def flush(self) -> None:
         """Store what waits."""
-        for place in list(self._waiting):
-            await self._store(place)
+        await self._waiting.flush()
 
     async def search(self, query: str, scope: Scope, *, top_k: int) -> Recalled:
         """What the provider finds."""
@@ -223,14 +149,14 @@ class ProviderBackend:
                 'only_this_conversation=True, and this memory keeps nothing for one conversation: call it with False, '
                 'or not at all'
             )
-        if key not in self._keys:
+        if not self._waiting.is_stored(key):
             # Who else stores it has no tiers: at least it isn't the user who says it then.
             said = Said('user' if trust in (None, 'user') else 'assistant', fact, at=datetime.now(UTC))
             with _asking(self._writes):
                 await self.provider.store_memories(
                     _as_messages([said]), metadata=dict(self.config.metadata) or None, **self._ids(scope)
                 )
-            self._note(key)
+            self._waiting.note(key)
         return True
 
     async def forget(self, memory_id: str, scope: Scope) -> str:
@@ -261,71 +187,18 @@ class ProviderBackend:
                 return await self.provider.delete_memory(memory_id, under=ids)
             return await self.provider.delete_memory(memory_id)
 
-    async def _store(self, place: tuple[Scope, str | None]) -> None:
-        """Hand over what waits of a conversation. What isn't taken waits on."""
-        turns = self._waiting.get(place)
-        if turns is None or turns.is_stored:
-            return
-        turns.is_stored = True
-        try:
-            while turns.said:
-                await self._give(turns)
-                if turns.count < self.config.store_after_turns:
-                    break
-        finally:
-            turns.is_stored = False
-        if not turns.said and self._waiting.get(place) is turns:
-            del self._waiting[place]
-
-    async def _give(self, turns: _Turns) -> None:
-        """Hand over all that waits together; when that is refused turn by turn, so that one does not hold up others."""
-        try:
-            await self._hand_over(turns.one_by_one(), turns)
-            return
-        except Exception:
-            rounds = turns.one_by_one()
-            if len(rounds) < 2 or self._engine is not None:
-                raise
-        # First the latest one: when that fails too, it is not a matter of what was said.
-        await self._hand_over(rounds[-1:], turns)
-        failed: Exception | None = None
-        for keys in rounds[:-1]:
-            try:
-                await self._hand_over([keys], turns)
-            except Exception as error:
-                failed = error
-                tries = turns.refused[keys[0]] = turns.refused.get(keys[0], 0) + 1
-                if tries >= MAX_TRIES:
-                    turns.drop(keys, f'the provider refuses them ({type(error).__name__})')
-        if failed is not None:
-            raise failed
-
-    async def _hand_over(self, rounds: Sequence[Sequence[str]], turns: _Turns) -> None:
-        taken = {key: turns.said[key] for keys in rounds for key in keys}
-        await self._send(taken, turns)
-        for key in taken:  # more may have been said meanwhile
-            turns.said.pop(key, None)
-            turns.refused.pop(key, None)
-            self._note(key)
-
-    async def _send(self, taken: Mapping[str, Sequence[Said]], turns: _Turns) -> None:
-        said, metadata = [m for messages in taken.values() for m in messages], turns.metadata
+    async def _send(self, said: Sequence[Said], key: str, scope: Scope, metadata: Mapping[str, Any]) -> None:
         if self._engine is None:
             with _asking(self._writes):
                 await self.provider.store_memories(
-                    _as_messages(said), metadata=dict(metadata) or None, **self._ids(turns.scope)
+                    _as_messages(said), metadata=dict(metadata) or None, **self._ids(scope)
                 )
             return
-        ids, key = self._ids_of_ours(turns.scope), list(taken)[-1]
+        ids = self._ids_of_ours(scope)
         with raising():
             await self._engine.store_memories(
-                _as_dicts(said), metadata=metadata, background=True, idempotency_key=key, **ids
+                _as_dicts(said), metadata=dict(metadata), background=True, idempotency_key=key, **ids
             )
-
-    def _note(self, key: str) -> None:
-        self._keys[key] = None
-        while len(self._keys) > MAX_KEYS:
-            self._keys.popitem(last=False)
 
     async def _retrieve(self, query: str, scope: Scope, *, top_k: int) -> list[RetrievedMemory]:
         ids, strategy, metadata = self._ids(scope), self.config.retrieval_strategy, self.config.metadata
@@ -380,28 +253,27 @@ def _asking(breaker: Breaker | None = None) -> Generator[None]:
     left = 0.0 if breaker is None else breaker.enter()
     if left > 0:
         raise StoreUnreachable(f'the provider did not answer, and is left alone for {left:.0f} s: wait, or look at it')
-    breaker = Breaker(after=2, first=5.0, most=60.0) if breaker is None else breaker
     until = anyio.current_effective_deadline()
     try:
         with raising():
             yield
-        breaker.succeeded()
-    except InvalidScope as error:
-        breaker.succeeded()
-        raise ConfigurationError(str(error)) from error
-    except Exception:  # an error is an answer
-        breaker.succeeded()
+    except BaseException as error:
+        if breaker is not None:
+            _judge(breaker, error, in_time=anyio.current_time() < until)
+        if isinstance(error, InvalidScope):
+            raise ConfigurationError(str(error)) from error
         raise
-    except BaseException:
-        if anyio.current_time() >= until:
-            breaker.failed('no answer')
-        else:  # the run was given up, which says nothing of the provider
-            breaker.withdraw()
-        raise
+    if breaker is not None:
+        breaker.succeeded()
 
 
-def _is_answered(messages: Sequence[Said]) -> bool:
-    return any(m.role == 'assistant' for m in messages)
+def _judge(breaker: Breaker, error: BaseException, *, in_time: bool) -> None:
+    if isinstance(error, Exception):  # which is an answer
+        breaker.succeeded()
+    elif in_time:  # the run was given up, which says nothing of the provider
+        breaker.withdraw()
+    else:
+        breaker.failed('no answer')
 
 
 def _as_dicts(said: Sequence[Said]) -> list[dict[str, Any]]:
@@ -481,9 +353,3 @@ def _line(memory: RetrievedMemory, *, shared: bool) -> Line:
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
     return tuple(replace(line, tokens=count_tokens(line.text) + 1) if line.tokens < 0 else line for line in lines)
 
-
-def _tell_lost(waiting: Mapping[object, _Turns]) -> None:
-    """When the backend ends, or the process."""
-    count = sum(len(messages) for turns in waiting.values() for messages in turns.said.values())
-    if count:
-        log.warning('%d messages that waited for further turns are not remembered: call flush() before the end', count)

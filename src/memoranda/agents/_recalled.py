@@ -67,7 +67,7 @@ _SENTENCE = re.compile(r'[^.!?\n\u3002\uff01\uff1f\u061f]*[.!?\n\u3002\uff01\uff
 _ASKS: Final = ('?', '\uff1f', '\u061f')
 _MARKS: Final = ' \t\r\n.!,;:'
 LONG: Final = 200
-"""So many characters of a message stand in another one because they were copied, and not because they are asked about."""
+"""So many characters of a message that stand in another one were copied there, and not just asked about."""
 
 Prompt = str | Sequence[UserContent] | None
 
@@ -108,7 +108,7 @@ def is_block(content: object) -> bool:
     if is_marked(content):
         return True
     text = content.content if isinstance(content, TextContent) else content
-    if not isinstance(text, str) or not text.strip().startswith(_OPENING):
+    if not isinstance(text, str) or not _is_framed(text):
         return False
     first, *lines = text.strip().split('\n')
     return (
@@ -117,6 +117,10 @@ def is_block(content: object) -> bool:
         and lines[-1] == _CLOSING
         and all(line == UNCONFIRMED or _LINE.fullmatch(line) for line in lines[1:-1])
     )
+
+
+def _is_framed(text: str) -> bool:
+    return text.lstrip().startswith(_OPENING) and text.rstrip().endswith(_CLOSING)
 
 
 def choose(
@@ -200,7 +204,7 @@ def incoming(prompt: Prompt, messages: Sequence[ModelMessage]) -> Incoming | Non
     User interfaces pass the new message at the end of the history and no prompt.
     """
     if prompt is not None:
-        return Incoming(prompt_text(prompt, is_ours=is_marked))
+        return Incoming(prompt_text(prompt))
     if not messages or not isinstance(last := messages[-1], ModelRequest):
         return None
     parts = [part for part in last.parts if isinstance(part, UserPromptPart)]
@@ -215,9 +219,10 @@ def incoming(prompt: Prompt, messages: Sequence[ModelMessage]) -> Incoming | Non
     return Incoming(text, said_in=('', key_of(Scope(), json.dumps(before))))
 
 
-def prompt_text(prompt: str | Sequence[UserContent], *, is_ours: Callable[[object], bool] = is_block) -> str:
-    """What somebody said in it."""
-    texts = (_text_of(item) for item in _items(prompt) if not is_ours(item))
+def prompt_text(prompt: str | Sequence[UserContent]) -> str:
+    """What somebody said in it. What stands between tags like ours is nobody's words, whoever wrote the tags."""
+    texts = (_text_of(item) for item in _items(prompt) if not is_marked(item))
+    texts = (text for text in texts if not _is_framed(text))
     return '\n'.join(text for text in texts if text.strip())
 
 

@@ -112,12 +112,12 @@ class _Call:
 
 
 _CALL: Final = ContextVar[_Call | None]('memoranda.agents.call', default=None)
-_RUN: Final = ContextVar[str | None]('memoranda.agents.run', default=None)
+_RUN: Final = ContextVar[tuple[str | None, bool]]('memoranda.agents.run', default=(None, False))
 
 
-def mark(ctx: RunContext[Any]) -> None:
-    """Say that calls of this run are told by `in_call`."""
-    _RUN.set(ctx.run_id)
+def mark(ctx: RunContext[Any], *, nested: bool) -> None:
+    """Say that calls of this run are told by `in_call`, and whether it is itself started by one."""
+    _RUN.set((ctx.run_id, nested))
 
 
 @contextmanager
@@ -145,7 +145,10 @@ def is_nested(ctx: RunContext[Any]) -> bool:
     except ImportError:  # it is private there: then nested runs look like any other
         return False
     outer = get_current_run_context()
-    if outer is None or outer.run_id == ctx.run_id or outer.run_id == _RUN.get():
+    if outer is None or outer.run_id == ctx.run_id:
         return False
+    known, nested = _RUN.get()
+    if outer.run_id == known:
+        return nested
     # A run without a memory does not tell its calls: all that happens while it lasts counts as one.
     return not getattr(outer.__dict__.get('_cancellation'), '_finished', False)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda._sync import Memory
 from memoranda.agents._backend import note
-from memoranda.agents._backend import note
 from memoranda.agents._engine_memories import fact_of, retrieved, stored, where
 from memoranda.agents._providing import (
     as_list,

@@ -25,6 +25,7 @@ __all__ = ['Host', 'Outcome', 'ToolName', 'forgotten', 'looked_up', 'noted', 'to
 
 ToolName = Literal['remember', 'recall', 'forget']
 MAX_QUERY_CHARS = 2_000
+MOST_FOUND = 1_000
 RETRIES = 5
 """For arguments of the wrong type. All else that goes wrong costs none, so that memory breaks no run."""
 
@@ -149,7 +150,7 @@ async def looked_up(
     """What the tool `recall` does."""
     try:
         with anyio.fail_after(timeout):
-            found = await backend.search(query, scope, top_k=top_k + bool(heard))
+            found = await backend.search(query, scope, top_k=min(top_k + bool(heard), MOST_FOUND))
     except InvalidInput as error:
         return Outcome(f'{error}.', problem='arguments')
     lines = [line for line in found.lines if not is_of(line, heard)][:top_k]

@@ -106,12 +106,11 @@ class _Player:
         returns: dict[str, list[str]] = {}
         for tool in step.tools:
             returns.setdefault(tool.name, []).append(tool.returns)
-        script = _Script(
-            [(t.name, {}) for t in step.tools] + [('remember', {'fact': fact}) for fact in step.remembers],
-            step.answer or 'ok',
-        )
+        calls: list[tuple[str, dict[str, Any]]] = [(t.name, {}) for t in step.tools]
+        calls += [('remember', {'fact': fact}) for fact in step.remembers]
+        script = _Script(calls, step.answer or 'ok')
         key = (step.who.model_dump_json(), step.chat or '')
-        agent = Agent(
+        agent: Agent[None, str] = Agent(
             FunctionModel(script),
             tools=[Tool(_returning(texts), name=name) for name, texts in returns.items()],
             capabilities=[

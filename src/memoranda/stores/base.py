@@ -149,6 +149,8 @@ class Appended:
     """Whether the job is ours to run now; otherwise earlier ones of this owner come first."""
     replayed: bool = False
     """Whether the idempotency key was seen before: then the ids are those of the first call."""
+    waits: bool = False
+    """Whether the job waits for more turns, so that there is nothing to do yet."""
     forgotten: int = 0
     """Messages that were not stored, because they were said before their subject was forgotten."""
 

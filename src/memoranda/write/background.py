@@ -114,11 +114,11 @@ class Background:
             self._lent.add(doing)
             return doing
 
-    def notify(self) -> None:
-        """A job was stored."""
+    def notify(self, *, waits: bool = False) -> None:
+        """A job was stored; `waits` for more turns, so that there is nothing to take yet."""
         self._ensure()  # the child of a fork begins with its first job
         dispatcher = self._dispatcher
-        if dispatcher is not None:
+        if dispatcher is not None and not waits:
             dispatcher.wake()
 
     def _stored(self) -> None:

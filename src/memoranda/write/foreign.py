@@ -45,7 +45,7 @@ _OWN_NOUN: Final = (
     r'\b(?:my|our|quick|short|small|side|one|another|last|final|personal|a few|some) (?:[\w-]+ )?(?:notes?|lists?'
     r'|profile|bio|cv|resume|goals?|situation|address|details|summary|plans?|rules?|preferences|instructions|results?'
     r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions'
-    r'|story)\s*:$'
+    r'|story)(?: (?:for|to) (?:later|self|myself|me|tomorrow))?\s*:$'
     r'|^\W*my (?:[\w-]+ )?[\w-]+\s*:$|\b(?:note|remember|know|consider|mind) (?:the )?following\b'
     r'|\b(?:message|note|reminder|question|request|answer) (?:for|to) you'
 )

@@ -120,7 +120,7 @@ class _Judge:
 
     def candidate(self, proposal: Proposal, spans: Sequence[tuple[int, int, int]]) -> Candidate | str:
         """The candidate, or the reason why there is none."""
-        sourced = [(i, a, b, self._source(i, a, b)) for i, a, b in spans]
+        sourced: list[tuple[int, int, int, Trust | None]] = [(i, a, b, self._source(i, a, b)) for i, a, b in spans]
         held: list[tuple[int, int, int, Trust]] = [(i, a, b, tier) for i, a, b, tier in sourced if tier is not None]
         if not held:
             return 'recalled'

@@ -63,7 +63,7 @@ async def receipt_of(
             if engine.settings.errors == 'raise' or not can_not_read(error):
                 raise
     else:
-        background.notify()
+        background.notify(waits=appended.waits)
     return replace(receipt, follower=Following(engine, worker, background, owner, receipt))
 
 

@@ -105,7 +105,8 @@ def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode
     for m in previous[-_BEFORE:]:
         if m.role == 'user' and m.trust == 'user':
             spans = foreign(m.text)
-            others += [(m.text[a:b], 'external') for a, b in spans]
+            quoted: list[tuple[str, Trust]] = [(m.text[a:b], 'external') for a, b in spans]
+            others += quoted
             own.append(without(m.text, spans))
     if not others:
         return message.trust

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -54,25 +55,39 @@ Bools = NDArray[np.bool_]
 def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     """Gather the lanes of all owners, rank them, read the rows that won."""
     owners = [(row, reach) for reach in plan.reaches if (row := find_owner(connection, reach.owner)) is not None]
-    generation = current_generation(connection)
-    if generation is not None and generation.id != plan.generation:
-        generation = None  # its query vectors are not ours to compare with: keywords only
+    held = current_generation(connection)
+    # Vectors of another one are not for these questions to be compared with: keywords only.
+    generation = held if held is not None and held.id == plan.generation else None
     speaker_names = _speaker_names(connection, [owner for owner, _ in owners])
-    lanes = [_lane(connection, cache, plan, owners, name, generation, speaker_names) for name in plan.lanes]
+    # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
+    kept = _Kept(connection, cache, held)
+    lanes = [_lane(kept, plan, owners, name, generation, speaker_names) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
     return plan.finish(_read_hits(connection, ranked, by_name, to_us(plan.moment.now)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Lanes in memory, as a transaction sees them."""
+
+    connection: Connection
+    cache: Cache
+    generation: Generation | None
+
+    def columns(self, owner: OwnerRow, name: LaneName) -> Columns:
+        return self.cache.columns(self.connection, owner, name, self.generation)
+
+
 def _lane(
-    connection: Connection,
-    cache: Cache,
+    kept: _Kept,
     plan: SearchPlan,
     owners: Sequence[tuple[OwnerRow, Reach]],
     name: LaneName,
     generation: Generation | None,
     speaker_names: dict[str, int],
 ) -> Lane:
+    connection = kept.connection
     columns: list[Columns] = []
     allowed: list[Bools] = []
     hits: dict[str, tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]] = {t: ([], []) for t in plan.terms}
@@ -83,11 +98,11 @@ def _lane(
         if past and name == 'memories':
             part = _past(connection, owner, plan.moment, generation)
         else:
-            part = cache.columns(connection, owner, name, generation)
+            part = kept.columns(owner, name)
         columns.append(part)
         mask = _allowed(connection, owner, reach, name, part, plan)
         if name == 'episodes' and reach.runs is not None:
-            runs = cache.columns(connection, owner, 'memories', generation).runs
+            runs = kept.columns(owner, 'memories').runs
             if any(run and not reach.sees(run) for run in runs):
                 mask &= ~np.isin(part.row, _of_other_runs(connection, owner, reach))
         allowed.append(mask)
@@ -312,7 +327,7 @@ def _stale(connection: Connection, turns: Sequence[int], now: int) -> set[int]:
     for turn, status, valid_to in within(
         connection,
         'SELECT v.episode, m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
-        # What waits for a person, or was turned down, tells nothing of the message; nor does a wish to confirm or retract.
+        # What waits for a person, or was turned down, tells nothing of the message; nor a wish to confirm or retract.
         "WHERE m.retired_at IS NULL AND m.status NOT IN ('pending', 'rejected') AND NOT EXISTS(SELECT 1 FROM review r "
         "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) AND v.episode",
         turns,

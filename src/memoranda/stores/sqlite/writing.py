@@ -154,13 +154,16 @@ def append(connection: Connection, batch: Batch) -> Appended:
     waiting = _one(connection, f'SELECT EXISTS(SELECT 1 FROM job WHERE {OPEN_JOBS})', row_range(owner.id))
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
     job_id, moment = new_id(), to_us(now())
+    due = moment
     leased = state == 'running'
     quiet = batch.quiet if state == 'queued' and not batch.lease else None
     payload = {**batch.job, 'episodes': rows, 'conversation': conversation, 'said_under': _said_under(scope)}
     if batch.trace is not None:
         payload['trace'] = batch.trace
-    if quiet is not None and quiet.turns > 1:
-        payload['turns'] = quiet.turns
+    if quiet is not None:
+        due = _due(connection, owner.id, conversation, quiet, moment)
+        if quiet.turns > 1:
+            payload['turns'] = quiet.turns
     connection.execute(
         'INSERT INTO job(row, id, kind, payload, state, attempts, created_at, run_after, worker, lease_until, owner, '
         'idempotency_key, digest, format, touched_at, finished_at) '
@@ -173,7 +176,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
             state,
             int(leased),
             moment,
-            moment if quiet is None else _due(connection, owner.id, conversation, quiet, moment),
+            due,
             batch.worker if leased else None,
             moment + int(batch.lease_seconds * 1e6) if leased else None,
             owner.id,
@@ -188,7 +191,12 @@ def append(connection: Connection, batch: Batch) -> Appended:
         settle(connection, (owner.id,))
     touch(connection, owner.id)
     return Appended(
-        job_id=job_id if drafts else None, episode_ids=ids, known=known, leased=leased, forgotten=forgotten
+        job_id=job_id if drafts else None,
+        episode_ids=ids,
+        known=known,
+        leased=leased,
+        forgotten=forgotten,
+        waits=due > moment,
     )
 
 

@@ -42,6 +42,8 @@ _JUDGED: Final = frozenset[Action](('review', 'drop'))
 _WATCHED: Final = frozenset[Action](('redact', 'review', 'drop'))
 _MARK: Final = re.compile(r'\[([a-z][a-z ]{0,38}[a-z])\]')
 _INSTALL: Final = 'run `pip install "memoranda[privacy]"`'
+_LOADS: Final = '+12125550123 DE89370400440532013000 536-90-4399'
+"""Has something for every package to look at."""
 _END: Final = re.compile(r'[.!?](?=\s)|[\n。！？]')
 
 
@@ -180,7 +182,7 @@ def prepare(policy: Policy) -> None:
     check_installed(policy)
     load()
     if policy.uses('redact', 'review', 'drop'):
-        _found('0', policy, _WATCHED)
+        _found(_LOADS, policy, _WATCHED)
     if policy.regions and not policy.ignores('personal data'):
         from memoranda.write.detect.phones import supported
 

@@ -264,6 +264,8 @@ def _pins(text: str, folded: str) -> Iterator[Finding]:
         if match is None or (name == 'code' and not _WHOSE_CODE.search(text, max(0, at - 14), at)):
             continue
         # `PIN 4711`, but not `pin 100 posts`
-        plain = name in ('cvv', 'cvc', 'cvn', 'code') or (name in ('pin', 'otp', 'tan') and text[at : at + len(name)].isupper())
+        plain = name in ('cvv', 'cvc', 'cvn', 'code') or (
+            name in ('pin', 'otp', 'tan') and text[at : at + len(name)].isupper()
+        )
         if match['bare'] is None or (plain and match.start('secret') - at < _NEXT_TO):
             yield Finding('secret', 'pin', *match.span('secret'))
