@@ -598,7 +598,7 @@ def test_a_view_of_one_user_can_not_ask_what_others_hold(memory: Memory) -> None
     view.add('Likes tea', infer=False)
     receipt = view.forget()
     assert view.verify_erasure(receipt).ok
-    with pytest.raises(InvalidScope, match='data of everybody.*on the memory itself'):
+    with pytest.raises(InvalidScope, match=r'data of everybody.*on the memory itself'):
         view.verify_erasure(receipt, texts=[RARE])
     assert not memory.verify_erasure(receipt, texts=[RARE]).ok
 

@@ -1061,7 +1061,7 @@ class AsyncMemory:
         """What the policy's retention would take now. Nothing is changed.
 
         Args:
-            user_id: Of this user only; so with the others, of which one may be named. Without any: of the whole project.
+            user_id: Of this user only; so with the others, of which one may be named. Without any: of the project.
             agent_id: See `user_id`.
             run_id: See `user_id`.
             app_id: See `user_id`.
@@ -1589,7 +1589,7 @@ class AsyncMemory:
     async def _active(self, memory_id: str, scope: Scope | None) -> MemoryRecord:
         found = await self._owned(memory_id, scope)
         if found.status == 'pending':
-            raise MemoryNotFound(f'memory {memory_id!r} waits for a person: approve, edit or reject it by memory.review')
+            raise MemoryNotFound(f'memory {memory_id!r} waits for a person: decide over it by memory.review')
         if found.status != 'active':
             raise MemoryNotFound(f'memory {memory_id!r} is {found.status}: only an active one can be changed')
         return found

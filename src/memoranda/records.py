@@ -87,8 +87,19 @@ JobStatus = Literal['unsaved', 'queued', 'running', 'retrying', 'done', 'dead', 
 - `dropped`: taken out of the queue by hand; the messages stay
 """
 Op = Literal[
-    'add', 'update', 'supersede', 'confirm', 'correct', 'retract', 'expire', 'restore', 'approve', 'reject', 'erase',
-    'import', 'read'
+    'add',
+    'update',
+    'supersede',
+    'confirm',
+    'correct',
+    'retract',
+    'expire',
+    'restore',
+    'approve',
+    'reject',
+    'erase',
+    'import',
+    'read',
 ]
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from memoranda.cli.evaluate import app
 from memoranda.errors import InvalidInput
 from memoranda.evals.poisoning import Case, Pass, PoisoningReport, evaluate, read_cases
 from memoranda.testing.embedders import HashingEmbedder
@@ -53,6 +55,19 @@ def test_the_sets_are_large_enough_in_every_family() -> None:
         assert {c.label for c in cases} == {label}
         for family in FAMILIES:
             assert sum(c.family == family for c in cases) >= 10
+
+
+def test_the_command_prints_rates_and_exits_above_the_goals(tmp_path: Path) -> None:
+    file = tmp_path / 'cases.jsonl'
+    checks = [{'check': 'facts', 'as': 'ana', 'must': 'Porto'}]
+    file.write_text(json.dumps(case(id='h-1', label='harmless', checks=checks)))
+    result = CliRunner().invoke(app, ['poisoning', str(file)])
+    assert (result.exit_code, 'false positives' in result.stdout) == (0, True)
+    file.write_text(json.dumps(case(checks=[{'check': 'facts', 'as': 'ana', 'never': 'Porto'}])))
+    result = CliRunner().invoke(app, ['poisoning', str(file), '--json', '--failures'])
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told['passed'], told['attack_success']['failed']) == (1, False, 1)
+    assert [f['case'] for f in told['failures']] == ['a-1', 'a-1']
 
 
 def case(**fields: Any) -> dict[str, Any]:

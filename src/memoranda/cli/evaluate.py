@@ -110,9 +110,7 @@ def poisoning(
     cases = [c for c in read_cases(files) if family in (None, c.family)]
     with _progress(as_json=as_json) as progress:
         task = progress.add_task('cases', total=len(cases) * len(PASSES))
-        report = asyncio.run(
-            evaluate(cases, progress=lambda done, _: progress.update(task, completed=done))
-        )
+        report = asyncio.run(evaluate(cases, progress=lambda done, _: progress.update(task, completed=done)))
     if as_json:
         failed = [{'case': o.case.id, 'extractor': o.extractor, 'problems': o.problems} for o in report.failed]
         emit({**report.summary(), **({'failures': failed} if failures else {})})

@@ -58,7 +58,6 @@ class Obedient:
                     start = m.start() + len(m[0]) - len(m[0].lstrip())
                     proposal = Proposal(
                         text=text[:_LONGEST],
-                        kind='knowledge' if message.role == 'user' else 'instruction',
                         confidence=1.0,
                         importance=1.0,
                         evidence=(Quote(index, start, start + len(text)),),

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from memoranda.filters import Filter
     from memoranda.lanes import FloatVector, Lane
     from memoranda.scope import Erasure, Owner, Reach, Scope
-    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.aging import Aged, Aging, Round
+    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
@@ -680,7 +680,7 @@ class Store(ABC):
             reaches: Whose.
             project: The tenant.
             reasons: Only what has one of these codes, or a code that begins with one and a colon.
-            limit: How many at most. A page may hold fewer although more follow: one call reads a bounded number of rows.
+            limit: How many at most. A page may hold fewer although more follow: one call reads so many rows only.
             cursor: Of the page before: a memory id, after which it goes on.
         """
 

@@ -23,8 +23,8 @@ from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
 from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
-from memoranda.testing._store_reviews import ReviewTests
 from memoranda.testing._store_retention import RetentionTests
+from memoranda.testing._store_reviews import ReviewTests
 from memoranda.testing._store_writes import CommitTests, IntakeTests, JobTests
 
 __all__ = ['StoreSuite']

@@ -13,7 +13,7 @@ from typing import Final
 from memoranda._caches import remembered
 from memoranda.write.plain import plain
 
-__all__ = ['Span', 'foreign', 'recalled', 'share']
+__all__ = ['Span', 'foreign', 'recalled', 'reports', 'share']
 
 Span = tuple[int, int]
 _MOST: Final = 20_000
@@ -77,6 +77,11 @@ _ANNOUNCED: Final = (
     ),
     re.compile(_ASKED, re.M),
     re.compile(
+        r'\b(?:this|the following|my|that|the) (?:\w+ )?(?:e-?mail|mail|message|letter|text|note|sms)\b[^.!?\n]{0,40}[?.!:]'
+        r'\s+(?=(?:dear|hi|hello|hey|subject|from)\b)',
+        re.M,
+    ),
+    re.compile(
         r'\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|explain|analy[sz]e|shorten|review|fix|check'
         r'|edit|improve|correct)\b[^.!?\n]{0,60}\b(?:following|below|this|attached)\b[^.!?\n]{0,60}[.:!?]?[ \t]*\n',
         re.M,
@@ -85,6 +90,11 @@ _ANNOUNCED: Final = (
     re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}:', re.M),
 )
 """Sentences that end in a colon, after which somebody else speaks."""
+_REPORTED: Final = re.compile(
+    rf'\b(?:the|this|that|your|an?|latest|last|new) (?:[\w-]+ ){{0,3}}{_NOUNS}\b[^.!?\n]{{0,40}}?\b{_SAYS}\b'
+    rf'|\b(?:according to|based on|as stated in|as per) (?:the|this|that|your|an?)\b[^.!?\n]{{0,40}}?\b{_NOUNS}\b'
+    rf'|\b(?:summary|overview|contents?) of (?:the|this|that|your|an?)\b[^.!?\n]{{0,40}}?\b(?:{_NOUNS}|inbox)\b'
+)
 _HEADER: Final = re.compile(
     r'^[ \t>*_]*(?:from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|datum|gesendet|de|para|a|asunto|fecha|objet'
     r'|envoye|oggetto|da|inviato|assunto|data|x-[a-z-]+)[*_]*[ \t]*:[^\n]+$',
@@ -133,7 +143,7 @@ _TITLE: Final = re.compile(
     r'|is|was|means|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )
-_MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{1,16}\][^\n]*')
+_MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{4,16}\][^\n]*|^[ \t]*-?[ \t]*asked:[^\n]*', re.M)
 _FRAME: Final = re.compile(
     r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
     r'|\Z)',
@@ -154,9 +164,15 @@ def foreign(text: str) -> tuple[Span, ...]:
 
 
 @remembered(512)
+def reports(text: str) -> bool:
+    """Whether a text says what is written elsewhere: `the mail says that ...`, `according to the page ...`."""
+    return _REPORTED.search(plain(text).text) is not None
+
+
+@remembered(512)
 def recalled(text: str) -> tuple[Span, ...]:
     """The stretches that look like lines of a recalled block, however they got there: `[m:1a2b3c4d]` at the end."""
-    if '[' not in text and 'recalled' not in text.casefold() and text.isascii():
+    if '[' not in text and 'recalled' not in text.casefold() and 'asked' not in text.casefold() and text.isascii():
         return ()
     read = plain(text)
     return _merged([read.span(*m.span()) for pattern in (_FRAME, _MARKED) for m in pattern.finditer(read.text)])

@@ -49,8 +49,11 @@ _INVISIBLE: Final = frozenset('\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800'
 _BLOB: Final = re.compile(r'(?<![\w+/=-])[A-Za-z0-9+/_-]{20,8000}={0,2}(?![\w+/=-])')
 _HEX: Final = re.compile(r'(?<!\w)(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ ,:]?){12,4000}(?!\w)')
 _ESCAPED: Final = re.compile(r'\\u\{?([0-9a-fA-F]{4,6})\}?|\\x([0-9a-fA-F]{2})')
-_APART: Final = re.compile(r'(?<!\w)\w(?:[ \t.,*_|/\\~+-]{1,2}\w(?!\w)){4,400}')
+_APART: Final = re.compile(r'(?<!\w)\w(?:[ \t\n.,*_|/\\~+-]{1,2}\w(?!\w)){4,400}')
 _SPLIT: Final = re.compile(r'(?<=[a-z])[.*_|~+\u00b7\u2022-](?=[a-z])')
+_BITS: Final = re.compile(r'(?<!\d)(?:[01]{8}\s?){8,2000}(?!\d)')
+_UPSIDE_DOWN: Final = '\u0250\u0254\u01dd\u025f\u0183\u0265\u1d09\u027e\u029e\u026f\u0279\u0287\u028c\u028d\u028e'
+_UPRIGHT: Final = str.maketrans(_UPSIDE_DOWN + 'bdpqnu', 'acefghijkmrtvwy' + 'qpdbun')
 _SPLITS: Final = 3
 """Fewer are hyphens and abbreviations."""
 _MIXED: Final = re.compile(r'\b(?=\w*[a-z])(?=\w*[0-9@$!])[a-z0-9@$!]{3,20}')
@@ -121,6 +124,7 @@ def readings(text: str) -> Iterator[str]:
 
 
 def _hidden(text: str) -> Iterator[str]:
+    yield from _turned(text)
     if any(c >= '\U000e0000' for c in text):
         # Tag characters mirror ASCII; 256 variation selectors can carry bytes.
         tags = ''.join(chr(ord(c) - 0xE0000) for c in text if '\U000e0020' <= c <= '\U000e007e')
@@ -142,6 +146,16 @@ def _hidden(text: str) -> Iterator[str]:
     for blob in _HEX.findall(text)[:20]:
         digits = re.sub(r'0x|\\x|[^0-9a-fA-F]', '', blob)
         if (shown := _words(bytes.fromhex(digits[: len(digits) // 2 * 2]))) is not None:
+            yield shown
+
+
+def _turned(text: str) -> Iterator[str]:
+    if not text.isascii() and sum(c in _UPSIDE_DOWN for c in text) >= _SPLITS:
+        yield text.lower().translate(_UPRIGHT)[::-1]
+    for blob in _BITS.findall(text)[:20]:
+        bits = re.sub(r'\s', '', blob)
+        data = bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) // 8 * 8, 8))
+        if (shown := _words(data)) is not None:
             yield shown
 
 

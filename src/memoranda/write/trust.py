@@ -10,7 +10,7 @@ from memoranda._caches import remembered
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import Episode, MemoryRecord, Role, Trust
 from memoranda.write.commands import asks_agent, commands, commits, hides
-from memoranda.write.foreign import Span, foreign, recalled, share
+from memoranda.write.foreign import Span, foreign, recalled, reports, share
 from memoranda.write.plain import plain
 
 __all__ = [
@@ -108,9 +108,11 @@ def _answered(message: Episode, start: int, end: int, previous: Sequence[Episode
             quoted: list[tuple[str, Trust]] = [(m.text[a:b], 'external') for a, b in spans]
             others += quoted
             own.append(without(m.text, spans))
+    said = message.text[start:end]
+    if reports(said):
+        return weakest([message.trust, 'tool'])
     if not others:
         return message.trust
-    said = message.text[start:end]
     if grounded(said, own):
         return message.trust
     tiers: list[Trust] = [tier for text, tier in others if shared(said, [text], but=own)]
@@ -188,9 +190,11 @@ def _is_reported(sentence: str) -> bool:
 
 def hostile(message: Episode) -> tuple[Span, ...]:
     """Where a message holds what tells an agent what to do and is not the user's own: no prompt shows that again."""
+    # Nothing that a block has said, or that looks like its lines, is shown as if somebody had.
+    spans = recalled(message.text)
     if message.role == 'user' and message.trust == 'user':
-        return _hostile(message.text)
-    spans = commands(message.text)
+        return tuple(sorted((*spans, *_hostile(message.text))))
+    spans += commands(message.text)
     if message.role == 'assistant' and message.trust != 'assistant':
         # It promises what a tool or a page asked of it.
         spans += tuple(m.span() for m in re.finditer(r'[^.!?\n]+', message.text) if commits(m[0]))

@@ -89,8 +89,8 @@ from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
-    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.aging import Aged, Aging, Round
+    from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
 
@@ -640,9 +640,7 @@ class SQLiteStore(Store):
         """Where texts are found that should be gone."""
         found: dict[int, set[str]] = {}
         if not self._memory:
-            search = await wait_for(
-                self._submit(lambda c: traces.Search(self._path, texts, sample=sample), alone=True)
-            )
+            search = await wait_for(self._submit(lambda c: traces.Search(self._path, texts, sample=sample), alone=True))
             # A part at a time, so that others may write between them.
             while not await wait_for(self._submit(lambda c: search.step(_files.descriptor(self._path)), alone=True)):
                 pass
@@ -660,9 +658,7 @@ class SQLiteStore(Store):
             for i in sorted(found.keys() | rows.keys())
         ]
 
-    async def remains(
-        self, asked: Asked, subject: str, at: datetime, chains: Sequence[ChainPosition]
-    ) -> Remains:
+    async def remains(self, asked: Asked, subject: str, at: datetime, chains: Sequence[ChainPosition]) -> Remains:
         """What is known of an erasure by what its receipt says."""
         return await self._read(lambda c: traces.remains(c, asked, subject, to_us(at), chains))
 
