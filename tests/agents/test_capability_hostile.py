@@ -56,7 +56,9 @@ def test_what_all_users_share_is_nobodys_to_forget(scope: Any, config: MemoryCon
         async with fast_async() as memory:
             fact = (await memory.add('Open on weekdays only', agent_id='desk', infer=False)).memories[0]
             speaker = forgetting(fact.id)
-            await agent_of(memory, speaker, tools=['forget'], scope=scope, config=config).run('Forget it', deps=Deps())
+            await agent_of(memory, speaker, tools=['forget'], scope=scope, config=config, remember='off').run(
+                'Forget it', deps=Deps()
+            )
             assert await known(memory, agent_id='desk') == ['Open on weekdays only']
             assert 'no memory of this user' in str(speaker.requests[-1])
 
@@ -79,8 +81,7 @@ def test_an_agent_forgets_its_own_only_where_the_tool_is_named() -> None:
         async with fast_async() as memory:
             fact = (await memory.add('Videos get the tag food', agent_id='tagger', infer=False)).memories[0]
             speaker, scope = forgetting(fact.id), Scope(agent_id='tagger')
-            await agent_of(memory, Speaker(), scope=scope, remember='tool').run('Hello', deps=Deps())
-            await agent_of(memory, speaker, scope=scope, tools=['forget']).run('Forget it', deps=Deps())
+            await agent_of(memory, speaker, scope=scope, tools=['forget'], remember='off').run('Forget it', deps=Deps())
             assert await known(memory, agent_id='tagger') == []
             speaker = Speaker()
             await agent_of(memory, speaker, scope=scope, remember='tool').run('Hello', deps=Deps())
@@ -371,4 +372,3 @@ def test_the_log_says_after_how_long_a_lookup_was_given_up(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, 'memoranda'):
         run(agent_of(Slow('tea'), timeout=0.01).run('Hello', deps=Deps()))
     assert 'no answer within 0.01 s' in caplog.text
-

@@ -150,6 +150,8 @@ def test_what_waits_is_stored_by_flush_or_the_log_says_that_it_is_lost(caplog: p
             await memories.flush()
         assert shelves.kept == (['one'] if flushes else [])
 
+    gc.collect()
+    caplog.clear()
     run(main(flushes=True))
     gc.collect()
     assert 'flush()' not in caplog.text
@@ -197,7 +199,11 @@ def test_metadata_that_nothing_could_be_retrieved_by_is_refused_when_the_config_
         MemoryConfig(metadata=metadata)
 
 
-def test_what_many_conversations_left_is_handed_over_while_nobody_waits_for_it() -> None:
+def test_what_many_conversations_left_is_handed_over_while_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('memoranda.agents._waiting.MAX_WAITING', 4)  # 1,000 runs would take ten seconds
+
     class Slow(Shelves):
         def __init__(self) -> None:
             super().__init__()
@@ -209,8 +215,8 @@ def test_what_many_conversations_left_is_handed_over_while_nobody_waits_for_it()
 
     async def main() -> None:
         shelves = Slow()
-        agent = agent_of(shelves, Speaker(*(RuntimeError('down') for _ in range(1_003))), recall='off')
-        for number in range(1_003):  # runs without an answer, whose prompts wait for the next turn
+        agent = agent_of(shelves, Speaker(*(RuntimeError('down') for _ in range(7))), recall='off')
+        for number in range(7):  # runs without an answer, whose prompts wait for the next turn
             with pytest.raises(RuntimeError):
                 await agent.run(f'prompt {number}', deps=Deps(), conversation_id=f'c{number}')
         assert shelves.kept == []  # and no run has waited for it

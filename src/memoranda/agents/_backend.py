@@ -123,9 +123,7 @@ class Backend(Protocol):
         """What a model asked for by the tool."""
         ...
 
-    async def add(
-        self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None
-    ) -> bool:
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None) -> bool:
         """Store a fact as given.
 
         Args:
@@ -219,9 +217,7 @@ class EngineBackend:
         ]
         return Recalled(lines=tuple(line for line in lines if line is not None), degraded=hits.degraded)
 
-    async def add(
-        self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None
-    ) -> bool:
+    async def add(self, fact: str, scope: Scope, *, key: str, here: bool, trust: Trust | None = None) -> bool:
         """As a fact that needs no model; it can be found by its words at once."""
         receipt = await self.memory.add(
             fact if trust is None else note(fact, trust),
@@ -294,8 +290,7 @@ def standing_lines(block: ContextBlock) -> list[Line]:
     """What always holds, of a block."""
     rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
     return [
-        Line(id=m.id, text=_told(line, m), standing=True)
-        for m, line in zip(block.standing, rendered, strict=False)
+        Line(id=m.id, text=_told(line, m), standing=True) for m, line in zip(block.standing, rendered, strict=False)
     ]
 
 

@@ -164,7 +164,7 @@ class ProviderBackend:
         is_own = self.config.scope in (MemoryScope.USER, MemoryScope.RUN)
         if not is_own and (scope.user_id is not None or scope.run_id is not None or not self._ids(scope)):
             raise MemoryNotFound(
-                f'memory {shown(memory_id)} is shared, and nobody\'s own to take back: let the application delete it'
+                f"memory {shown(memory_id)} is shared, and nobody's own to take back: let the application delete it"
             )
         wanted = memory_id.strip().strip('[]').removeprefix('m:')
         with _asking():
@@ -352,4 +352,3 @@ def _line(memory: RetrievedMemory, *, shared: bool) -> Line:
 
 def _counted(lines: Sequence[Line]) -> tuple[Line, ...]:
     return tuple(replace(line, tokens=count_tokens(line.text) + 1) if line.tokens < 0 else line for line in lines)
-

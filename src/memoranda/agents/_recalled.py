@@ -141,9 +141,7 @@ def choose(
 
     def is_read(line: Line) -> bool:
         # What always holds is worth its line: asking about an allergy must never be what hides it.
-        return not line.standing and (
-            is_of(line, heard) or any(map(partial(_is_in, line), said, stated))
-        )
+        return not line.standing and (is_of(line, heard) or any(map(partial(_is_in, line), said, stated)))
 
     new = [line for line in lines if line.text not in shown and not is_read(line)]
     left = max_tokens - FRAME_TOKENS - (MARK_TOKENS if any(line.unconfirmed for line in new) else 0)

@@ -473,9 +473,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """What the tool `recall` does. Never raises."""
         with operation(ctx, 'search_memory', traced=self.backend.traced) as span:
             try:
-                return await looked_up(
-                    self.backend, query, scope, top_k=self._most, timeout=self.timeout, heard=heard
-                )
+                return await looked_up(self.backend, query, scope, top_k=self._most, timeout=self.timeout, heard=heard)
             except Exception as error:
                 tell('a model can not look something up', error, span, timeout=self.timeout)
                 return Outcome('The memory does not answer now. Go on without it.', problem='backend')
@@ -487,9 +485,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """What the tool `remember` does. Never raises."""
         with operation(ctx, 'create_memory', traced=self.backend.traced) as span:
             try:
-                return await noted(
-                    self.backend, fact, scope, key=key, here=here, trust=trust, timeout=WRITE_SECONDS
-                )
+                return await noted(self.backend, fact, scope, key=key, here=here, trust=trust, timeout=WRITE_SECONDS)
             except Exception as error:
                 tell('a model can not remember something', error, span)
                 return Outcome('It could not be stored. Tell the user so.', problem='backend')

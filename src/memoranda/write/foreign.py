@@ -77,8 +77,8 @@ _ANNOUNCED: Final = (
     ),
     re.compile(_ASKED, re.M),
     re.compile(
-        r'\b(?:this|the following|my|that|the) (?:\w+ )?(?:e-?mail|mail|message|letter|text|note|sms)\b[^.!?\n]{0,40}[?.!:]'
-        r'\s+(?=(?:dear|hi|hello|hey|subject|from)\b)',
+        r'\b(?:this|the following|my|that|the) (?:\w+ )?(?:e-?mail|mail|message|letter|text|note|sms)\b'
+        r'[^.!?\n]{0,40}[?.!:]\s+(?=(?:dear|hi|hello|hey|subject|from)\b)',
         re.M,
     ),
     re.compile(
