@@ -21,6 +21,12 @@ _STATES: Final = re.compile(
 """A question in which the speaker tells something."""
 _NAME: Final = re.compile(r'(?<=[\w,] )(?!I\b)[A-Z\u00c0-\u00de]\w')
 _LONGEST: Final = 300
+_FEW: Final = 6
+"""Words of a question that needs no question word."""
+_TOLD: Final = 1 / 3
+"""A sentence of which no more is left tells nothing new."""
+_AS_WELL: Final = 0.9
+"""A passage that answers so much worse than the fact drawn from it adds nothing to it."""
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
@@ -40,21 +46,28 @@ def only_asks(text: str) -> bool:
         if says_nothing(sentence):
             continue
         plain = not (any(c.isdigit() for c in sentence) or _NAME.search(sentence) or _STATES.search(sentence))
-        if not (plain and sentence.endswith(('?', '\uff1f')) and asks(sentence)):
+        if not (plain and sentence.endswith(('?', '\uff1f')) and (asks(sentence) or len(sentence.split()) <= _FEW)):
             return False
         asked = True
     return asked
 
 
 def untold(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The sentences of a text in which none of these spans lies; empty when nothing is left that tells anything."""
+    """The sentences of a text that these spans tell a part of at most; empty when nothing else is told in it."""
     left = [
         text[start:end].strip()
         for start, end in _sentences(text)
-        if not any(a < end and start < b for a, b in spans) and not says_nothing(text[start:end])
+        if not says_nothing(text[start:end]) and _share_left(text, start, end, spans) > _TOLD
     ]
     rest = ' '.join(left)
     return '' if only_asks(rest) else rest
+
+
+def _share_left(text: str, start: int, end: int, spans: Sequence[tuple[int, int]]) -> float:
+    """How much of the letters of a sentence lies in none of the spans, 0..1."""
+    letters = [i for i in range(start, end) if text[i].isalnum()]
+    left = sum(not any(a <= i < b for a, b in spans) for i in letters)
+    return left / max(len(letters), 1)
 
 
 class Told:
@@ -76,6 +89,6 @@ class Told:
         if words is None or hit.episode is None or hit.episode.id not in self._spans:
             return words
         # Cut by the policy, its places are no longer those of the message.
-        if words != hit.text or hit.score <= self._scores[hit.episode.id]:
+        if words != hit.text or hit.score < _AS_WELL * self._scores[hit.episode.id]:
             return None
         return untold(words, [(a - hit.start, b - hit.start) for a, b in self._spans[hit.episode.id]]) or None
