@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = [
     'ACTION',
+    'ADDRESSEES',
     'AI',
     'COND',
+    'EVERY_TURN',
     'INSTRUCTIONS',
     'LEAD',
     'OUTPUT',
@@ -16,6 +19,7 @@ __all__ = [
     'SPEECH',
     'STAND',
     'STANDS',
+    'TO_DO',
     'USER',
     'VERB',
 ]
@@ -150,3 +154,46 @@ OUTPUT: Final = (
     r'|messages?'
     r'|antwort(?:en)?|reponses?|respuestas?|rispost[ae]|respostas?)'
 )
+
+ADDRESSEES: Final = re.compile(
+    rf'{AI}|\b(?:co-?pilots?|chat-?bots|bots|llms|digital helpers?|virtual assistants?'
+    r'|machine readers?|automated readers?)\b'
+    r'|\bagents?\b(?= (?:who|that|which|answering|replying|reading|handling|serving|must|should|are'
+    r'|will|shall|have|may))'
+    r'|\b(?:assistenz(?:system|programm)\w*|hilfssystem\w*|sprachassistent\w*|ki-?hilfe\w*|mitlesende\w*)\b'
+    r'|\b(?:asistentes? (?:virtual\w*|digital\w*)|agentes? (?:virtual\w*|digital\w*|automatic\w*))\b'
+    r'|\b(?:assistants? (?:virtuels?|numeriques?)|agents? (?:conversationnels?|ia))\b'
+    r'|\b(?:assistenti (?:virtuali|digitali)|agenti (?:virtuali|digitali))\b'
+    r'|\b(?:ai-?hulp\w*|ai-?assistent\w*|hulpbot\w*|asystent\w*|pomocnik\w* ai|asistan\w*'
+    r'|yapay zeka\w*|yard[\u0131i]mc[\u0131i]\w*)'
+    r'|\u0430\u0441\u0441\u0438\u0441\u0442\u0435\u043d\u0442|\u043f\u043e\u043c\u043e\u0449\u043d\u0438\u043a'
+    r'|\u30a2\u30b7\u30b9\u30bf\u30f3\u30c8|\u52a9\u624b|\u52a9\u7406|\uc5b4\uc2dc\uc2a4\ud134\ud2b8'
+    r'|\ube44\uc11c'
+)
+"""Who a sentence may speak to, wider than `AI`: for text of pages and tools only."""
+TO_DO: Final = re.compile(
+    r'\b(?:must|should|shall|ought to|(?:are|is) (?:\w+ ){0,4}?to|(?:have|has|need|needs) to|please'
+    r'|kindly|be sure|make sure'
+    r'|remember to|instructed|required|requested|expected|asked to|invited to|may only|do not|don\'t'
+    r'|muss|mussen|sollen|soll|sollten|bitte|haben \w+ zu|schliessen sie|fugen sie|empfehlen sie|nennen sie'
+    r'|deben?|deberan?|tienen que|tiene que|por favor|hay que|han de|doivent|doit|devront|devra'
+    r'|veuillez|il faut|merci de'
+    r'|orienter|proposer|recommander|inviter|enregistrer|indiquer|invitar|recomendar|proponer|guardar'
+    r'|devono|deve|devem|dovranno|dovra|bisogna|per favore|si prega|moeten|moet|dienen|graag|gelieve'
+    r'|powinni|powinien|nalezy|prosze)\b'
+    r'|\u0434\u043e\u043b\u0436\u043d|\u3057\u3066\u304f\u3060\u3055\u3044|\u3059\u308b\u3053\u3068'
+    r'|\u8bf7|\u5fc5\u987b'
+)
+EVERY_TURN: Final = re.compile(
+    r'\b(?:each|every|any|all) (?:future |later |further )?(?:answers?|repl(?:y|ies)|responses?'
+    r'|conversations?|questions?|quer(?:y|ies)|topics?)\b'
+    r'|\b(?:jede[rnms]?|alle[nr]?) (?:kunftigen? )?(?:antwort\w*|frage\w*|anfrage\w*|thema|themen'
+    r'|gesprach\w*)\b'
+    r'|\bchaque (?:reponse|question|demande|conversation|sujet)\b|\btoutes (?:les|vos) (?:reponses'
+    r'|questions|conversations)\b'
+    r'|\bcada (?:respuesta|pregunta|consulta|conversacion|resposta|pergunta|conversa)\b|\b(?:todas'
+    r'|proximas) (?:las |ellas|as )?(?:respuestas|preguntas|conversaciones|respostas|perguntas|conversas)'
+    r'|\bogni (?:risposta|domanda|richiesta|conversazione)\b|\b(?:elke?|iedere?|alle) (?:antwoord\w*'
+    r'|vra(?:ag|gen)|onderwerp\w*|gesprek\w*)\b'
+)
+"""Of what an agent does again and again."""

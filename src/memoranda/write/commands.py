@@ -13,7 +13,19 @@ from typing import Final
 
 from memoranda._caches import remembered
 from memoranda.write._command_forms import forms
-from memoranda.write._command_words import COND, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
+from memoranda.write._command_words import (
+    ADDRESSEES,
+    AI,
+    COND,
+    EVERY_TURN,
+    LEAD,
+    OUTPUT,
+    SPEECH,
+    STAND,
+    STANDS,
+    TO_DO,
+    VERB,
+)
 from memoranda.write.plain import bare, plain, readings
 
 __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
@@ -99,10 +111,19 @@ def _others(text: str) -> Iterator[str]:
 
 
 def _tells(sentence: str) -> bool:
-    return any(
+    return _addresses(sentence) or any(
         (not needs or any(word in sentence for word in needs)) and pattern.search(sentence)
         for needs, pattern in forms()
     )
+
+
+def _addresses(sentence: str) -> bool:
+    """Whether a sentence tells AIs what is to be done, however that is worded: no page has a reason to."""
+    if EVERY_TURN.search(sentence) is not None:
+        return re.search(AI, sentence) is not None or TO_DO.search(sentence) is not None
+    if ADDRESSEES.search(sentence) is None:
+        return False
+    return TO_DO.search(sentence) is not None or re.search(f'{STAND}|{COND}', sentence) is not None
 
 
 def asks_agent(text: str) -> bool:
