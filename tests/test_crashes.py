@@ -196,7 +196,7 @@ DAMAGE = {
     """,
     'times and rests on': "UPDATE memory SET evidence = '[]' WHERE row = (SELECT max(row) FROM memory WHERE live)",
     'jobs are left': "UPDATE job SET state = 'dead' WHERE row = (SELECT max(row) FROM job)",
-    'chain of owner': "UPDATE history_text SET after = replace(after, 'i', 'e')",
+    'audit chains are broken': "UPDATE history_text SET after = replace(after, 'i', 'e')",
     'links of': 'DELETE FROM history WHERE row = (SELECT max(row) FROM history)',
     'of the table memory have no vector': 'DELETE FROM memory_vector_1',
 }

@@ -440,6 +440,8 @@ class Hit:
     """0..1, comparable across queries."""
     stale: bool = False
     """For an episode: a fact drawn from it was superseded or retracted since, and none of it still holds."""
+    ended: tuple[tuple[int, int], ...] = ()
+    """For an episode: where in its text facts were drawn from that don't hold any more."""
     why: Mapping[str, Any] | None = None
     """With `explain=True`: every part of the score."""
 

@@ -37,7 +37,7 @@ def database(tmp_path: Path) -> Path:
 def cli(database: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Runs a command in this process, on a database of the test's own."""
     monkeypatch.setenv('MEMORANDA_DATABASE', str(database))
-    monkeypatch.setenv('COLUMNS', '100')
+    monkeypatch.setenv('COLUMNS', '250')  # messages name paths, which are long here
 
     def run(*arguments: str, input: str | None = None) -> Ran:  # noqa: A002
         result = CliRunner().invoke(app, list(arguments), input=input)

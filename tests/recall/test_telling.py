@@ -53,6 +53,14 @@ def test_what_else_was_said_beside_a_fact_is_told_without_it(
     assert [line.partition('"')[2].partition('"')[0] for line in lines] == [told]
 
 
+def test_what_no_longer_holds_is_not_told_with_the_rest_of_its_message(memory: Memory) -> None:
+    memory.add('I live in Berlin. The bakery downstairs opens at five.', user_id='moved')
+    memory.add('I moved to Lisbon.', user_id='moved')
+    text = memory.context('When does the bakery downstairs in Berlin open?', user_id='moved').text
+    assert 'opens at five' in text
+    assert '"I live in Berlin' not in text
+
+
 def test_a_message_whose_fact_is_told_is_not_told_again(memory: Memory) -> None:
     memory.add('I live in Lisbon.', user_id='ana')
     assert memory.context('Where do I live?', user_id='ana').text.count('Lisbon') == 1

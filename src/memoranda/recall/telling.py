@@ -52,12 +52,20 @@ def only_asks(text: str) -> bool:
     return asked
 
 
-def untold(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The sentences of a text that these spans tell a part of at most; empty when nothing else is told in it."""
+def untold(text: str, spans: Sequence[tuple[int, int]], *, ended: Sequence[tuple[int, int]] = ()) -> str:
+    """The sentences of a text that these spans tell a part of at most; empty when nothing else is told in it.
+
+    Args:
+        text: What was said.
+        spans: What is told anyway.
+        ended: What doesn't hold any more: nothing of a sentence is told that holds some of it.
+    """
     left = [
         text[start:end].strip()
         for start, end in _sentences(text)
-        if not says_nothing(text[start:end]) and _share_left(text, start, end, spans) > _TOLD
+        if not says_nothing(text[start:end])
+        and not any(a < end and start < b for a, b in ended)
+        and _share_left(text, start, end, spans) > _TOLD
     ]
     rest = ' '.join(left)
     return '' if only_asks(rest) else rest
@@ -86,9 +94,13 @@ class Told:
     def news(self, hit: Hit) -> str | None:
         """The words of a passage that no fact tells, if it answers the question better than these do."""
         words = passage(hit)
-        if words is None or hit.episode is None or hit.episode.id not in self._spans:
+        if words is None or hit.episode is None or not (hit.episode.id in self._spans or hit.ended):
             return words
         # Cut by the policy, its places are no longer those of the message.
-        if words != hit.text or hit.score < _AS_WELL * self._scores[hit.episode.id]:
+        if words != hit.text or hit.score < _AS_WELL * self._scores.get(hit.episode.id, 0.0):
             return None
-        return untold(words, [(a - hit.start, b - hit.start) for a, b in self._spans[hit.episode.id]]) or None
+        told, ended = (
+            [(a - hit.start, b - hit.start) for a, b in spans]
+            for spans in (self._spans.get(hit.episode.id, ()), hit.ended)
+        )
+        return untold(words, told, ended=ended) or None

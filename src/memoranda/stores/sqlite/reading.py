@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -309,7 +310,7 @@ def _read_hits(
         for row, *rest in within(connection, 'SELECT row, episode, first, last FROM segment WHERE row', wanted)
     }
     turns = list({episode for episode, _, _ in segments.values()})
-    episodes, stale = _episodes_of(connection, turns), _stale(connection, turns, now)
+    episodes, (stale, ended) = _episodes_of(connection, turns), _no_longer(connection, turns, now)
     hits: list[tuple[Ranked, Hit]] = []
     for one, key in keys:
         if one.lane == 'memories':
@@ -317,23 +318,29 @@ def _read_hits(
         elif key in segments:
             turn, first, last = segments[key]
             hit = Hit(episode=episodes[turn], start=first, end=last, score=one.score, stale=turn in stale)
-            hits.append((one, hit))
+            hits.append((one, replace(hit, ended=tuple(ended[turn])) if turn in ended else hit))
     return hits
 
 
-def _stale(connection: Connection, turns: Sequence[int], now: int) -> set[int]:
-    """Those messages that facts were drawn from, none of which still holds."""
+def _no_longer(
+    connection: Connection, turns: Sequence[int], now: int
+) -> tuple[set[int], dict[int, list[tuple[int, int]]]]:
+    """Those messages none of whose facts still holds, and where in messages the facts stand that don't."""
     holds: dict[int, bool] = {}
-    for turn, status, valid_to in within(
+    ended: dict[int, list[tuple[int, int]]] = {}
+    for turn, status, valid_to, spans in within(
         connection,
-        'SELECT v.episode, m.status, m.valid_to FROM evidence v JOIN memory m ON m.row = v.memory '
+        'SELECT v.episode, m.status, m.valid_to, m.evidence FROM evidence v JOIN memory m ON m.row = v.memory '
         # What waits for a person, or was turned down, tells nothing of the message; nor a wish to confirm or retract.
         "WHERE m.retired_at IS NULL AND m.status NOT IN ('pending', 'rejected') AND NOT EXISTS(SELECT 1 FROM review r "
         "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) AND v.episode",
         turns,
     ):
-        holds[turn] = holds.get(turn, False) or (status == 'active' and (valid_to is None or valid_to > now))
-    return {turn for turn, holding in holds.items() if not holding}
+        holding = status == 'active' and (valid_to is None or valid_to > now)
+        holds[turn] = holds.get(turn, False) or holding
+        if not holding:
+            ended.setdefault(turn, []).extend((a, b) for row, a, b in json.loads(spans) if row == turn)
+    return {turn for turn, holding in holds.items() if not holding}, ended
 
 
 def _episodes_of(connection: Connection, turns: Sequence[int]) -> dict[int, Episode]:
