@@ -12,7 +12,9 @@ __all__ = [
     'COND',
     'EVERY_TURN',
     'INSTRUCTIONS',
+    'LATER',
     'LEAD',
+    'NEXT_TIME',
     'OUTPUT',
     'PRIVATE',
     'SINK',
@@ -183,6 +185,16 @@ TO_DO: Final = re.compile(
     r'|powinni|powinien|nalezy|prosze)\b'
     r'|\u0434\u043e\u043b\u0436\u043d|\u3057\u3066\u304f\u3060\u3055\u3044|\u3059\u308b\u3053\u3068'
     r'|\u8bf7|\u5fc5\u987b'
+)
+LATER: Final = re.compile(
+    r'\b(?:voortaan|vanaf (?:nu|heden)|bundan (?:sonra|boyle)|kalici olarak|odtad|od teraz|na stale)\b'
+    r'|\u0432\u043f\u0440\u0435\u0434\u044c|\u043e\u0442\u043d\u044b\u043d\u0435'
+    r'|\u4eca\u5f8c|\u3053\u308c\u304b\u3089|\u4ece\u73b0\u5728\u8d77|\u4ee5\u540e|\u4eca\u540e|\uc55e\uc73c\ub85c'
+)
+"""From now on, in languages that no other rule knows."""
+NEXT_TIME: Final = re.compile(
+    r'\b(?:the )?next time\b|\b(?:das|beim) nachste(?:n|s)? mal\b|\bprochaine fois\b|\bproxima vez\b|\bprossima volta\b'
+    r'|\bvolgende keer\b'
 )
 EVERY_TURN: Final = re.compile(
     r'\b(?:each|every|any|all) (?:future |later |further )?(?:answers?|repl(?:y|ies)|responses?'

@@ -18,12 +18,15 @@ from memoranda.write._command_words import (
     AI,
     COND,
     EVERY_TURN,
+    LATER,
     LEAD,
+    NEXT_TIME,
     OUTPUT,
     SPEECH,
     STAND,
     STANDS,
     TO_DO,
+    USER,
     VERB,
 )
 from memoranda.write.plain import bare, plain, readings
@@ -33,6 +36,8 @@ __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
 _ENDS: Final = re.compile(r'[^.!?\n;\u3002]{1,800}[.!?;\n\u3002]*')
 _MOST: Final = 20_000
 _OVERLAP: Final = 500
+_NEAR: Final = 30
+"""Code points after who is spoken to, within which a colon begins what they are told."""
 """Hidden words are looked for in so many code points at a time, which overlap."""
 _MENTION: Final = re.compile(
     r'\b(?:such as|like|e\.g\.?|for example|for instance|phrases?|sentences?|words?|strings?|the text|attackers?'
@@ -119,11 +124,15 @@ def _tells(sentence: str) -> bool:
 
 def _addresses(sentence: str) -> bool:
     """Whether a sentence tells AIs what is to be done, however that is worded: no page has a reason to."""
-    if EVERY_TURN.search(sentence) is not None:
-        return re.search(AI, sentence) is not None or TO_DO.search(sentence) is not None
-    if ADDRESSEES.search(sentence) is None:
+    if EVERY_TURN.search(sentence) and (re.search(AI, sentence) or TO_DO.search(sentence)):
+        return True
+    if NEXT_TIME.search(sentence) and re.search(USER, sentence):
+        return True
+    found = ADDRESSEES.search(sentence)
+    if found is None:
         return False
-    return TO_DO.search(sentence) is not None or re.search(f'{STAND}|{COND}', sentence) is not None
+    spoken_to = ':' in sentence[found.end() : found.end() + _NEAR]
+    return bool(spoken_to or TO_DO.search(sentence) or LATER.search(sentence) or re.search(f'{STAND}|{COND}', sentence))
 
 
 def asks_agent(text: str) -> bool:
