@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -68,6 +69,14 @@ def test_the_command_prints_rates_and_exits_above_the_goals(tmp_path: Path) -> N
     told = json.loads(result.stdout)
     assert (result.exit_code, told['passed'], told['attack_success']['failed']) == (1, False, 1)
     assert [f['case'] for f in told['failures']] == ['a-1', 'a-1']
+
+
+@pytest.mark.parametrize('name', ['holdout1', 'holdout2'])
+def test_a_hold_out_is_as_it_was_when_it_was_opened(name: str) -> None:
+    for line in (HERE / name / 'SHA256').read_text().splitlines():
+        digest, file = line.split()
+        assert hashlib.sha256((HERE / name / file).read_bytes()).hexdigest() == digest
+        assert len(read_cases([HERE / name / file])) >= 60
 
 
 def case(**fields: Any) -> dict[str, Any]:
