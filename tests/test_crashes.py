@@ -191,13 +191,12 @@ DAMAGE = {
         metadata, content_hash FROM episode e LIMIT 1
     """,
     'memories say': """
-        UPDATE memory SET text = (SELECT max(text) FROM memory o WHERE o.owner = memory.owner AND text LIKE 'Likes%')
-        WHERE text LIKE 'Likes%'
+        UPDATE memory SET text = (SELECT max(text) FROM memory o WHERE o.owner = memory.owner)
     """,
     'times and rests on': "UPDATE memory SET evidence = '[]' WHERE row = (SELECT max(row) FROM memory WHERE live)",
     'jobs are left': "UPDATE job SET state = 'dead' WHERE row = (SELECT max(row) FROM job)",
-    'audit chains are broken': "UPDATE history_text SET after = replace(after, 'i', 'e')",
-    'links of': 'DELETE FROM history WHERE row = (SELECT max(row) FROM history)',
+    'its words, its reason or its salt were changed': "UPDATE history_text SET after = replace(after, 'i', 'e')",
+    'is missing': 'DELETE FROM history WHERE row = (SELECT max(row) FROM history)',
     'of the table memory have no vector': 'DELETE FROM memory_vector_1',
 }
 

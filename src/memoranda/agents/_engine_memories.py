@@ -10,15 +10,17 @@ from typing import Any, Final, cast
 from memoranda.agents.provider import RetrievedMemory, StoredMemory
 from memoranda.errors import InvalidFilter, StoreUnreachable, shown
 from memoranda.filters import All, Compare, Field, Filter
-from memoranda.recall.telling import Told, only_asks
+from memoranda.recall.telling import Told, only_asks, untold
 from memoranda.records import Edit, Hit, Hits, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.write.gate import worth_reading
 
-__all__ = ['EngineMemory', 'fact_of', 'retrieved', 'stored', 'where']
+__all__ = ['EngineMemory', 'fact_of', 'retrieved', 'stored', 'where', 'without_told']
 
 OTHERS_SCORE: Final = 0.25
 """What a passage of somebody else's message (the assistant's) has to score at least: it is the user who is known."""
+BETTER: Final = 1.001
+"""A list of memories is no block to be read from: what only repeats a fact in other words is no memory of its own."""
 _UNFIT = re.compile(r'["\\\x00-\x1f\x7f]')
 
 
@@ -76,7 +78,7 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
             raise StoreUnreachable(
                 f'memories can not be read ({hits.degraded}): look at the database, or try again later'
             )
-    told = Told()
+    told = Told(least=BETTER)
     for hit in facts:
         if hit.memory is not None:
             told.add(hit.memory, hit.score if scored else 1.0)
@@ -93,6 +95,18 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
         later = (fact.created_at or '') < (passage.created_at or '')  # all in UTC
         together.append((second if (fact.score < passage.score if scored else later) else first).pop(0))
     return [*together, *first, *second]
+
+
+def without_told(found: list[RetrievedMemory]) -> list[RetrievedMemory]:
+    """Without passages whose words the facts of the list tell together, each of which tells a part."""
+    told = [q for m in found if isinstance(m, EngineMemory) and m.kind is not None for q in m.quotes]
+    return [
+        m
+        for m in found
+        if not isinstance(m, EngineMemory)
+        or m.kind is not None
+        or untold(m.memory, [(at, at + len(q)) for q in told if (at := m.memory.find(q)) >= 0])
+    ]
 
 
 def _is_worth_telling(hit: Hit, *, scored: bool) -> bool:

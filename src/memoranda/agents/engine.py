@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda._sync import Memory
 from memoranda.agents._backend import note
-from memoranda.agents._engine_memories import fact_of, retrieved, stored, where
+from memoranda.agents._engine_memories import fact_of, retrieved, stored, where, without_told
 from memoranda.agents._providing import (
     as_list,
     best_of,
@@ -159,7 +159,7 @@ class MemorandaProvider(BaseMemoryProvider):
         ask = partial(self._ask, readable, where(scope, {**self.config.metadata, **(metadata or {})}), top_k)
         found = await ask(query)
         if self.config.min_relevance_score and self.config.retrieval_strategy is not RetrievalStrategy.RECENCY:
-            found = best_of([found, *[await ask(part) for part in parts_of(query)]])
+            found = without_told(best_of([found, *[await ask(part) for part in parts_of(query)]]))
         if self.config.retrieval_strategy is RetrievalStrategy.HYBRID:
             found = by_relevance_and_age(found)
         return found[:top_k]

@@ -25,7 +25,7 @@ _FEW: Final = 6
 """Words of a question that needs no question word."""
 _TOLD: Final = 1 / 3
 """A sentence of which no more is left tells nothing new."""
-_AS_WELL: Final = 0.9
+AS_WELL: Final = 0.9
 """A passage that answers so much worse than the fact drawn from it adds nothing to it."""
 
 
@@ -79,9 +79,14 @@ def _share_left(text: str, start: int, end: int, spans: Sequence[tuple[int, int]
 
 
 class Told:
-    """What facts of a block tell of which messages."""
+    """What facts of a block tell of which messages.
 
-    def __init__(self) -> None:
+    Args:
+        least: How well a passage has to answer, as a share of the best fact drawn from it, to be told beside that.
+    """
+
+    def __init__(self, *, least: float = AS_WELL) -> None:
+        self._least = least
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self._scores: dict[str, float] = {}
 
@@ -97,7 +102,7 @@ class Told:
         if words is None or hit.episode is None or not (hit.episode.id in self._spans or hit.ended):
             return words
         # Cut by the policy, its places are no longer those of the message.
-        if words != hit.text or hit.score < _AS_WELL * self._scores.get(hit.episode.id, 0.0):
+        if words != hit.text or hit.score < self._least * self._scores.get(hit.episode.id, 0.0):
             return None
         told, ended = (
             [(a - hit.start, b - hit.start) for a, b in spans]
