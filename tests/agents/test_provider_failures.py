@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_ai import Agent, ModelMessage
+from pydantic_ai import ModelMessage
 from pydantic_ai.messages import ModelRequest, UserPromptPart
 
 from _capability import Deps, Speaker, agent_of, run
 from _fakes import fast_async
 from agents import _mem0
 from agents._mem0 import Shelf
-from memoranda import ConfigurationError, Scope
+from memoranda import ConfigurationError
 from memoranda.agents import (
-    LongTermMemory,
     Mem0Provider,
     MemorandaProvider,
     MemoryConfig,
@@ -140,24 +142,42 @@ def test_users_who_leave_say_nothing_of_the_provider() -> None:
     run(main())
 
 
-def test_what_waits_is_stored_by_flush_or_the_log_says_that_it_is_lost(caplog: pytest.LogCaptureFixture) -> None:
-    async def main(*, flushes: bool) -> None:
-        shelves = Shelves()
-        memories = LongTermMemory(shelves, scope=Scope(user_id='ana'), config=MemoryConfig(store_after_turns=3))
-        agent = Agent(Speaker().model, capabilities=[memories])
-        await agent.run('one')
-        if flushes:
-            await memories.flush()
-        assert shelves.kept == (['one'] if flushes else [])
+ENDING = """
+import asyncio, logging, sys
+from agents.test_provider_failures import Shelves
+from pydantic_ai import Agent
+from _capability import Speaker
+from memoranda import Scope
+from memoranda.agents import LongTermMemory, MemoryConfig
 
-    gc.collect()
-    caplog.clear()
-    run(main(flushes=True))
-    gc.collect()
-    assert 'flush()' not in caplog.text
-    run(main(flushes=False))
-    gc.collect()
-    assert '2 messages that waited' in caplog.text
+logging.basicConfig()
+shelves = Shelves()
+memories = LongTermMemory(shelves, scope=Scope(user_id='ana'), config=MemoryConfig(store_after_turns=3))
+
+async def main():
+    await Agent(Speaker().model, capabilities=[memories]).run('one')
+    if sys.argv[1] == 'flush':
+        await memories.flush()
+    print(shelves.kept)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(('does', 'kept', 'told'), [('flush', "['one']", False), ('nothing', '[]', True)])
+def test_what_waits_is_stored_by_flush_or_the_log_says_that_it_is_lost(does: str, kept: str, told: bool) -> None:
+    """In a process of its own, whose end nothing else can put off."""
+    paths = os.pathsep.join((str(Path(__file__).parent.parent), *filter(None, sys.path)))
+    ran = subprocess.run(
+        [sys.executable, '-c', ENDING, does],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+        env={**os.environ, 'PYTHONPATH': paths},
+    )
+    assert ran.stdout.strip() == kept
+    assert ('2 messages that waited' in ran.stderr) is told, ran.stderr
 
 
 def test_a_row_that_may_be_somebody_elses_is_not_deleted() -> None:
