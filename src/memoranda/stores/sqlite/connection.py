@@ -156,6 +156,9 @@ def _check_ours(connection: Connection, path: str) -> None:
         # A process that creates the same file at this moment has not written its mark yet.
         if application == 0 and _value(connection, 'SELECT count(*) FROM sqlite_schema') == 0:
             return
+        # Between these two looks it may have: mark and tables come in one transaction.
+        application = _value(connection, 'PRAGMA application_id')
+    if application != APPLICATION_ID:
         raise StoreUnreadable(
             f'{path} is an SQLite database of another program (application_id {application}): name another file'
         )
