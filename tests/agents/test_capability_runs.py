@@ -33,7 +33,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.models.test import TestModel
 
-from _capability import Deps, Speaker, agent_of, blocks, event_loop, run, stored
+from _capability import Deps, Speaker, agent_of, blocks, event_loop, of_the_user, run, stored
 from _fakes import fast, fast_async
 from _thinking import Thinking
 from memoranda import Scope
@@ -415,3 +415,21 @@ def test_the_same_run_stores_once_however_often_it_is_begun() -> None:
             assert await stored(memory) == ['user: I like tea', 'assistant: one']
 
     run(main())
+
+
+def test_hooks_of_a_subclass_are_its_own() -> None:
+    ended: list[str] = []
+
+    class Watched(LongTermMemory[Deps]):
+        async def after_run(self, *args: Any, **kwargs: Any) -> Any:
+            ended.append('ended')
+            return await super().after_run(*args, **kwargs)
+
+    async def main() -> None:
+        async with fast_async() as memory:
+            agent = Agent(Speaker().model, deps_type=Deps, capabilities=[Watched(memory, scope=of_the_user)])
+            await agent.run('I like tea', deps=Deps())
+            assert await stored(memory) == ['user: I like tea', 'assistant: ok']
+
+    run(main())
+    assert ended == ['ended']

@@ -6,7 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 from weakref import WeakValueDictionary
 
@@ -353,7 +353,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         _ = self._toolset  # made once, shared by all runs
         run = copy.copy(self)
         if not ctx.realtime:
-            cast('Any', run).__class__ = _WithOutput
+            cast('Any', run).__class__ = _with_output(type(self))
         run._run = _Run(scope, nested=is_nested(ctx), realtime=ctx.realtime)
         if ctx.run_id:
             self._runs[ctx.run_id] = run
@@ -501,7 +501,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
                 return Outcome('It could not be forgotten now. Tell the user so.', problem='backend')
 
 
-class _WithOutput(LongTermMemory[AgentDepsT]):
+class _WithOutput(AbstractCapability[AgentDepsT]):
     """In runs that have an output: realtime sessions warn of capabilities with a hook for one."""
 
     async def wrap_output_process(
@@ -515,3 +515,9 @@ class _WithOutput(LongTermMemory[AgentDepsT]):
         """Runs that an output function or a validator starts are sub-agents', too."""
         with in_call(ctx):
             return await handler(output)
+
+
+@cache
+def _with_output(kind: type[LongTermMemory[Any]]) -> type[LongTermMemory[Any]]:
+    """The same class, a subclass of somebody's own too, with that hook."""
+    return type(kind.__name__, (_WithOutput, kind), {'__module__': kind.__module__, '__doc__': kind.__doc__})
