@@ -31,7 +31,8 @@ from memoranda.records import (
 )
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Batch, Commit, Draft, SegmentDraft, VersionWrite
-from memoranda.stores.sqlite import generations, jobs, schema, writing
+from memoranda.stores.sql import generations, jobs, writing
+from memoranda.stores.sqlite import schema
 from memoranda.stores.sqlite.connection import connect
 
 if TYPE_CHECKING:

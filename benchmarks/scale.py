@@ -21,7 +21,7 @@ from typing import Any
 from _build import Owners, StoredVectors, World, build
 from _common import Clock, folder, machine, median, spread, title
 from memoranda import Memory
-from memoranda.stores.sqlite import reading
+from memoranda.stores.sql import reading
 
 SEARCHES = 300
 ROUNDS = 100

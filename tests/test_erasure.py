@@ -20,7 +20,8 @@ from memoranda import Memory
 from memoranda._bridge import run, wait_for
 from memoranda.errors import ProcessingFailed
 from memoranda.scope import Scope
-from memoranda.stores.sqlite import SQLiteStore, erasing, sweeping
+from memoranda.stores.sql import erasing
+from memoranda.stores.sqlite import SQLiteStore, sweeping
 from memoranda.stores.sqlite.store import _files
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote

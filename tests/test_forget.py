@@ -32,7 +32,7 @@ from memoranda import (
 from memoranda.forgetting import verify_erasure
 from memoranda.records import now
 from memoranda.settings import Settings
-from memoranda.stores.sqlite import forgetting
+from memoranda.stores.sql import forgetting
 from memoranda.testing import HashingEmbedder
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 

@@ -164,11 +164,11 @@ def test_facts_of_a_conversation_expire_with_it(memory: Memory, after: Any) -> N
 
 @keeps(run_expiry=30 * DAY)
 def test_a_conversation_that_goes_on_keeps_its_facts(memory: Memory, after: Any, monkeypatch: Any) -> None:
-    import memoranda.stores.sqlite.writing
+    import memoranda.stores.sql.writing
 
     memory.add('here: parks on level 3', **ANA, run_id='s1')
     memory.add('here: sits in row 2', **ANA, run_id='s2')
-    monkeypatch.setattr(memoranda.stores.sqlite.writing, 'now', lambda: datetime.now(UTC) + 20 * DAY)
+    monkeypatch.setattr(memoranda.stores.sql.writing, 'now', lambda: datetime.now(UTC) + 20 * DAY)
     memory.add('and what about tomorrow?', **ANA, run_id='s1')
     after(31)
     assert [m.text for m in memory.retention_preview().some_expired] == ['sits in row 2']
@@ -223,10 +223,10 @@ def test_even_what_is_pinned_if_it_says_so(memory: Memory, after: Any) -> None:
 
 @keeps(ALL)
 def test_a_fact_that_was_said_again_lately_stays(memory: Memory, after: Any, monkeypatch: Any) -> None:
-    import memoranda.stores.sqlite.writing
+    import memoranda.stores.sql.writing
 
     tell(memory, 'likes tea')
-    monkeypatch.setattr(memoranda.stores.sqlite.writing, 'now', lambda: datetime.now(UTC) + 60 * DAY)
+    monkeypatch.setattr(memoranda.stores.sql.writing, 'now', lambda: datetime.now(UTC) + 60 * DAY)
     memory.add('likes tea', **ANA, infer=False)
     after(91)
     result = memory.apply_retention()

@@ -504,8 +504,8 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
 
     import memoranda.recall.block as block
     import memoranda.recall.search as search
-    import memoranda.stores.sqlite.reading as reading
-    import memoranda.stores.sqlite.writing as writing
+    import memoranda.stores.sql.reading as reading
+    import memoranda.stores.sql.writing as writing
     import memoranda.write.intake as intake
     import memoranda.write.process as process
 

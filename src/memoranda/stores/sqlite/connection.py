@@ -18,7 +18,7 @@ import apsw
 
 from memoranda._precedence import is_for_job
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable, StoreUnreadable, StoreUnwritable
-from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sql.database import Connection
 
 __all__ = [
     'APPLICATION_ID',

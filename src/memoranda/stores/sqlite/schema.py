@@ -10,13 +10,11 @@ import secrets
 from collections.abc import Callable
 
 from memoranda.errors import StoreUnreadable
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sqlite.connection import APPLICATION_ID
-from memoranda.stores.sqlite.database import Connection
 
-__all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'SEQ_BITS', 'SEQ_MASK', 'migrate', 'vector_tables']
-
-SEQ_BITS = 24
-SEQ_MASK = (1 << SEQ_BITS) - 1
+__all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'migrate']
 
 _M001 = (
     'CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID',
@@ -330,7 +328,3 @@ def migrate(connection: Connection, path: str) -> None:
         raise
     connection.execute('COMMIT')
 
-
-def vector_tables(generation: int) -> tuple[str, str]:
-    """Names of the tables that hold a generation's vectors of memories and of segments."""
-    return f'memory_vector_{generation:d}', f'segment_vector_{generation:d}'

@@ -51,7 +51,7 @@ from memoranda.stores.base import (
     Work,
 )
 from memoranda.stores.erasures import Trace
-from memoranda.stores.sqlite import (
+from memoranda.stores.sql import (
     auditing,
     changes,
     counting,
@@ -65,13 +65,14 @@ from memoranda.stores.sqlite import (
     restoring,
     retaining,
     reviewing,
-    sweeping,
     tombstones,
-    traces,
     usage,
     writing,
 )
-from memoranda.stores.sqlite.cache import Cache
+from memoranda.stores.sql.cache import Cache
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.rows import to_us
+from memoranda.stores.sqlite import sweeping, traces
 from memoranda.stores.sqlite.connection import (
     Closed,
     Durability,
@@ -82,9 +83,7 @@ from memoranda.stores.sqlite.connection import (
     snapshot,
     translated,
 )
-from memoranda.stores.sqlite.database import Connection
 from memoranda.stores.sqlite.forking import forks
-from memoranda.stores.sqlite.rows import to_us
 from memoranda.stores.sqlite.schema import migrate
 
 if TYPE_CHECKING:

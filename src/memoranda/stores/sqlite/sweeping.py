@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sql.database import Connection
 
 __all__ = ['INLINE_BYTES', 'TICK_BYTES', 'Progress', 'SweepFiles', 'scrub']
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from memoranda.scope import Owner
 from memoranda.stores.erasures import Asked, ChainPosition, Remains, subject_key, subjects_of
-from memoranda.stores.sqlite import auditing
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import from_us, row_range
-from memoranda.stores.sqlite.schema import SEQ_BITS
+from memoranda.stores.sql import auditing
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.rows import from_us, row_range
 
 __all__ = ['SUSPECTS', 'Search', 'in_rows', 'remains']
 

@@ -8,9 +8,9 @@ from memoranda.records import now
 from memoranda.scope import Owner
 from memoranda.stores.base import JOB_FORMAT
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import find_owner, row_range, to_us
-from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.rows import find_owner, row_range, to_us
 
 __all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from memoranda.records import Trust
 from memoranda.scope import Owner
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import find_owner, row_range, to_us
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.rows import find_owner, row_range, to_us
 
 __all__ = ['written_since']
 

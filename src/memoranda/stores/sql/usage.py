@@ -16,8 +16,8 @@ from memoranda._locks import short_lock
 from memoranda.records import Hit
 from memoranda.scope import Owner
 from memoranda.stores.base import Ranked, SearchPlan
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import find_owner, from_us, to_us
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.rows import find_owner, from_us, to_us
 
 __all__ = ['PendingUses', 'save', 'with_uses']
 

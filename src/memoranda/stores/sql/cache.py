@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memoranda.stores.base import Generation
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import OwnerRow, row_range
-from memoranda.stores.sqlite.schema import vector_tables
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import vector_tables
+from memoranda.stores.sql.rows import OwnerRow, row_range
 
 __all__ = ['Cache', 'Columns', 'LaneName', 'read_vectors']
 

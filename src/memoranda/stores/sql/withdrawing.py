@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memoranda.stores.sqlite.database import Connection
+from memoranda.stores.sql.database import Connection
 
 __all__ = ['Saying', 'withdraw']
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from memoranda.filters import All, Any_, Compare, Filter, Not, Scalar, fold
-from memoranda.stores.sqlite.rows import to_us
+from memoranda.stores.sql.rows import to_us
 
 __all__ = ['EPISODE_FIELDS', 'MEMORY_FIELDS', 'compile_filter']
 

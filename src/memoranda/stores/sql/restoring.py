@@ -26,14 +26,14 @@ from memoranda.stores.portable import (
     RestoreNote,
     RowIn,
 )
-from memoranda.stores.sqlite import auditing, erasing, tombstones
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.exporting import holdings
-from memoranda.stores.sqlite.inserting import insert_rows
-from memoranda.stores.sqlite.queue import settle
-from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
-from memoranda.stores.sqlite.schema import SEQ_BITS
-from memoranda.stores.sqlite.writing import (
+from memoranda.stores.sql import auditing, erasing, tombstones
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.exporting import holdings
+from memoranda.stores.sql.inserting import insert_rows
+from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.queue import settle
+from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us
+from memoranda.stores.sql.writing import (
     ensure_owner,
     touch,
 )

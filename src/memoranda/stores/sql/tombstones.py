@@ -10,9 +10,9 @@ from memoranda.records import new_id, now
 from memoranda.scope import Owner
 from memoranda.stores.erasures import Forgetting, subject_key, subjects_of
 from memoranda.stores.history import Entry, dump_state
-from memoranda.stores.sqlite import auditing
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import from_us, to_us
+from memoranda.stores.sql import auditing
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.rows import from_us, to_us
 
 if TYPE_CHECKING:
     from memoranda.stores.base import Batch, Draft
@@ -74,7 +74,7 @@ def admitted(connection: Connection, batch: Batch) -> Sequence[Draft]:
 
 def lift(connection: Connection, owner: Owner, actor: str, reason: str) -> int:
     """Remove the tombstones of an owner and of its parts, and note it in its chain."""
-    from memoranda.stores.sqlite.writing import ensure_owner, touch  # which asks this module what it may store
+    from memoranda.stores.sql.writing import ensure_owner, touch  # which asks this module what it may store
 
     key = auditing.secret(connection)
     connection.execute(

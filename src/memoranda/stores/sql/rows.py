@@ -12,8 +12,8 @@ from typing import Any
 from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord, Usage
 from memoranda.scope import Owner, Scope
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 
 __all__ = [
     'EPISODE_COLUMNS',

@@ -17,10 +17,11 @@ from memoranda.lanes import FloatVector, Lane
 from memoranda.records import Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
-from memoranda.stores.sqlite.cache import Cache, Columns, LaneName, read_vectors
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.reviewing import pending_of, rejected_of
-from memoranda.stores.sqlite.rows import (
+from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.reviewing import pending_of, rejected_of
+from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
     OwnerRow,
@@ -33,9 +34,8 @@ from memoranda.stores.sqlite.rows import (
     to_us,
     within,
 )
-from memoranda.stores.sqlite.schema import SEQ_BITS
-from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
-from memoranda.stores.sqlite.writing import MEMORIES, NO_OWNER, SEGMENTS, current_generation, term_key
+from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sql.writing import MEMORIES, NO_OWNER, SEGMENTS, current_generation, term_key
 
 __all__ = ['by_slot', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
 

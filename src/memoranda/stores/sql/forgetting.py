@@ -13,13 +13,13 @@ from memoranda.records import now
 from memoranda.scope import Owner
 from memoranda.stores.erasures import COUNTED, ChainPosition, Forgetting, Forgotten
 from memoranda.stores.leases import holder_is_gone, new_token
-from memoranda.stores.sqlite import auditing
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.erasing import Gone, durably, erase_episodes, erase_owner, erase_part
-from memoranda.stores.sqlite.rows import OwnerRow, find_owner, from_us, owner_by_id, row_range, to_us
-from memoranda.stores.sqlite.tombstones import bury
-from memoranda.stores.sqlite.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
-from memoranda.stores.sqlite.withdrawing import Saying
+from memoranda.stores.sql import auditing
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.erasing import Gone, durably, erase_episodes, erase_owner, erase_part
+from memoranda.stores.sql.rows import OwnerRow, find_owner, from_us, owner_by_id, row_range, to_us
+from memoranda.stores.sql.tombstones import bury
+from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sql.withdrawing import Saying
 
 __all__ = ['Part', 'begin', 'forget_one', 'forget_some', 'release', 'resume']
 

@@ -12,9 +12,9 @@ from memoranda.records import now
 from memoranda.scope import Owner
 from memoranda.stores.aging import Aged, Aging, Round, Spared
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.erasing import erase_episodes
-from memoranda.stores.sqlite.rows import (
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.erasing import erase_episodes
+from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
     OwnerRow,
@@ -24,7 +24,7 @@ from memoranda.stores.sqlite.rows import (
     row_range,
     to_us,
 )
-from memoranda.stores.sqlite.withdrawing import Saying
+from memoranda.stores.sql.withdrawing import Saying
 
 __all__ = ['aged', 'aging_owners', 'begin_round', 'end_round', 'erase_aged', 'idle_runs', 'renew_round']
 

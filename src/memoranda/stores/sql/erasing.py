@@ -16,13 +16,13 @@ from memoranda.records import new_id, now
 from memoranda.scope import Erasure
 from memoranda.stores.base import ErasureResult
 from memoranda.stores.history import Entry, dump_state
-from memoranda.stores.sqlite import auditing
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.queue import settle
-from memoranda.stores.sqlite.rows import OwnerRow, find_owner, row_range, to_us
-from memoranda.stores.sqlite.schema import SEQ_MASK, vector_tables
-from memoranda.stores.sqlite.withdrawing import Saying, withdraw
-from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, tick
+from memoranda.stores.sql import auditing
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
+from memoranda.stores.sql.queue import settle
+from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us
+from memoranda.stores.sql.withdrawing import Saying, withdraw
+from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, tick
 
 __all__ = ['Gone', 'durably', 'erase', 'erase_episodes', 'erase_owner', 'erase_part']
 

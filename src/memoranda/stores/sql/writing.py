@@ -30,18 +30,18 @@ from memoranda.stores.base import (
     VersionWrite,
 )
 from memoranda.stores.history import entry_of
-from memoranda.stores.sqlite import auditing, reviewing
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.queue import OPEN_JOBS, settle
-from memoranda.stores.sqlite.rows import (
+from memoranda.stores.sql import auditing, reviewing
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK, vector_tables
+from memoranda.stores.sql.queue import OPEN_JOBS, settle
+from memoranda.stores.sql.rows import (
     OwnerRow,
     dump,
     find_owner,
     row_range,
     to_us,
 )
-from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK, vector_tables
-from memoranda.stores.sqlite.tombstones import admitted
+from memoranda.stores.sql.tombstones import admitted
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector

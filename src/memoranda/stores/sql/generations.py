@@ -11,9 +11,10 @@ import apsw
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Usage
 from memoranda.stores.base import Generation, Stats
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.schema import SCHEMA_VERSION, SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.writing import MEMORIES, SEGMENTS, current_generation, generation_in, put_vectors, touch
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
+from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, current_generation, generation_in, put_vectors, touch
+from memoranda.stores.sqlite.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector

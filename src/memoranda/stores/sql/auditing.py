@@ -13,9 +13,9 @@ from memoranda.scope import Owner, Reach
 from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Seen, Visit, Walked
 from memoranda.stores.erasures import subject_key
 from memoranda.stores.history import FORMAT, Entry, Link, dump_state, seal
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
-from memoranda.stores.sqlite.schema import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
 
 __all__ = ['append', 'blanks', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
 

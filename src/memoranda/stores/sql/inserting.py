@@ -21,10 +21,10 @@ from memoranda.stores.portable import (
     RowIn,
     VersionItem,
 )
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import OwnerRow, dump, to_us
-from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.writing import (
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
+from memoranda.stores.sql.rows import OwnerRow, dump, to_us
+from memoranda.stores.sql.writing import (
     MEMORIES,
     ROLES,
     SEGMENTS,

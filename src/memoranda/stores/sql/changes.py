@@ -8,9 +8,9 @@ from typing import Any
 
 from memoranda.records import Change, Edit
 from memoranda.scope import Owner, Reach
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import MEMORY_COLUMNS, find_owner, from_us, owner_by_id, read_memories, row_range
-from memoranda.stores.sqlite.schema import SEQ_BITS
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.rows import MEMORY_COLUMNS, find_owner, from_us, owner_by_id, read_memories, row_range
 
 __all__ = ['change', 'changes', 'edits_of']
 

@@ -26,11 +26,11 @@ from memoranda.stores.portable import (
     Take,
     VersionItem,
 )
-from memoranda.stores.sqlite.auditing import secret
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.rows import find_owner, from_us, row_range
-from memoranda.stores.sqlite.schema import SEQ_MASK
-from memoranda.stores.sqlite.tombstones import project_key
+from memoranda.stores.sql.auditing import secret
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_MASK
+from memoranda.stores.sql.rows import find_owner, from_us, row_range
+from memoranda.stores.sql.tombstones import project_key
 
 __all__ = ['export_rows', 'forgotten_at', 'holdings']
 

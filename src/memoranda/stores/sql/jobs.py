@@ -11,9 +11,10 @@ from memoranda.records import Episode, Job, JobStatus, Usage, now
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, NewerJob, Work
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sqlite.database import Connection
-from memoranda.stores.sqlite.queue import OPEN_JOBS, SET_BACK_US, next_owner, settle
-from memoranda.stores.sqlite.rows import (
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
+from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, next_owner, settle
+from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
     find_owner,
@@ -24,9 +25,8 @@ from memoranda.stores.sqlite.rows import (
     row_range,
     to_us,
 )
-from memoranda.stores.sqlite.schema import SEQ_BITS, vector_tables
-from memoranda.stores.sqlite.tombstones import admitted
-from memoranda.stores.sqlite.writing import NO_OWNER, current_generation, spend, unseen
+from memoranda.stores.sql.tombstones import admitted
+from memoranda.stores.sql.writing import NO_OWNER, current_generation, spend, unseen
 
 __all__ = [
     'abandon',
