@@ -29,7 +29,7 @@ from memoranda import (
     StoreBusy,
     StoreFull,
 )
-from memoranda.forgetting import verify_erasure
+from memoranda.consent.forgetting import verify_erasure
 from memoranda.records import now
 from memoranda.settings import Settings
 from memoranda.stores.sql import forgetting

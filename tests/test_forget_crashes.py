@@ -25,7 +25,7 @@ ACTORS = """
     from memoranda.settings import Settings
     from memoranda.stores.sqlite import sweeping
     from memoranda.testing import HashingEmbedder, ScriptedExtractor
-    import memoranda.forgetting, memoranda.recall.search, memoranda.write.intake, memoranda.write.background
+    import memoranda.consent.forgetting, memoranda.recall.search, memoranda.write.intake, memoranda.write.background
     import memoranda.recall.tokens  # once, for all that are forked
 
     USERS = [f'user{n}' for n in range(6)]

@@ -25,8 +25,8 @@ from memoranda import (
     Policy,
     Scope,
 )
+from memoranda.consent.review import ReviewItem
 from memoranda.records import Episode
-from memoranda.review import ReviewItem
 from memoranda.settings import Settings
 from memoranda.testing import ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote

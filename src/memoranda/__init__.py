@@ -46,11 +46,11 @@ from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
-    from memoranda.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
-    from memoranda.forgetting import ErasureReceipt, ErasureReport
+    from memoranda.consent.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
+    from memoranda.consent.forgetting import ErasureReceipt, ErasureReport, verify_erasure
+    from memoranda.consent.review import ReviewItem, ReviewPage, ReviewQueue, ReviewResult
     from memoranda.policy import Policy, Retention
     from memoranda.profile import InvalidValue, Profile, ProfileField, Slot
-    from memoranda.review import ReviewItem, ReviewPage, ReviewQueue, ReviewResult
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.failed import ModelFailed
     from memoranda.write.llm import LLMExtractor
@@ -120,22 +120,24 @@ __all__ = [
     'Usage',
     'Verification',
     '__version__',
+    'verify_erasure',
 ]
 
 __version__ = '0.1.0'
 
 # What only some programs need, and takes long to load.
 _LATER = {
-    'AuditEntry': 'memoranda.audit',
-    'AuditPage': 'memoranda.audit',
-    'Break': 'memoranda.audit',
-    'Checkpoint': 'memoranda.audit',
-    'ReadEntry': 'memoranda.audit',
-    'ReadPage': 'memoranda.audit',
-    'Verification': 'memoranda.audit',
+    'AuditEntry': 'memoranda.consent.audit',
+    'AuditPage': 'memoranda.consent.audit',
+    'Break': 'memoranda.consent.audit',
+    'Checkpoint': 'memoranda.consent.audit',
+    'ReadEntry': 'memoranda.consent.audit',
+    'ReadPage': 'memoranda.consent.audit',
+    'Verification': 'memoranda.consent.audit',
     'CleanResult': 'memoranda.write.cleaning',
-    'ErasureReceipt': 'memoranda.forgetting',
-    'ErasureReport': 'memoranda.forgetting',
+    'ErasureReceipt': 'memoranda.consent.forgetting',
+    'ErasureReport': 'memoranda.consent.forgetting',
+    'verify_erasure': 'memoranda.consent.forgetting',
     'InvalidValue': 'memoranda.profile',
     'LLMExtractor': 'memoranda.write.llm',
     'ModelFailed': 'memoranda.write.failed',
@@ -145,10 +147,10 @@ _LATER = {
     'ProfileField': 'memoranda.profile',
     'Retention': 'memoranda.policy',
     'RetentionResult': 'memoranda.write.retention',
-    'ReviewItem': 'memoranda.review',
-    'ReviewPage': 'memoranda.review',
-    'ReviewQueue': 'memoranda.review',
-    'ReviewResult': 'memoranda.review',
+    'ReviewItem': 'memoranda.consent.review',
+    'ReviewPage': 'memoranda.consent.review',
+    'ReviewQueue': 'memoranda.consent.review',
+    'ReviewResult': 'memoranda.consent.review',
     'Slot': 'memoranda.profile',
 }
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from memoranda.assembly import Errors
+    from memoranda.consent.review import BlockingReviewQueue
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
     from memoranda.policy import Policy
     from memoranda.profile import Profile
-    from memoranda.review import BlockingReviewQueue
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.write.extract import Extractor, PureExtractor
@@ -121,7 +121,7 @@ class Memory:
     @property
     def review(self) -> BlockingReviewQueue:
         """What waits for a person: list it, approve, edit or reject it."""
-        from memoranda.review import BlockingReviewQueue
+        from memoranda.consent.review import BlockingReviewQueue
 
         return BlockingReviewQueue(self.aio.review)
 

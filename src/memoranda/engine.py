@@ -27,7 +27,7 @@ from memoranda.stores.base import Generation, Store, VersionWrite
 if TYPE_CHECKING:
     import asyncio
 
-    from memoranda._readlog import ReadLog
+    from memoranda.consent.readlog import ReadLog
     from memoranda.embedders import Embedder
     from memoranda.lanes import FloatVector
     from memoranda.policy import Policy
@@ -63,7 +63,7 @@ class Engine:
         self.reads: ReadLog | None = None
         """Where it is noted who reads what, if the policy wants that."""
         if policy.audit_reads:
-            from memoranda._readlog import ReadLog
+            from memoranda.consent.readlog import ReadLog
 
             self.reads = ReadLog(self, strict=settings.errors == 'raise')
             self.at_close.append(self.reads.close)

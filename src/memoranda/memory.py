@@ -45,16 +45,16 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from memoranda.assembly import Errors
-    from memoranda.audit import AuditPage, Checkpoint, ReadPage, Verification
+    from memoranda.consent.audit import AuditPage, Checkpoint, ReadPage, Verification
+    from memoranda.consent.forgetting import ErasureReceipt, ErasureReport
+    from memoranda.consent.review import ReviewQueue
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
     from memoranda.filters import Filter
-    from memoranda.forgetting import ErasureReceipt, ErasureReport
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
     from memoranda.records import Trust
-    from memoranda.review import ReviewQueue
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.subject import Document, ImportReport, SubjectExport
@@ -185,7 +185,7 @@ class AsyncMemory:
     @property
     def review(self) -> ReviewQueue:
         """What waits for a person: list it, approve, edit or reject it (docs/review.md)."""
-        from memoranda.review import ReviewQueue
+        from memoranda.consent.review import ReviewQueue
 
         return ReviewQueue(
             self._engine,
@@ -793,7 +793,7 @@ class AsyncMemory:
             InvalidInput: Nothing in particular is named, or several things are.
             MemoryNotFound: There is no such message or memory in this scope.
         """
-        from memoranda.forgetting import check_one, checked, forget
+        from memoranda.consent.forgetting import check_one, checked, forget
 
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         check_one(memory_id=memory_id, episode_id=episode_id, filters=filters, whole_project=whole_project or None)
@@ -823,7 +823,7 @@ class AsyncMemory:
         Raises:
             InvalidScope: Texts, and this memory is bound to a scope: what others hold is not for it to know.
         """
-        from memoranda.forgetting import verify
+        from memoranda.consent.forgetting import verify
 
         if texts and self._bound is not None:
             raise InvalidScope(
@@ -1295,7 +1295,7 @@ class AsyncMemory:
         Raises:
             InvalidInput: The anchor was altered, or is of another storage or project.
         """
-        from memoranda import audit
+        from memoranda.consent import audit
 
         owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
         return await audit.verify(self._engine, owners, project, anchor=anchor, progress=progress)
@@ -1314,7 +1314,7 @@ class AsyncMemory:
 
         Arguments are those of `verify`.
         """
-        from memoranda import audit
+        from memoranda.consent import audit
 
         owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
         return await audit.checkpoint(self._engine, owners, project)
@@ -1345,7 +1345,7 @@ class AsyncMemory:
             limit: How many, 1 to 10,000.
             cursor: `page.cursor` of the page before.
         """
-        from memoranda import audit
+        from memoranda.consent import audit
 
         owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
         return await audit.audit_log(
@@ -1384,7 +1384,7 @@ class AsyncMemory:
         Raises:
             MemoryNotFound: It isn't in this scope.
         """
-        from memoranda import audit
+        from memoranda.consent import audit
 
         if memory_id is not None:
             owned = await self._owned(memory_id, self._id_scope(user_id, agent_id, run_id, app_id, session_id))
@@ -1440,7 +1440,7 @@ class AsyncMemory:
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         exported = await export_subject(self._engine, scope, project=self._project)
         if self._engine.reads is not None:
-            from memoranda._readlog import Reader
+            from memoranda.consent.readlog import Reader
 
             reader = Reader(self._actor or 'caller', self._why)
             await self._engine.reads.note_everything(reader, 'export', scope.home(self._project))
@@ -1538,7 +1538,7 @@ class AsyncMemory:
         self, purpose: str, memories: Iterable[MemoryRecord | None], messages: Iterable[Episode | None] = ()
     ) -> None:
         if self._engine.reads is not None:
-            from memoranda._readlog import Reader
+            from memoranda.consent.readlog import Reader
 
             await self._engine.reads.note(
                 Reader(self._actor or 'caller', self._why),

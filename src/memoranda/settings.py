@@ -194,7 +194,7 @@ class Settings(BaseSettings):
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
         if value.strip():  # reading rules loads the policy
-            from memoranda._retention import read_rules, read_span
+            from memoranda.consent.retention import read_rules, read_span
 
             (read_rules if info.field_name == 'retention' else read_span)(value)
         return value
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: They contradict each other.
         """
-        from memoranda._retention import read_rules, read_span
+        from memoranda.consent.retention import read_rules, read_span
         from memoranda.policy import Policy
 
         return Policy(

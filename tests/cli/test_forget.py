@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from memoranda.forgetting import ErasureReceipt, verify_erasure
+from memoranda.consent.forgetting import ErasureReceipt, verify_erasure
 
 if TYPE_CHECKING:
     from conftest import Cli

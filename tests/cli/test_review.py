@@ -111,7 +111,7 @@ class TestScreen:
     def test_a_proposal_decided_meanwhile_is_told_and_left(
         self, cli: Cli, database: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from memoranda.review import BlockingReviewQueue
+        from memoranda.consent.review import BlockingReviewQueue
 
         propose(database, 'likes tea', 'likes rum')
         approve = BlockingReviewQueue.approve

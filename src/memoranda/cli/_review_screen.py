@@ -19,7 +19,7 @@ from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.review import ReviewEvidence, ReviewItem
+    from memoranda.consent.review import ReviewEvidence, ReviewItem
 
 __all__ = ['Screen', 'why', 'words_of']
 

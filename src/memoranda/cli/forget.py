@@ -17,7 +17,7 @@ from memoranda.cli._target import Target, find_id, resolve, scoped
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.forgetting import ErasureReceipt
+    from memoranda.consent.forgetting import ErasureReceipt
 
 __all__ = ['forget']
 

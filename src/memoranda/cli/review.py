@@ -16,7 +16,7 @@ from memoranda.errors import MemorandaError
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.review import ReviewItem, ReviewResult
+    from memoranda.consent.review import ReviewItem, ReviewResult
 
 __all__ = ['app']
 

@@ -26,7 +26,7 @@ from memoranda.errors import InvalidInput
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.audit import Verification
+    from memoranda.consent.audit import Verification
 
 __all__ = ['verify']
 
@@ -158,7 +158,7 @@ def _export(view: Memory, which: Mapping[str, Any], target: str, *, words: bool)
 
 
 def _erasure(memory: Memory, receipt: bytes, texts: list[str], *, as_json: bool) -> None:
-    from memoranda.forgetting import ErasureReceipt, verify_erasure
+    from memoranda.consent.forgetting import ErasureReceipt, verify_erasure
 
     read = ErasureReceipt.from_json(receipt)
     report = verify_erasure(memory, read, texts=texts)

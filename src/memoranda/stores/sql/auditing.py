@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from memoranda._ranges import Ranges, collect, minus, union
+from memoranda.consent.ranges import Ranges, collect, minus, union
 from memoranda.errors import StoreError
 from memoranda.records import MemoryRecord, new_id
 from memoranda.scope import Owner, Reach

@@ -327,4 +327,3 @@ def migrate(connection: Connection, path: str) -> None:
         connection.execute('ROLLBACK')
         raise
     connection.execute('COMMIT')
-

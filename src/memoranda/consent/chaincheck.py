@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
-from memoranda._ranges import Ranges, minus, push, size, union
+from memoranda.consent.ranges import Ranges, minus, push, size, union
 from memoranda.scope import Owner
 from memoranda.stores.chains import Chain, Seen, Walked
 from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, state_of

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from memoranda._chaincheck import Break, ChainCheck, Reason
-from memoranda._checkpoint import ChainHead, Checkpoint, storage_key
+from memoranda.consent.chaincheck import Break, ChainCheck, Reason
+from memoranda.consent.checkpoint import ChainHead, Checkpoint, storage_key
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import now
 from memoranda.scope import Owner

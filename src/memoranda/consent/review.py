@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, overload
 
 from memoranda._bridge import run
-from memoranda._review_items import (
+from memoranda.checks import KEEP, Keep, check_count, check_flag, check_text
+from memoranda.consent.items import (
     ReviewEvidence,
     ReviewItem,
     ReviewPage,
@@ -19,7 +20,6 @@ from memoranda._review_items import (
     scope_ids,
     shown_in,
 )
-from memoranda.checks import KEEP, Keep, check_count, check_flag, check_text
 from memoranda.errors import (
     Conflict,
     EmbedderMismatch,
