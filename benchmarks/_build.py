@@ -155,14 +155,19 @@ class StoredVectors(SyncEmbedder):
         super().__init__(f'benchmark/{DIMENSIONS}', dimensions=DIMENSIONS)
         self._table = world.vectors(4_096)
 
+    @property
+    def table(self) -> NDArray[np.float32]:
+        """(4096, DIMENSIONS): the answer to a text is the row of its CRC-32, modulo the number of rows."""
+        return self._table
+
     def encode(self, texts: list[str], *, query: bool) -> NDArray[np.float32]:
         return self._table[[zlib.crc32(text.encode()) % len(self._table) for text in texts]]
 
 
-def build(path: Path, memories: int, *, seed: int = 1) -> Owners:
-    """Make a file, unless it is there; prints how far it is."""
+def build(path: Path, memories: int, *, seed: int = 1, owners: Owners | None = None) -> Owners:
+    """Make a file, unless it is there; prints how far it is. Without `owners` they are planned here."""
     rng = np.random.default_rng(seed)
-    owners = Owners.planned(memories, rng)
+    owners = Owners.planned(memories, rng) if owners is None else owners
     if path.exists():
         return owners
     partial = path.with_suffix('.partial')

@@ -1,4 +1,4 @@
-"""The processes of `crashes.py` that get killed: writers and workers on one file, and what they note down.
+"""The processes of `crashes.py` that get killed: writers and workers on one database, and what they note down.
 
 A writer says in its log what it is about to do, does it, and says that it was done; each in one `os.write`, so that the
 log knows what was acknowledged before the kill. Every message states one fact, which the rules and the stand-in for a
@@ -56,15 +56,21 @@ def fact_of(message: str) -> tuple[str, str | None, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a round takes place: a folder with the database and the logs."""
+    """Where a round takes place: a folder with the logs and, unless it is a PostgreSQL one, the database."""
 
     folder: Path
     kind: Kind
     batch_turns: int = 1
+    url: str | None = None
+    """Of the database, when it isn't a file."""
 
     @property
     def path(self) -> Path:
         return self.folder / 'm.db'
+
+    @property
+    def database(self) -> str:
+        return self.url or str(self.path)
 
     @property
     def calls(self) -> Log:
@@ -88,7 +94,7 @@ class Stage:
 
     def arguments(self, workers: int) -> dict[str, Any]:
         """For `Memory`: with a model everything else is light, with the rules everything is as shipped."""
-        common = {'database': self.path, 'settings': self.settings(workers)}
+        common = {'database': self.database, 'settings': self.settings(workers)}
         if self.kind == 'rules':
             return common
         return {**common, 'embedder': HashingEmbedder(), 'extractor': Reader(self.calls)}
@@ -292,7 +298,8 @@ def command(stage: Stage, seat: int, seed: str, ready: Callable[[], None]) -> No
 
     logging.getLogger('memoranda.cli').addHandler(Started())
     os.environ['MEMORANDA_BATCH_TURNS'] = str(stage.batch_turns)
-    sys.argv = ['memoranda', 'worker', '--database', str(stage.path)]
+    os.environ['MEMORANDA_DATABASE'] = stage.database  # not an argument: that would show a password to everybody
+    sys.argv = ['memoranda', 'worker']
     main()
 
 

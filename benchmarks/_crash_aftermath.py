@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -230,38 +231,50 @@ def _check_facts(
 
 
 def _look_inside(stage: Stage, noted: Said, found: Findings) -> None:
-    """The file itself: SQLite's own check, the jobs, the vectors, what erasures left."""
-    with closing(apsw.Connection(str(stage.path))) as connection:
+    """The tables themselves: the jobs, the vectors, what erasures left; of a file SQLite's own check too."""
+    if stage.url is None:
+        with closing(apsw.Connection(str(stage.path))) as connection:
 
-        def rows(sql: str) -> list[Any]:
-            return connection.execute(sql).fetchall()
+            def rows(sql: str) -> list[Any]:
+                return connection.execute(sql).fetchall()
 
-        found.check(rows('PRAGMA integrity_check') == [('ok',)], 'PRAGMA integrity_check complains')
-        found.check(not rows('PRAGMA foreign_key_check'), 'PRAGMA foreign_key_check complains')
-        states = dict(rows('SELECT state, count(*) FROM job GROUP BY state'))
-        found.check(set(states) <= {'done'}, f'jobs by state: {states}')
-        found.jobs = sum(states.values())
-        unknown = {e['job'] for e in noted.kept.values()} - {i for (i,) in rows('SELECT id FROM job')}
-        found.check(not unknown, f'jobs that were acknowledged are gone: {sorted(unknown)[:5]}')
-        twice = rows('SELECT job_id FROM change_set WHERE job_id IS NOT NULL GROUP BY job_id HAVING count(*) > 1')
-        found.check(not twice, f'jobs with more than one change: {twice[:5]}')
-        for (generation,) in rows("SELECT id FROM generation WHERE state = 'current'"):
-            for lane, condition in (('segment', ''), ('memory', ' AND live = 1')):
-                bare = rows(
-                    f'SELECT count(*) FROM {lane} WHERE row NOT IN (SELECT row FROM {lane}_vector_{generation})'
-                    + condition
-                )
-                found.check(bare == [(0,)], f'{bare[0][0]} of the table {lane} have no vector')
-        orphans = rows('SELECT count(*) FROM segment WHERE episode NOT IN (SELECT row FROM episode)')
-        found.check(orphans == [(0,)], 'segments without a message')
-    words = {m.decode() for m in re.findall(rb'Moth([A-Z]\d{5})', stage.path.read_bytes())}
+            found.check(rows('PRAGMA integrity_check') == [('ok',)], 'PRAGMA integrity_check complains')
+            found.check(not rows('PRAGMA foreign_key_check'), 'PRAGMA foreign_key_check complains')
+            _look_at_tables(rows, noted, found)
+        held: Iterable[bytes] = [stage.path.read_bytes()]
+    else:
+        from _postgres_copy import everything, querying
+
+        with querying(stage.url) as rows:
+            _look_at_tables(rows, noted, found)
+        held = everything(stage.url)
+    words = {m.decode() for part in held for m in re.findall(rb'Moth([A-Z]\d{5})', part)}
     remains = words & {f'{mark[0]}{int(mark[1:]):05}' for mark in noted.erased}
-    found.check(not remains, f'the file still holds words that were erased: {sorted(remains)[:5]}')
+    found.check(not remains, f'the database still holds words that were erased: {sorted(remains)[:5]}')
+
+
+def _look_at_tables(rows: Callable[[str], list[Any]], noted: Said, found: Findings) -> None:
+    states = dict(rows('SELECT state, count(*) FROM job GROUP BY state'))
+    found.check(set(states) <= {'done'}, f'jobs by state: {states}')
+    found.jobs = sum(states.values())
+    unknown = {e['job'] for e in noted.kept.values()} - {i for (i,) in rows('SELECT id FROM job')}
+    found.check(not unknown, f'jobs that were acknowledged are gone: {sorted(unknown)[:5]}')
+    twice = rows('SELECT job_id FROM change_set WHERE job_id IS NOT NULL GROUP BY job_id HAVING count(*) > 1')
+    found.check(not twice, f'jobs with more than one change: {twice[:5]}')
+    for (generation,) in rows("SELECT id FROM generation WHERE state = 'current'"):
+        for lane, condition in (('segment', ''), ('memory', ' AND live = 1')):
+            bare = rows(
+                f'SELECT count(*) FROM {lane} WHERE row NOT IN (SELECT row FROM {lane}_vector_{generation}){condition}'
+            )
+            found.check(bare == [(0,)], f'{bare[0][0]} of the table {lane} have no vector')
+    orphans = rows('SELECT count(*) FROM segment WHERE episode NOT IN (SELECT row FROM episode)')
+    found.check(orphans == [(0,)], 'segments without a message')
 
 
 def _ask_doctor(stage: Stage, found: Findings) -> None:
-    command = [sys.executable, '-m', 'memoranda', 'doctor', '--json', '--database', str(stage.path)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, '-m', 'memoranda', 'doctor', '--json']
+    environment = os.environ | {'MEMORANDA_DATABASE': stage.database}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     told = json.loads(ran.stdout or '{}')
     words = [*told.get('warnings', ['no answer: ' + ran.stderr]), *told.get('problems', ())]
     if stage.kind == 'model':  # the command has the bundled embedder, and says that the file's is another

@@ -1,6 +1,11 @@
 """Real processes, killed at random instants by SIGKILL: is every acknowledged message there, and nothing done twice?
 
 Usage: python benchmarks/crashes.py [--kills 1000] [--seed N]
+       python benchmarks/crashes.py --postgres [--workers 4]
+       python benchmarks/crashes.py --url URL [--workers 4]
+
+On a file, or on PostgreSQL: a server is started for it, or a database is named, which must be empty and is emptied
+between the rounds.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import nullcontext, redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -30,6 +35,7 @@ from _crash_actors import Kind, Role, Stage
 from _crash_aftermath import examine
 from _crash_steps import count_writes, tell
 from _crash_storm import Storm, in_child
+from _server import Database, database
 from memoranda import Memory
 from memoranda.cli import main as command_line
 from memoranda.embedders import resolve_embedder
@@ -52,15 +58,18 @@ class Round:
     birth: bool = False
     """Whether all are killed at their start, on a file that is just being made."""
     batch_turns: int = 1
+    workers: int = 2
+    """Processes that work in the background and do nothing else."""
 
     @property
     def roles(self) -> tuple[Role, ...]:
         if self.birth:
-            return ('writer', 'worker')
-        return ('writer', 'writer', 'worker', 'driver' if self.kind == 'model' else 'command')
+            return ('writer', *(['worker'] * (self.workers - 1)))
+        workers: list[Role] = ['worker'] * (self.workers - 1)
+        return ('writer', 'writer', *workers, 'driver' if self.kind == 'model' else 'command')
 
 
-def rounds(kills: int, seed: int) -> Iterator[Round]:
+def rounds(kills: int, seed: int, workers: int) -> Iterator[Round]:
     """Rounds until there are enough kills: one with a model, one with the rules, some births, and again."""
     many = max(1, min(ROUND, kills * 2 // 5))  # so that few kills meet all kinds too
     plans: list[tuple[Kind, int, bool]] = [('model', many, False), ('rules', many, False)]
@@ -72,19 +81,22 @@ def rounds(kills: int, seed: int) -> Iterator[Round]:
             if left <= 0:
                 return
             number += 1
-            yield Round(f'{seed}.{number}', kind, min(left, most), young, batch_turns=1 + number % 2 * 3)
+            yield Round(f'{seed}.{number}', kind, min(left, most), young, 1 + number % 2 * 3, workers)
             left -= most
 
 
-def run(plan: Round, place: Path) -> dict[str, Any]:
+def run(plan: Round, place: Path, base: Database | None) -> dict[str, Any]:
     """Kill, then look. Returns the figures and the problems."""
     place.mkdir(parents=True)
-    stage = Stage(place, plan.kind, plan.batch_turns)
+    url = in_child(lambda: base.emptied()) if base is not None else None
+    stage = Stage(place, plan.kind, plan.batch_turns, url)
     storm = Storm(stage, plan.seed, plan.kills, young=1.0 if plan.birth else 0.3)
     began = time.perf_counter()
     storm.run(plan.roles)
     stormed = time.perf_counter()
     found = in_child(lambda: examine(stage, thorough=not plan.birth))
+    if base is not None and not plan.birth:
+        found['problems'] += in_child(base.corruption)
     return {
         **found,
         'problems': [*storm.problems, *found['problems']],
@@ -96,36 +108,38 @@ def run(plan: Round, place: Path) -> dict[str, Any]:
     }
 
 
-def load() -> None:
+def load(base: Database | None) -> None:
     """Have everything in this process that those it forks will need: so they start in milliseconds."""
     resolve_embedder(None).embed_now(['ready'])
-    for module in in_child(rehearse):
+    for module in in_child(lambda: rehearse(base)):
         importlib.import_module(module)
 
 
-def rehearse() -> list[str]:
+def rehearse(base: Database | None) -> list[str]:
     """The modules that a writer and a worker load on the way."""
     with tempfile.TemporaryDirectory() as name:
         for kind in ('model', 'rules'):
-            with Memory(**Stage(Path(name), kind).arguments(workers=1)) as memory:
+            stage = Stage(Path(name), kind, url=base.emptied() if base is not None else None)
+            with Memory(**stage.arguments(workers=1)) as memory:
                 memory.add('I live in Lisbon.', user_id='ana')
                 memory.add('I like tea.', user_id='ana', background=True)
                 memory.flush()
                 memory.delete_all(user_id='ana')
-            Path(name, 'm.db').unlink()
-        sys.argv = ['memoranda', 'worker', '--once', '--database', str(Path(name, 'm.db'))]
+            stage.path.unlink(missing_ok=True)
+        os.environ['MEMORANDA_DATABASE'] = base.emptied() if base is not None else str(stage.path)
+        sys.argv = ['memoranda', 'worker', '--once']
         with suppress(SystemExit), redirect_stderr(StringIO()):
             command_line()
     return [name for name in sys.modules if name.partition('.')[0] != '__main__']
 
 
-def storms(kills: int, seed: int, place: Path, *, keep: bool) -> int:
+def storms(kills: int, seed: int, place: Path, *, workers: int, base: Database | None, keep: bool) -> int:
     """All rounds, with a line for each. Returns how many problems there were."""
     title('kills (before it was ready; together with others), and what was found afterwards')
     totals: Counter[str] = Counter()
-    for number, plan in enumerate(rounds(kills, seed), 1):
+    for number, plan in enumerate(rounds(kills, seed, workers), 1):
         here = place / f'round-{number}'
-        told = run(plan, here)
+        told = run(plan, here, base)
         problems: list[str] = told.pop('problems')
         totals.update(told)
         print(f'  {plan.seed:>10} {"birth" if plan.birth else plan.kind:6} {figures(told)}', flush=True)
@@ -178,18 +192,24 @@ def writes(times: int, seed: int, place: Path, *, keep: bool) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kills', type=int, default=1000)
-    parser.add_argument('--writes', type=int, default=100, help='at how many of its writes one process is killed')
+    parser.add_argument('--writes', type=int, default=100, help='at how many writes to a file one process is killed')
+    parser.add_argument('--url', help='an empty PostgreSQL database with the extension `vector`; everything goes there')
+    parser.add_argument('--postgres', action='store_true', help='start a PostgreSQL server and use that')
+    parser.add_argument('--workers', type=int, help='processes that only work in the background; 2, on PostgreSQL 4')
     parser.add_argument('--seed', type=int, help='as printed by an earlier run')
     parser.add_argument('--dir', type=Path, help='where files go, and stay; those of a bad round stay anyway')
     arguments = parser.parse_args()
     seed: int = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     warnings.filterwarnings('ignore', message='.*fork', category=DeprecationWarning)
     print(f'{machine()}; --seed {seed}', flush=True)
-    load()
-    with folder(arguments.dir) as place:
+    elsewhere = bool(arguments.url or arguments.postgres)
+    workers = arguments.workers or (4 if elsewhere else 2)
+    with folder(arguments.dir) as place, database(arguments.url) if elsewhere else nullcontext() as base:
+        load(base)
         keep = arguments.dir is not None
-        problems = storms(arguments.kills, seed, place, keep=keep)
-        problems += writes(arguments.writes, seed, place, keep=keep)
+        problems = storms(arguments.kills, seed, place, workers=workers, base=base, keep=keep)
+        if base is None:  # the writes of a server are its own
+            problems += writes(arguments.writes, seed, place, keep=keep)
     print(f'problems: {problems}')
     if problems:
         sys.exit(1)

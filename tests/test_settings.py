@@ -130,7 +130,7 @@ def test_a_named_file_must_exist_and_be_a_file(nowhere: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     'url',
-    ['postgresql://ana:s3cr3t@db/app', 'postgresql://ana:s3/c@r3t@db/app', 'mysql://u@h/db?sslpassword=s3cr3t&x=1'],
+    ['postgresql://ana:s3/c@r3t@db/app', 'postgresql://ana:s3c@r3t@db/app', 'mysql://u@h/db?sslpassword=s3cr3t&x=1'],
 )
 def test_a_password_never_shows(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MEMORANDA_DATABASE', url)
@@ -160,6 +160,14 @@ def test_a_database_may_be_a_path_a_url_or_memory(nowhere: Path) -> None:
         assert resolve_database(memory).path == ':memory:'
 
 
+def test_a_database_may_be_postgresql_whose_password_is_not_shown() -> None:
+    for scheme in ('postgresql', 'postgres', 'PostgreSQL'):
+        target = resolve_database(f'{scheme}://ana:s3cr3t@db:5433/app?sslmode=require')
+        assert target.kind == 'postgresql'
+        assert target.url.endswith('://ana:s3cr3t@db:5433/app?sslmode=require')
+        assert 's3cr3t' not in f'{target} {target!r}'
+
+
 def test_a_relative_database_in_a_settings_file_starts_at_the_file(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,8 +194,9 @@ def test_a_relative_database_in_a_settings_file_starts_at_the_file(
         ('sqlite://host/x.db', 'no absolute path'),
         ('sqlite:x.db', 'no absolute path'),
         ('sqlite:///var/x.db?mode=ro', 'options'),
-        ('postgresql://localhost/app', r'later version.*memoranda\[postgres\]'),
-        ('postgres://localhost/app', 'later version'),
+        ('postgresql://localhost', 'names no database'),
+        ('postgres://localhost/?sslmode=require', 'names no database'),
+        ('postgresql:app', 'no PostgreSQL URL'),
         ('mysql://localhost/app', "unknown scheme 'mysql'"),
         ('file:///x.db', "unknown scheme 'file'"),
         ('~nobody-of-this-name/x.db', 'directory that is unknown'),

@@ -21,6 +21,7 @@ from memoranda._locks import short_lock
 from memoranda._telemetry import count_degraded
 from memoranda.errors import (
     ConfigurationError,
+    IndexFailed,
     InvalidInput,
     StoreBusy,
     StoreError,
@@ -57,6 +58,8 @@ PROBE_SECONDS: Final = 1.0
 """How long a call waits for what it tries after a failure. What comes later counts, but for the calls after it."""
 EMBEDDER_SHARE: Final = 0.5
 """Of a call's patience: what is left is for the search by keywords."""
+INDEX_SHARE: Final = 0.5
+"""Of what is left then: the rest is for comparing the vectors in the database."""
 _OF_THE_TEXT: Final = frozenset((400, 413, 422))
 """What a provider answers when it doesn't like a text; another one may be fine."""
 
@@ -177,6 +180,11 @@ class _Parts:
             Notice('questions can not be embedded (%s): searching by keywords', 'questions can be embedded again'),
             lambda error: error is not None,
         )
+        self.index = Part(
+            'index',
+            Notice('the vector index does not work (%s): searching without it', 'the vector index works again'),
+            lambda error: isinstance(error, IndexFailed),
+        )
         self.vectors = Notice(
             'vectors are now made by %s, which is not configured here: searching by keywords',
             'vectors are made by the embedder that is configured here again',
@@ -210,6 +218,11 @@ class Health:
         return self._now().questions
 
     @property
+    def index(self) -> Part:
+        """The vector index elsewhere."""
+        return self._now().index
+
+    @property
     def vectors(self) -> Notice:
         """That the vectors in the storage are of this engine's embedder."""
         return self._now().vectors
@@ -230,6 +243,19 @@ class Straight:
     ) -> tuple[T, Sequence[FloatVector] | None]:
         """See `Engine.ask`. The vectors are None when there are none to be had."""
         return await self._engine.ask(read, texts)
+
+    async def nearest(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """What the vector index answers; None when the database has to do without."""
+        part = self._engine.health.index
+        try:
+            answer = await make()
+        except IndexFailed as error:
+            part.failed(type(error).__name__)
+            if self._engine.settings.index_fallback == 'exact':  # then nothing is missing
+                return None
+            raise
+        part.works()
+        return answer
 
     def lacks_embedder(self) -> bool:
         """The vectors are another embedder's. Whether to go on by keywords, also where only meaning was asked for."""
@@ -281,6 +307,33 @@ class Patient(Straight):
             if can_not_read(error):
                 self._give_up(part, type(error).__name__)
             raise
+
+    async def nearest(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """What the vector index answers; None when it fails, or doesn't answer in time."""
+        part = self._health.index
+        try:
+            self._enter(part)
+        except Without:
+            return None
+        seconds, begun = self._patience(part, INDEX_SHARE), time.monotonic()
+        errand = Errand(make())
+        errand.done.add_done_callback(part.heard)
+        try:
+            done = await errand.wait(seconds)
+        except BaseException:
+            errand.cancel()
+            raise
+        self._left -= time.monotonic() - begun
+        error = errand.done.exception() if done else TimeoutError()
+        if error is None:
+            return errand.done.result()
+        if not done:
+            part.failed('TimeoutError')
+            Context().run(self._engine.start, errand.carry_on)
+        if done and not isinstance(error, IndexFailed):  # the database fails, which the search is about to meet
+            return None
+        self._cause = part.name, type(error).__name__
+        return None
 
     def _enter(self, part: Part) -> None:
         if part.breaker.enter() > 0:

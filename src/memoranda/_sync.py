@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from memoranda.profile import Profile
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.stores.index import VectorIndex
     from memoranda.write.extract import Extractor, PureExtractor
 
 __all__ = ['Memory']
@@ -65,6 +66,7 @@ class Memory:
         store: Store | None = None,
         errors: Errors | None = None,
         policy: Policy | None = None,
+        index: VectorIndex | str | None = None,
     ) -> None:
         self.aio = AsyncMemory(
             database,
@@ -78,6 +80,7 @@ class Memory:
             store=store,
             errors=errors,
             policy=policy,
+            index=index,
         )
         """The memory this one delegates to."""
 
@@ -181,6 +184,12 @@ class Memory:
     drop_job = _blocking(AsyncMemory.drop_job)
     stats = _blocking(AsyncMemory.stats)
     reindex = _blocking(AsyncMemory.reindex)
+    backup = _blocking(AsyncMemory.backup)
+    index_status = _blocking(AsyncMemory.index_status)
+    index_verify = _blocking(AsyncMemory.index_verify)
+    index_rebuild = _blocking(AsyncMemory.index_rebuild)
+    index_flush = _blocking(AsyncMemory.index_flush)
+    index_drop = _blocking(AsyncMemory.index_drop)
     verify = _blocking(AsyncMemory.verify)
     checkpoint = _blocking(AsyncMemory.checkpoint)
     audit_log = _blocking(AsyncMemory.audit_log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from memoranda.policy import Policy
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.stores.index import VectorIndex
     from memoranda.write.background import Background
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.worker import Worker
@@ -39,6 +40,7 @@ def assemble(
     store: Store | None,
     errors: Errors | None = None,
     policy: Policy | None = None,
+    index: VectorIndex | str | None = None,
 ) -> tuple[Engine, Worker, Background]:
     """An engine over a database, and what does its jobs. Nothing is opened or loaded yet.
 
@@ -71,12 +73,20 @@ def assemble(
         extractor = _extractor(wanted, instructions, kinds, settings)
     policy = policy if policy is not None else settings.policy()
     check_installed(policy)
+    first, *others = _embedders(embedder, settings)
     engine = Engine(
         store if store is not None else _store(database, settings),
-        embedder=resolve_embedder(embedder if embedder is not None else settings.embedder),
+        embedder=resolve_embedder(first),
         settings=settings,
         policy=policy,
     )
+    for other in others:
+        engine.adopt(resolve_embedder(other))
+    wanted_index = index if index is not None else settings.index
+    if wanted_index is not None:
+        from memoranda.indexing import attached
+
+        attached(engine, wanted_index)
     _check_name(extractor)
     closing = getattr(extractor, 'aclose', None)
     if callable(closing):
@@ -85,6 +95,18 @@ def assemble(
     semantic = not isinstance(extractor, PureExtractor)
     worker = Worker(engine, extractor, partial(related, engine, limit=NEAREST_EXISTING, semantic=semantic))
     return engine, worker, Background(engine, worker)
+
+
+def _embedders(given: Any, settings: Settings) -> list[Any]:
+    """The one to begin with, and those to go over to when a reindex has switched to their vectors."""
+    if isinstance(given, list | tuple):
+        found = cast('Sequence[Any]', given)
+        if not found:
+            raise ConfigurationError('embedder is an empty list: name one, or leave it out for the bundled one')
+        return list(found)
+    if given is not None:
+        return [given]
+    return [settings.embedder, *([] if settings.next_embedder is None else [settings.next_embedder])]
 
 
 def _check_name(extractor: Extractor | PureExtractor) -> None:
@@ -116,12 +138,36 @@ def _extractor(
 
 def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store:
     from memoranda.settings import resolve_database
+
+    target = resolve_database(database, settings)
+    if target.kind == 'postgresql':
+        return _postgres(target.url, settings)
     from memoranda.stores.sqlite import SQLiteStore
 
     return SQLiteStore(
-        resolve_database(database, settings).path,
+        target.path,
         busy_timeout=settings.busy_timeout,
         durability=settings.durability,
         readers=settings.readers,
+        cache_mb=settings.cache_mb,
+    )
+
+
+def _postgres(url: str, settings: Settings) -> Store:
+    try:
+        from memoranda.stores.postgres import PostgresStore
+    except ImportError as error:
+        raise ConfigurationError(
+            f'PostgreSQL needs the package psycopg, which is not usable here ({error}): '
+            "pip install 'memoranda[postgres]'"
+        ) from error
+    return PostgresStore(
+        url,
+        schema=settings.postgres_schema,
+        pool=settings.postgres_pool,
+        connect_timeout=settings.postgres_connect_timeout,
+        statement_timeout=settings.postgres_statement_timeout,
+        lock_timeout=settings.busy_timeout,
+        pgbouncer=settings.postgres_pgbouncer,
         cache_mb=settings.cache_mb,
     )

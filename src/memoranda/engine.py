@@ -20,7 +20,7 @@ from memoranda._degraded import Health
 from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job, step
 from memoranda._threads import Closed, Pool, settle
-from memoranda.errors import EmbedderMismatch
+from memoranda.errors import ConfigurationError, EmbedderMismatch
 from memoranda.records import Edit
 from memoranda.stores.base import Generation, Store, VersionWrite
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from memoranda.consent.readlog import ReadLog
     from memoranda.embedders import Embedder
+    from memoranda.indexing import Indexer
     from memoranda.lanes import FloatVector
     from memoranda.policy import Policy
     from memoranda.settings import Settings
@@ -48,10 +49,9 @@ class Engine:
     """One store with what it takes to write to it and to recall from it. Shared by every view of a memory."""
 
     def __init__(self, store: Store, *, embedder: Embedder, settings: Settings, policy: Policy) -> None:
-        from memoranda.embedders import QueryCache
-        from memoranda.embedders.together import Together
-
-        self.store, self.embedder, self.settings, self.policy = store, embedder, settings, policy
+        self.store, self.settings, self.policy = store, settings, policy
+        self._in_use = _InUse(embedder, self._step_soon)
+        self._known: dict[str, Embedder] = {embedder.name: embedder}
         self.slots: tuple[SlotSpec, ...] = ()
         """What registered profiles want extraction to fill."""
         self.has_drafted = False
@@ -60,6 +60,8 @@ class Engine:
         """Whether it is noted which memories are recalled."""
         self.at_close: list[Closing] = [embedder.aclose]
         """What gives connections back, run on the engine's own loop."""
+        self.index: Indexer | None = None
+        """The vector index elsewhere that searches ask, if there is one."""
         self.reads: ReadLog | None = None
         """Where it is noted who reads what, if the policy wants that."""
         if policy.audit_reads:
@@ -71,8 +73,6 @@ class Engine:
         """Keeps a model that is down from being asked for every message."""
         self.health = Health()
         """What else fails, and is left alone for a while."""
-        self._queries = QueryCache(embedder)
-        self._together = Together(embedder, self._step_soon)
         self._lock = short_lock()
         self._threads: _Threads | None = None
         self._generation: tuple[float, Generation | None] = (-_GENERATION_SECONDS, None)
@@ -80,6 +80,30 @@ class Engine:
         self.lacks_embedder = False
         """Whether another process has switched to an embedder that this engine lacks."""
         store.when_replaced(self.forget_generation)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The one whose vectors are searched and written."""
+        return self._in_use.embedder
+
+    def adopt(self, embedder: Embedder) -> Embedder:
+        """Go over to this one as soon as the vectors of the store are its own.
+
+        Returns:
+            It, or the one of this name that is known already.
+
+        Raises:
+            ConfigurationError: That one makes vectors of another length.
+        """
+        known = self._known.setdefault(embedder.name, embedder)
+        if None not in (known.dimensions, embedder.dimensions) and known.dimensions != embedder.dimensions:
+            raise ConfigurationError(
+                f'embedder {embedder.name!r} with {embedder.dimensions} dimensions has the name of one with '
+                f'{known.dimensions}, and names tell vectors apart: give it another name'
+            )
+        if known is embedder and embedder.aclose not in self.at_close:
+            self.at_close.append(embedder.aclose)
+        return known
 
     async def close(self) -> None:
         """End the threads and close the store."""
@@ -170,11 +194,12 @@ class Engine:
         """Vectors of documents, (len(texts), dimensions)."""
         if not texts:
             return []
-        if self.embedder.local and is_for_job() and not may_block():
-            return await wait_for(self._together.put(texts))
-        if self.embedder.local:
-            return await self.compute(lambda: list(self.embedder.embed_now(texts)))
-        return list(await self.on_loop(lambda: self.embedder.embed(texts)))
+        use = self._in_use
+        if use.embedder.local and is_for_job() and not may_block():
+            return await wait_for(use.together.put(texts))
+        if use.embedder.local:
+            return await self.compute(lambda: list(use.embedder.embed_now(texts)))
+        return list(await self.on_loop(lambda: use.embedder.embed(texts)))
 
     async def ask(
         self, read: Callable[[], T], texts: Callable[[T], Sequence[str]], *, seconds: float | None = None
@@ -189,21 +214,22 @@ class Engine:
         Raises:
             TimeoutError: It took longer.
         """
+        use = self._in_use
 
         def both() -> tuple[T, Sequence[FloatVector]]:
             result = read()
-            wanted = texts(result) if self.embedder.local else ()
-            return result, list(self._queries.embed_now(wanted)) if wanted else ()
+            wanted = texts(result) if use.embedder.local else ()
+            return result, list(use.queries.embed_now(wanted)) if wanted else ()
 
-        if self.embedder.local and is_for_job() and not may_block():
+        if use.embedder.local and is_for_job() and not may_block():
             result = await self.compute(read)
             return result, await self.embed(texts(result))
         result, vectors = await self.compute(both, awaited=True)
-        if not self.embedder.local and (wanted := texts(result)):
-            future = self.start(lambda: self._queries.embed(wanted))
+        if not use.embedder.local and (wanted := texts(result)):
+            future = self.start(lambda: use.queries.embed(wanted))
             try:
                 if not await wait_within(future, seconds):
-                    raise TimeoutError(f'embedder {self.embedder.name!r} did not answer within {seconds:g} s')
+                    raise TimeoutError(f'embedder {use.embedder.name!r} did not answer within {seconds:g} s')
                 vectors = list(future.result())
             finally:
                 future.cancel()
@@ -231,6 +257,8 @@ class Engine:
             if self._generation[0] <= began:  # else somebody has read it since, or made the first one
                 self._generation = (began, found)
             known = self._generation[1]
+        if known is not None and known.embedder != self.embedder.name and known.embedder in self._known:
+            self._in_use = _InUse(self._known[known.embedder], self._step_soon)
         if known is None or known.embedder == self.embedder.name:
             self._matched, self.lacks_embedder = known is not None, False
             self.health.vectors.works()
@@ -246,8 +274,8 @@ class Engine:
 
     def forget(self) -> None:
         """Keep nothing of what was asked and embedded so far: something was erased."""
-        self._queries.clear()
-        self._together.clear()
+        self._in_use.queries.clear()
+        self._in_use.together.clear()
         forget_texts()
 
     def forget_generation(self) -> None:
@@ -280,6 +308,18 @@ class Engine:
             VersionWrite(terms=t, vector=vectors[e.after.text] if _reworded(e) else None)
             for e, t in zip(edits, terms, strict=True)
         ]
+
+
+class _InUse:
+    """An embedder with what is kept of its vectors: replaced as a whole, so that nobody mixes those of two."""
+
+    def __init__(self, embedder: Embedder, start: Callable[[Callable[[], None]], None]) -> None:
+        from memoranda.embedders import QueryCache
+        from memoranda.embedders.together import Together
+
+        self.embedder = embedder
+        self.queries = QueryCache(embedder)
+        self.together = Together(embedder, start)
 
 
 _live: set[_Threads] = set()

@@ -9,6 +9,11 @@ __all__ = [
     'Conflict',
     'DetectorFailed',
     'EmbedderMismatch',
+    'IndexFailed',
+    'IndexLost',
+    'IndexMismatch',
+    'IndexRefused',
+    'IndexUnreachable',
     'InvalidFilter',
     'InvalidInput',
     'InvalidScope',
@@ -106,3 +111,23 @@ class StoreUnreachable(StoreError):
 
 class EmbedderMismatch(StoreError, ConfigurationError):
     """The file's vectors were made by another embedder."""
+
+
+class IndexFailed(StoreError):
+    """The vector index failed. Nothing is lost: the database holds all that it held."""
+
+
+class IndexUnreachable(IndexFailed):
+    """It doesn't answer, or says that it can't now. It may well work later."""
+
+
+class IndexLost(IndexFailed):
+    """It answers, and doesn't know our collection: it was deleted there, or this is another server."""
+
+
+class IndexRefused(IndexFailed):
+    """It refused what it was asked: the key is wrong, or the server is too old for it."""
+
+
+class IndexMismatch(IndexFailed, ConfigurationError):
+    """It holds something else under our collection's name, such as vectors of other dimensions."""

@@ -21,6 +21,7 @@ __all__ = [
     'Lane',
     'LaneName',
     'Posting',
+    'Rest',
 ]
 
 LaneName: TypeAlias = Literal['memories', 'episodes']
@@ -34,6 +35,16 @@ Posting: TypeAlias = tuple[Ints, Ints]
 USER, ASSISTANT, OTHER = 0, 1, 2
 ROLES: Mapping[str, int] = {'user': USER, 'assistant': ASSISTANT, 'system': OTHER, 'tool': OTHER}
 """The code of a message's role in `Lane.role`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The cosines of rows that are too many to be looked at, as a sample of them tells."""
+
+    count: int
+    mean: float
+    spread: float
+    """Standard deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +66,8 @@ class Lane:
     """(n,) rows that may be seen. The others are as good as absent: they shape no score, not even a neighbour's."""
     dense: FloatVector | None = None
     """(n,) cosine to this lane's query vector, nan for rows without a vector; None when there is no query vector."""
+    rest: Rest | None = None
+    """When only the nearest rows were looked at: what is known of the other allowed ones, whose `dense` is nan."""
     postings: Mapping[str, Posting] = field(default_factory=dict[str, Posting])
     """Query terms that occur. Rows that aren't allowed may be among them."""
     conversation: Ints | None = None

@@ -51,12 +51,17 @@ if TYPE_CHECKING:
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
     from memoranda.filters import Filter
+    from memoranda.indexcheck import IndexReport
+    from memoranda.indexing import IndexStatus
+    from memoranda.moving import BackupReport
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
     from memoranda.records import Trust
+    from memoranda.reindex import ReindexProgress
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
+    from memoranda.stores.index import VectorIndex
     from memoranda.subject import Document, ImportReport, SubjectExport
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.extract import Extractor, PureExtractor
@@ -68,7 +73,15 @@ __all__ = ['AsyncMemory']
 Include: TypeAlias = Literal['memories', 'episodes']
 Moments: TypeAlias = datetime | str | float | None
 ModelT = TypeVar('ModelT', bound='BaseModel')
-_LOADED_LATER = ('forgetting', 'recall.block', 'recall.search', 'review', 'write.edits', 'write.intake', 'write.queue')
+_LOADED_LATER = (
+    'consent.forgetting',
+    'consent.review',
+    'recall.block',
+    'recall.search',
+    'write.edits',
+    'write.intake',
+    'write.queue',
+)
 
 _CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
@@ -95,6 +108,8 @@ class AsyncMemory:
             (docs/degraded.md). `'raise'` raises. By default the setting, which is `'degrade'`.
         policy: What may be remembered, what a person has to approve, what is kept for how long; by default what the
             settings say.
+        index: A vector index elsewhere, or its address such as `qdrant://localhost:6333` (docs/qdrant.md); by default
+            the setting, else the database compares vectors.
 
     Raises:
         ConfigurationError: A setting or argument that can't be used. Nothing is opened yet.
@@ -114,6 +129,7 @@ class AsyncMemory:
         store: Store | None = None,
         errors: Errors | None = None,
         policy: Policy | None = None,
+        index: VectorIndex | str | None = None,
     ) -> None:
         from memoranda.assembly import assemble
 
@@ -128,6 +144,7 @@ class AsyncMemory:
             store=store,
             errors=errors,
             policy=policy,
+            index=index,
         )
         self._project = check_project(project if project is not None else self._engine.settings.project)
         self._bound: Scope | None = None
@@ -208,6 +225,8 @@ class AsyncMemory:
     async def __aenter__(self) -> Self:
         await open_store(self._engine)
         await self._engine.compute(self._load)
+        if self._engine.index is not None:
+            await self._engine.index.start()
         await self._background.enter()
         return self
 
@@ -1404,20 +1423,119 @@ class AsyncMemory:
         """What the storage holds, over all projects."""
         return await self._engine.store.stats()
 
-    async def reindex(self, *, progress: Any = None) -> int:
-        """Embed everything anew with this memory's embedder, while searches go on with the old vectors.
+    async def reindex(
+        self,
+        *,
+        embedder: Embedder | Any | None = None,
+        progress: Callable[[ReindexProgress], None] | None = None,
+        rate: float | None = None,
+        discard: bool = False,
+        anew: bool = False,
+    ) -> int:
+        """Embed everything with another embedder, while searches go on with the old vectors, then switch to the new.
 
-        Resumable: what a killed run has done is kept.
+        What a run has done is kept when it fails or is killed, and the next one goes on from there. After the switch
+        this memory searches and writes with the new embedder. docs/moving.md tells what other processes do.
 
         Args:
-            progress: Called as (done, total) after each batch.
+            embedder: The new one; None: this memory's own. It embeds what has no vector of it yet.
+            progress: Called after each batch.
+            rate: At most so many texts a second.
+            discard: Drop what an unfinished run with yet another embedder has done.
+            anew: Embed also what has a vector of this embedder.
 
         Returns:
-            How many texts were embedded; 0 when the vectors were this embedder's already.
+            How many texts were embedded; 0 when all vectors were this embedder's already.
+
+        Raises:
+            Conflict: A run with another embedder is not finished, or another process began one meanwhile.
+            EmbeddingFailed: The embedder failed, a remote one again and again.
         """
         from memoranda.reindex import reindex
 
-        return await reindex(self._engine, progress=progress)
+        return await reindex(self._engine, embedder=embedder, progress=progress, rate=rate, discard=discard, anew=anew)
+
+    async def index_status(self) -> IndexStatus:
+        """How the vector index elsewhere stands (docs/qdrant.md)."""
+        from memoranda.indexing import index_of
+
+        return await index_of(self._engine).status()
+
+    async def index_verify(
+        self, *, vectors: bool = False, repair: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> IndexReport:
+        """Compare the vector index elsewhere with the database, both ways.
+
+        Args:
+            vectors: Whether to compare the vectors too, and not only which rows there are and whose.
+            repair: Whether to send what is missing or stale, and to delete what the database doesn't know.
+            progress: Called as (rows looked at, rows in all) now and then.
+
+        Raises:
+            IndexFailed: It doesn't answer, or not as it should.
+        """
+        from memoranda.indexcheck import verify
+        from memoranda.indexing import index_of
+
+        return await verify(index_of(self._engine), vectors=vectors, repair=repair, progress=progress)
+
+    async def index_rebuild(self, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Drop what the vector index elsewhere holds of this database, and send everything anew; no text is embedded.
+
+        Args:
+            progress: Called as (changes sent, changes in all) now and then.
+
+        Returns:
+            How many rows were sent.
+
+        Raises:
+            IndexFailed: It doesn't answer, or not as it should. What was sent stays; call it again.
+        """
+        from memoranda.indexing import index_of
+
+        return await index_of(self._engine).rebuild(progress)
+
+    async def index_flush(self, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Wait until the vector index elsewhere knows all that was stored so far. Answers how many changes were sent.
+
+        Raises:
+            IndexFailed: It doesn't answer, or not as it should.
+        """
+        from memoranda.indexing import index_of
+
+        return await index_of(self._engine).catch_up(progress)
+
+    async def index_drop(self) -> None:
+        """Delete what the vector index elsewhere holds of this database, and note changes for it no more.
+
+        Other processes that use it have to end first.
+
+        Raises:
+            IndexFailed: It doesn't answer, or not as it should.
+        """
+        from memoranda.indexing import index_of
+
+        await index_of(self._engine).detach()
+
+    async def backup(
+        self, target: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> BackupReport:
+        """Copy an SQLite database while others read and write it, and check the copy: its pages and its audit chains.
+
+        The copy is of one moment, readable by its owner only, and is there altogether or not at all.
+
+        Args:
+            target: A file that doesn't exist yet, or a folder, in which it is named after the database and the time.
+            progress: Called as (pages copied, pages in all).
+
+        Raises:
+            InvalidInput: There is such a file already.
+            StoreUnreadable: The copy is damaged, and so is the database; the copy was not kept.
+            ConfigurationError: The database has tools of its own for this, which are named.
+        """
+        from memoranda.moving.backup import backup
+
+        return await backup(self._engine, target, progress=progress)
 
     async def export(
         self,

@@ -58,7 +58,7 @@ ReviewMode: TypeAlias = Literal['off', 'flagged', 'all']
 """
 WriteRule: TypeAlias = Literal['auto', 'review', 'drop']
 ReadRule: TypeAlias = Literal['include', 'fence', 'exclude']
-"""How a fact of some tier gets into a prompt: like any other, apart and marked as unconfirmed, or not at all."""
+"""How something of some tier gets into a prompt: like any other, apart and marked as unconfirmed, or not at all."""
 
 _WRITE: Final[Mapping[Trust, WriteRule]] = MappingProxyType(
     {'user': 'auto', 'assistant': 'auto', 'tool': 'review', 'external': 'review'}
@@ -66,6 +66,8 @@ _WRITE: Final[Mapping[Trust, WriteRule]] = MappingProxyType(
 _READ: Final[Mapping[Trust, ReadRule]] = MappingProxyType(
     {'user': 'include', 'assistant': 'include', 'tool': 'fence', 'external': 'fence'}
 )
+_PASSAGES: Final[Mapping[Trust, ReadRule]] = MappingProxyType({**_READ, 'external': 'exclude'})
+"""A fact is one short sentence; what somebody else wrote, word for word, may tell a model anything."""
 
 
 def _given(of: object, name: str) -> object:
@@ -142,7 +144,9 @@ class Policy:
     write: Mapping[Trust, WriteRule] = field(default_factory=lambda: _WRITE)
     """By the weakest tier that a fact rests on. Tiers left out keep their default."""
     read: Mapping[Trust, ReadRule] = field(default_factory=lambda: _READ)
-    """Tiers left out keep their default."""
+    """What a prompt shows. Tiers left out keep their default."""
+    passages: Mapping[Trust, ReadRule] = field(default_factory=dict[Trust, ReadRule])
+    """The same for messages, word for word. Tiers left out follow `read` where that names them, else their default."""
     burst: tuple[int, float] | None = (30, 60.0)
     """So many facts of one owner within so many seconds from one source that is not the user: further ones wait."""
     audit_reads: bool = False
@@ -157,7 +161,14 @@ class Policy:
     def __post_init__(self) -> None:
         _check_words(self)
         _check_numbers(self)
-        for name, default, rules in (('write', _WRITE, WriteRule), ('read', _READ, ReadRule)):
+        read = _check_rules('read', self.read, get_args(ReadRule)) if self.read is not _READ else {}
+        # What is said of a tier in `read` is meant for its messages too, unless something else is said of these.
+        passages = {**_PASSAGES, **read}
+        for name, default, rules in (
+            ('write', _WRITE, WriteRule),
+            ('read', _READ, ReadRule),
+            ('passages', passages, ReadRule),
+        ):
             given = _check_rules(name, getattr(self, name), get_args(rules))
             object.__setattr__(self, name, MappingProxyType({**default, **given}))
         actions: dict[Category, Mapping[str, Action]] = {}

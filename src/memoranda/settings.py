@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import unquote, urlsplit
@@ -39,18 +39,21 @@ SettingSource = Literal['default', 'file', 'environment', 'argument']
 """
 
 _MEMORY = ':memory:'
+_POSTGRES = ('postgresql', 'postgres')
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
     """What to open."""
 
-    kind: Literal['sqlite']
+    kind: Literal['sqlite', 'postgresql']
     path: Path | Literal[':memory:']
-    """Absolute."""
+    """Absolute. Of PostgreSQL it means nothing."""
+    url: str = field(default='', repr=False)
+    """Of PostgreSQL, with its password."""
 
     def __str__(self) -> str:
-        return str(self.path)
+        return _masked(self.url) if self.url else str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,17 @@ class Settings(BaseSettings):
     """The tenant."""
     embedder: str | None = None
     """A Pydantic AI embedding model such as `openai:text-embedding-3-small`; None or `bundled`: the bundled one."""
+    next_embedder: str | None = None
+    """The one that `memoranda reindex` is making vectors with: this process goes over to it when they are complete."""
+    index: str | None = None
+    """A vector index elsewhere: `qdrant://host:6333` with options (see `QdrantIndex.from_url`), or `qdrant` alone, which
+    reads `QDRANT_URL`, `QDRANT_HOST`, `QDRANT_PORT` and `QDRANT_API_KEY`; None: the database compares vectors."""
+    index_fallback: Literal['exact', 'keywords'] = 'exact'
+    """What a search does while that index does not work, or is being filled.
+
+    - `exact`: the database compares all vectors of those who are asked about
+    - `keywords`: it goes by words only, which is for owners whose vectors are too many to be compared
+    """
     model: str | None = None
     """A Pydantic AI model that draws memories from messages; None: rules, without a model."""
     durability: Literal['normal', 'full'] = 'normal'
@@ -95,6 +109,16 @@ class Settings(BaseSettings):
     """Threads that read."""
     cache_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """MiB of vectors kept in memory."""
+    postgres_schema: Annotated[str, Field(pattern=r'^[a-z_][a-z0-9_]{0,62}$')] = 'memoranda'
+    """The schema that the tables are in, made if it is missing."""
+    postgres_pool: Annotated[int, Field(ge=4, le=1000)] = 8
+    """Connections of each process at most."""
+    postgres_connect_timeout: Annotated[float, Field(ge=2, le=3600)] = 10.0
+    """Seconds to wait for the server."""
+    postgres_statement_timeout: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+    """Seconds a statement may take; erasures and migrations may take longer."""
+    postgres_pgbouncer: bool = False
+    """Whether a pooler in transaction mode is before the server: then no statement is prepared."""
     lease_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     """Seconds after which work of a process that fell silent is taken over."""
     workers: Annotated[int, Field(ge=0, le=1000)] = 8
@@ -183,7 +207,7 @@ class Settings(BaseSettings):
     def _valid_project(cls, value: str) -> str:
         return check_project(value)
 
-    @field_validator('database', 'embedder', 'model')
+    @field_validator('database', 'embedder', 'next_embedder', 'index', 'model')
     @classmethod
     def _not_blank(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -242,8 +266,8 @@ def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | 
 
     Args:
         value: A path (`~` is the home directory; a relative one starts at the working directory), `':memory:'`, or
-            `sqlite:///` and an absolute path; None: `settings.database`, else the default. A relative path in a
-            settings file starts at that file's directory.
+            `sqlite:///` and an absolute path; `postgresql://user:password@host:5432/database`; None:
+            `settings.database`, else the default. A relative path in a settings file starts at that file's directory.
         settings: None reads them.
 
     Raises:
@@ -264,6 +288,8 @@ def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | 
             return DatabaseTarget('sqlite', _MEMORY)
         # Two letters at least: C:\ is a drive.
         scheme = re.match(r'([A-Za-z][A-Za-z0-9+.-]+):', text)
+        if scheme and scheme[1].lower() in _POSTGRES:
+            return DatabaseTarget('postgresql', _MEMORY, _postgres_url(text))
         if scheme:
             text = _path_text(_path_of_url(text, scheme[1].lower()))
     try:
@@ -286,16 +312,28 @@ def _path_text(value: object) -> str:
     return text
 
 
+def _postgres_url(url: str) -> str:
+    """The URL, if everybody would read it alike: in a password, a slash or an at sign must be escaped."""
+    scheme, _, rest = url.partition('://')
+    authority, slash, path = rest.partition('/')
+    if not rest or '@' in path.partition('?')[0] or authority.count('@') > 1:
+        raise ConfigurationError(
+            f'database={_masked(url)!r} is no PostgreSQL URL: write postgresql://user:password@host:5432/database, '
+            'with %40 %3A %2F %23 for the characters @ : / # of a password'
+        )
+    if not slash or not path.partition('?')[0]:
+        raise ConfigurationError(
+            f'database={_masked(url)!r} names no database: write postgresql://user:password@host:5432/database'
+        )
+    return f'postgresql://{rest}' if scheme.lower() != 'postgresql' else url
+
+
 def _path_of_url(url: str, scheme: str) -> str:
     shown = _masked(url)
-    if scheme.startswith('postgres'):
-        raise ConfigurationError(
-            f'database={shown!r} is PostgreSQL, whose store comes in a later version with the extra '
-            '`memoranda[postgres]`: use a file for now'
-        )
     if scheme != 'sqlite':
         raise ConfigurationError(
-            f'database={shown!r} has the unknown scheme {scheme!r}: use a path, sqlite:///absolute/path.db or :memory:'
+            f'database={shown!r} has the unknown scheme {scheme!r}: use a path, sqlite:///absolute/path.db, '
+            'postgresql://user@host/database or :memory:'
         )
     parts = urlsplit(url)
     if parts.netloc or not parts.path.startswith('/'):
@@ -374,11 +412,18 @@ _EXPECTED: Mapping[str, str] = {
     'database': 'give a path or a URL, or leave it out for the default',
     'project': 'give a name without white space around it',
     'embedder': 'give a model name such as openai:text-embedding-3-small, or leave it out for the bundled one',
+    'index': 'give an address such as qdrant://localhost:6333, or leave it out',
+    'index_fallback': 'give exact or keywords',
     'model': 'give a model name such as openai:gpt-4o-mini, or leave it out for the rules',
     'durability': 'give normal or full',
     'busy_timeout': 'give seconds, more than 0 and at most 3600',
     'readers': 'give a whole number from 1 to 64',
     'cache_mb': 'give a whole number of MiB, 0 or more',
+    'postgres_schema': 'give a name of lower-case letters, digits and _, such as memoranda',
+    'postgres_pool': 'give a whole number from 4 to 1000',
+    'postgres_connect_timeout': 'give seconds, from 2 to 3600',
+    'postgres_statement_timeout': 'give seconds, more than 0 and at most 86400',
+    'postgres_pgbouncer': 'give true or false',
     'lease_seconds': 'give seconds, from 1 to 86400',
     'workers': 'give a whole number from 0 to 1000',
     'batch_turns': 'give a whole number from 1 to 1000',

@@ -346,6 +346,18 @@ def test_once_leaves_what_is_not_due_yet(cli: Cli, database: Path) -> None:
 
 
 @posix
+def test_a_worker_touches_the_file_of_its_probe(cli: Cli, tmp_path: Path) -> None:
+    alive = tmp_path / 'alive'
+    assert cli('worker', '--once', '--alive-file', str(alive)).code == 0
+    assert alive.exists()
+
+
+def test_a_file_of_a_probe_that_can_not_be_written_ends_it_with_the_error(cli: Cli, tmp_path: Path) -> None:
+    ran = cli('worker', '--once', '--alive-file', str(tmp_path / 'missing' / 'alive'))
+    assert ran.code == 1
+    assert 'name a file in a folder that exists' in ran.err
+
+
 def test_what_failed_is_counted_and_nothing_that_was_said_is_shown(tmp_path: Path, go: Path) -> None:
     database = tmp_path / 'm.db'
     queue_up(database, 'ana', 'ben')

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _postgres import available, fresh_database
 
 from memoranda.stores.base import Store
 from memoranda.stores.sqlite import SQLiteStore
@@ -26,3 +27,15 @@ class TestSQLiteInMemory(StoreSuite):
         store = SQLiteStore(':memory:')
         yield store
         self.run(store.close())
+
+
+@pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+class TestPostgres(StoreSuite):
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        from memoranda.stores.postgres import PostgresStore
+
+        with fresh_database(tables=True) as url:
+            store = PostgresStore(url)
+            yield store
+            self.run(store.close())

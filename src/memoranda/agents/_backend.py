@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from memoranda.errors import InvalidInput, MemoryNotFound, shown
 from memoranda.recall.block import escape, passage_line, short_id
-from memoranda.recall.trusting import NOTE, passage, rule_for
+from memoranda.recall.trusting import NOTE, doubted, passage, rule_for
 from memoranda.records import ContextBlock, Hit, MemoryRecord, Trust
 from memoranda.scope import Scope
 
@@ -208,12 +208,15 @@ class EngineBackend:
         """Facts and passages of messages, best first."""
         memory = self._acting(scope)
         hits = await memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
-        policy = self.memory.engine.policy
+        engine, policy = self.memory.engine, self.memory.engine.policy
         told = {e.episode_id for h in hits if h.memory is not None for e in h.memory.evidence}
+        doubts = doubted(hits, policy)
+        approved = await engine.store.approved(doubts, project=self.memory.project) if doubts else frozenset[str]()
+        rules = [rule_for(h, policy, approved=approved) for h in hits]
         lines = [
-            _hit_line(h, policy)
-            for h in hits
-            if not h.stale and rule_for(h, policy) != 'exclude' and not (h.episode is not None and h.id in told)
+            _hit_line(h, policy, unsure=rule == 'fence')
+            for h, rule in zip(hits, rules, strict=True)
+            if not h.stale and rule != 'exclude' and not (h.episode is not None and h.id in told)
         ]
         return Recalled(lines=tuple(line for line in lines if line is not None), degraded=hits.degraded)
 
@@ -320,13 +323,12 @@ def _said_here(hit: Hit, scope: Scope) -> tuple[str, ...]:
     return (hit.text,) if len(whole) > WHOLE_CHARS else (hit.text, whole)
 
 
-def _hit_line(hit: Hit, policy: Policy) -> Line | None:
-    unsure = rule_for(hit, policy) == 'fence'
+def _hit_line(hit: Hit, policy: Policy, *, unsure: bool) -> Line | None:
     if hit.memory is not None:
         kind = hit.memory.kind if hit.memory.level in _OWN and not unsure else None
         line = fact_line(hit.id, hit.text, hit.memory.valid_from, kind=kind)
         return replace(line, unconfirmed=unsure)
-    words = passage(hit)
+    words = passage(hit, policy)
     if words is None:
         return None
     return Line(id=hit.id, text=passage_line(hit, words), unconfirmed=unsure, here=(hit.text,))

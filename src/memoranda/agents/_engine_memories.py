@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda.agents.provider import RetrievedMemory, StoredMemory
 from memoranda.errors import InvalidFilter, StoreUnreachable, shown
 from memoranda.filters import All, Compare, Field, Filter
 from memoranda.recall.telling import Told, only_asks, untold
+from memoranda.recall.trusting import rule_for
 from memoranda.records import Edit, Hit, Hits, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.write.gate import worth_reading
+
+if TYPE_CHECKING:
+    from memoranda.policy import Policy
 
 __all__ = ['EngineMemory', 'fact_of', 'retrieved', 'stored', 'where', 'without_told']
 
@@ -62,13 +66,14 @@ def _equal(metadata: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[Filte
             )
 
 
-def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMemory]:
+def retrieved(facts: Hits, passages: Hits, *, scored: bool, policy: Policy | None = None) -> list[RetrievedMemory]:
     """Facts, and passages that none of them tells, in one list.
 
     Args:
         facts: In their order, which stays.
         passages: In theirs.
         scored: Whether they were found by a question. Otherwise they come the latest first.
+        policy: Which passages no prompt shows; None: all may be shown.
 
     Raises:
         StoreUnreachable: The storage failed, which must not look as if nothing were known.
@@ -78,7 +83,7 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
             raise StoreUnreachable(
                 f'memories can not be read ({hits.degraded}): look at the database, or try again later'
             )
-    told = Told(least=BETTER)
+    told = Told(policy=policy, least=BETTER)
     for hit in facts:
         if hit.memory is not None:
             told.add(hit.memory, hit.score if scored else 1.0)
@@ -86,6 +91,8 @@ def retrieved(facts: Hits, passages: Hits, *, scored: bool) -> list[RetrievedMem
     first = [fact_of(hit.memory, hit.score if scored else 1.0) for hit in facts if hit.memory is not None]
     second: list[EngineMemory] = []
     for hit in passages:
+        if policy is not None and rule_for(hit, policy) == 'exclude':
+            continue
         if hit.id not in seen and _is_worth_telling(hit, scored=scored) and (words := told.news(hit)):
             seen.add(hit.id)
             second.append(_passage(hit, words, hit.score if scored else 1.0))

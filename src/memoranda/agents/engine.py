@@ -178,7 +178,8 @@ class MemorandaProvider(BaseMemoryProvider):
         # Asked for in one list, a passage may stand in for the fact that was drawn from it.
         many = min(top_k * OVERFETCH, _PAGE)
         facts = await search(top_k=many if self.config.retrieval_strategy is RetrievalStrategy.HYBRID else top_k)
-        return retrieved(facts, await search(top_k=many, include=('episodes',)), scored=not latest)
+        passages = await search(top_k=many, include=('episodes',))
+        return retrieved(facts, passages, scored=not latest, policy=self.memory.engine.policy)
 
     async def standing(
         self,

@@ -89,6 +89,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 def _register() -> None:
     from memoranda.cli import (
         add,
+        backup,
         changes,
         chat,
         clean,
@@ -100,8 +101,10 @@ def _register() -> None:
         forget,
         history,
         imports,
+        index,
         jobs,
         listing,
+        migrate,
         preview,
         reindex,
         reset,
@@ -134,12 +137,15 @@ def _register() -> None:
         ('worker', worker.worker),
         ('doctor', doctor.doctor),
         ('reindex', reindex.reindex),
+        ('backup', backup.backup),
+        ('migrate', migrate.migrate),
         ('verify', verify.verify),
         ('version', version.version),
     ):
         app.command(name)(function)
     app.add_typer(jobs.app, name='jobs')
     app.add_typer(review.app, name='review')
+    app.add_typer(index.app, name='index')
     app.add_typer(evaluate.app, name='eval')
 
 

@@ -56,8 +56,8 @@ def doctor(database: DatabaseOption = None, project: ProjectOption = None, as_js
     if settings is not None:
         _embedder(report, settings)
         report.facts['model'] = settings.model or 'none: rules'
-        path = _locate(report, settings, database)
-        if path is not None and _look_at_file(report, path):
+        where = _locate(report, settings, database)
+        if isinstance(where, str) or (where is not None and _look_at_file(report, where)):
             _look_inside(report, target)
     if as_json:
         emit({'ok': not report.problems, **report.facts, 'warnings': report.warnings, 'problems': report.problems})
@@ -79,8 +79,8 @@ def _settings(report: _Report) -> Settings | None:
     return settings
 
 
-def _locate(report: _Report, settings: Settings, database: str | None) -> Path | None:
-    """Where the database is, and who says so."""
+def _locate(report: _Report, settings: Settings, database: str | None) -> Path | str | None:
+    """Where the database is, and who says so: a file, or the URL of a server."""
     from memoranda.settings import resolve_database
 
     try:
@@ -89,6 +89,10 @@ def _locate(report: _Report, settings: Settings, database: str | None) -> Path |
         report.problems.append(str(error))
         return None
     report.facts['chosen_by'] = '--database' if database is not None else _source(settings)
+    if found.kind == 'postgresql':
+        report.facts['database'] = str(found)
+        report.facts['exists'] = True
+        return str(found)
     if not isinstance(found.path, Path):
         report.facts['database'] = str(found.path)
         report.warnings.append(f'{found.path} is gone when the process ends: name a file to keep memories')

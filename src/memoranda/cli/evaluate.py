@@ -99,6 +99,9 @@ def poisoning(
     files: Annotated[list[Path], typer.Argument(help='Cases as JSON Lines, such as tests/security/attacks.jsonl.')],
     failures: Annotated[bool, typer.Option('--failures', help='Also show the cases that failed, and how.')] = False,
     family: Annotated[str | None, typer.Option(metavar='NAME', help='Only cases of this family.')] = None,
+    documents: Annotated[
+        bool, typer.Option('--documents', help="As in an application whose prompts show others' documents, fenced.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play attacks on memory, and harmless cases that look like them, through a real agent; exit 1 above the goals."""
@@ -110,7 +113,11 @@ def poisoning(
     cases = [c for c in read_cases(files) if family in (None, c.family)]
     with _progress(as_json=as_json) as progress:
         task = progress.add_task('cases', total=len(cases) * len(PASSES))
-        report = asyncio.run(evaluate(cases, progress=lambda done, _: progress.update(task, completed=done)))
+
+        def told(done: int, _: int) -> None:
+            progress.update(task, completed=done)
+
+        report = asyncio.run(evaluate(cases, documents=documents, progress=told))
     if as_json:
         failed = [{'case': o.case.id, 'extractor': o.extractor, 'problems': o.problems} for o in report.failed]
         emit({**report.summary(), **({'failures': failed} if failures else {})})

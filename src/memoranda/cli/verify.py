@@ -105,7 +105,8 @@ def verify(
 @contextmanager
 def _opened(target: Target) -> Generator[Memory]:
     memory = target.open()
-    if memory.location != ':memory:' and not os.path.exists(memory.location):
+    is_file = memory.location != ':memory:' and '://' not in memory.location
+    if is_file and not os.path.exists(memory.location):
         raise InvalidInput(f'{memory.location} does not exist: name the file by --database or MEMORANDA_DATABASE')
     with memory:
         yield memory

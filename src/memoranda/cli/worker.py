@@ -11,6 +11,7 @@ import time
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -44,7 +45,14 @@ def worker(
     database: DatabaseOption = None,
     workers: Annotated[
         int | None,
-        typer.Option('--workers', '-w', min=1, max=1000, help='Jobs done at once. Default: MEMORANDA_WORKERS, else 8.'),
+        typer.Option(
+            '--workers',
+            '--concurrency',
+            '-w',
+            min=1,
+            max=1000,
+            help='Jobs done at once. Default: MEMORANDA_WORKERS, else 8.',
+        ),
     ] = None,
     once: Annotated[bool, typer.Option('--once', help='Do what is due, then end: for cron.')] = False,
     drain_seconds: Annotated[
@@ -56,6 +64,10 @@ def worker(
             metavar='SECONDS',
             help='How long to finish jobs after a signal. Default: MEMORANDA_DRAIN_SECONDS, else 10.',
         ),
+    ] = None,
+    alive_file: Annotated[
+        Path | None,
+        typer.Option('--alive-file', metavar='FILE', help='A file to touch every few seconds, for a liveness probe.'),
     ] = None,
     verbose: Annotated[bool, typer.Option('--verbose', '-v', help='Also tell of each job.')] = False,
     as_json: JsonOption = False,
@@ -72,7 +84,8 @@ def worker(
     at_once = workers or Settings().workers or _AT_ONCE
     settings = Settings(workers=at_once, errors='raise', **given)
     engine, doer, background = assemble(database, extractor=None, settings=settings, store=None)
-    shift = _Shift(engine, doer, background, once=once)
+    shift = _Shift(engine, doer, background, once=once, alive_file=alive_file)
+    shift.alive()
     with _logging(verbose=verbose), shift.signals():
         try:
             asyncio.run(shift.work())
@@ -101,6 +114,7 @@ class _Shift:
     doer: Worker
     background: Background
     once: bool
+    alive_file: Path | None = None
     tally: _Tally = field(default_factory=_Tally)
     left: int | None = None
     """Jobs that are still to be done, when it ended."""
@@ -122,6 +136,21 @@ class _Shift:
             'left': self.left,
             'seconds': round(time.monotonic() - self.began, 2),
         }
+
+    def alive(self) -> None:
+        """Touch the file that tells so, if there is one.
+
+        Raises:
+            ConfigurationError: It can't be written.
+        """
+        if self.alive_file is not None:
+            try:
+                self.alive_file.touch()
+            except OSError as error:
+                raise ConfigurationError(
+                    f'alive-file={str(self.alive_file)!r} can not be written ({error.strerror}): '
+                    'name a file in a folder that exists and is writable'
+                ) from error
 
     @contextmanager
     def signals(self) -> Generator[None]:
@@ -184,6 +213,7 @@ class _Shift:
         """Open the file, however long somebody else locks it. False when it was told to end before."""
         pause, told = 0.5, ''
         while not self._asked.is_set():
+            self.alive()
             opening = asyncio.ensure_future(self._open_once())
             if not await self._first(opening, _SLOW_SECONDS) and not self._asked.is_set():
                 log.warning('waiting for %s: another process may be writing', self.engine.location)
@@ -221,6 +251,7 @@ class _Shift:
         drain_seconds = self.engine.settings.drain_seconds
         try:
             while not self._asked.is_set():
+                self.alive()
                 if await self._first(None, _WATCH_SECONDS):
                     break
                 looking = asyncio.ensure_future(self.engine.store.due_in())

@@ -145,6 +145,8 @@ class Case(_Strict):
     label: Literal['attack', 'harmless']
     family: Family
     about: Words
+    documents: bool = False
+    """Whether it is of an application that shows what others wrote in prompts: `Policy(read={'external': 'fence'})`."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_STEPS)]
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
 

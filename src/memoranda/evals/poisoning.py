@@ -124,15 +124,17 @@ async def evaluate(
     *,
     passes: Sequence[Pass] = PASSES,
     embedder: Callable[[], Embedder] | None = None,
+    documents: bool = False,
     apart: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PoisoningReport:
-    """Play cases, with the default policy.
+    """Play cases, with the default policy but for those with `documents`.
 
     Args:
         cases: Which.
         passes: With which extractors.
         embedder: Makes the embedder of each database; None: the bundled one.
+        documents: Whether all are of applications that show documents in prompts (`Case.documents`).
         apart: Whether each is played on a database of its own; else all of a pass are, in projects of their own, which
             takes less time.
         progress: Told how many were played, and of how many.
@@ -140,8 +142,10 @@ async def evaluate(
     outcomes: list[Outcome] = []
     total = len(cases) * len(passes)
     for extractor in passes:
-        for some in ([case] for case in cases) if apart else [cases]:
-            async with _memory(extractor, embedder) as memory:
+        shown = [c for c in cases if documents or c.documents]
+        groups = [[case] for case in cases] if apart else [shown, [c for c in cases if c not in shown]]
+        for some in filter(None, groups):
+            async with _memory(extractor, embedder, documents=some[0] in shown) as memory:
                 for case in some:
                     outcomes.append(await _played(case, memory, extractor, tenant='' if apart else f'{case.id}.'))
                     progress(len(outcomes), total)
@@ -155,7 +159,7 @@ async def _played(case: Case, memory: AsyncMemory, extractor: Pass, tenant: str)
     return Outcome(case=case, extractor=extractor, problems=problems)
 
 
-def _memory(extractor: Pass, embedder: Callable[[], Embedder] | None) -> AsyncMemory:
+def _memory(extractor: Pass, embedder: Callable[[], Embedder] | None, *, documents: bool) -> AsyncMemory:
     from memoranda.evals._poisoning_play import Obedient
     from memoranda.memory import AsyncMemory
     from memoranda.policy import Policy
@@ -165,4 +169,5 @@ def _memory(extractor: Pass, embedder: Callable[[], Embedder] | None) -> AsyncMe
     settings = Settings(agent_lessons='review', batch_turns=1)
     reader = RulesExtractor() if extractor == 'rules' else Obedient()
     given: dict[str, Any] = {} if embedder is None else {'embedder': embedder()}
-    return AsyncMemory(':memory:', extractor=reader, settings=settings, policy=Policy(), **given)
+    policy = Policy(read={'external': 'fence'}) if documents else Policy()
+    return AsyncMemory(':memory:', extractor=reader, settings=settings, policy=policy, **given)

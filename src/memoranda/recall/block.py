@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -20,13 +20,13 @@ from memoranda._precedence import first
 from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.telling import Told
-from memoranda.recall.trusting import UNCONFIRMED, rule_for
+from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
 from memoranda.recall.usage import note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
-    from memoranda.policy import Policy
+    from memoranda.policy import Policy, ReadRule
 
 __all__ = ['build', 'count_tokens', 'escape', 'passage_line', 'short_id']
 
@@ -63,6 +63,7 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
     going = recalling(engine)
     standing: Sequence[MemoryRecord] = ()
     hits: list[Hit] = []
+    approved: Collection[str] = ()
     with contextlib.suppress(Without):  # what was read till then stays: an allergy is worth telling by itself
         standing, speakers = await going.read(
             lambda: engine.store.standing(
@@ -75,7 +76,13 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
         least = max(request.min_score, MIN_SCORE)
         wanted = replace(request, min_score=least, counted=False, speakers=speakers, answers=True)
         hits = await search(engine, wanted, going)
-    block = await engine.compute(lambda: _compose(standing, hits, max_tokens, engine.policy), awaited=True)
+        if doubts := doubted((*standing, *hits), engine.policy):
+            approved = await going.read(lambda: engine.store.approved(doubts, project=wanted.reaches[0].owner.project))
+
+    def compose() -> ContextBlock:
+        return _compose(standing, hits, max_tokens, engine.policy, request.query, approved)
+
+    block = await engine.compute(compose, awaited=True)
     if request.counted:
         shown = (*block.relevant, *block.unconfirmed)
         given = (*block.standing, *(h.memory for h in shown if h.memory is not None))
@@ -84,20 +91,30 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
     return block if degraded is None else replace(block, degraded=degraded)
 
 
-def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: int, policy: Policy) -> ContextBlock:
+def _compose(
+    standing: Sequence[MemoryRecord],
+    hits: Sequence[Hit],
+    max_tokens: int,
+    policy: Policy,
+    question: str,
+    approved: Collection[str],
+) -> ContextBlock:
+    def rule(found: MemoryRecord | Hit) -> ReadRule:
+        return rule_for(found, policy, approved=approved)
+
     opening, closing = f'<{RECALL_TAG}>', f'</{RECALL_TAG}>'
     frame = sum(_cost(line) for line in (opening, _LEAD, 'Always:', 'For this:', closing))
     budget = max_tokens - frame
     rank = ('instruction', 'constraint')
     hits = [
-        *(Hit(memory=m, score=0.0) for m in standing if rule_for(m, policy) == 'fence'),
-        *(h for h in hits if rule_for(h, policy) != 'exclude'),
+        *(Hit(memory=m, score=0.0) for m in standing if rule(m) == 'fence'),
+        *(h for h in hits if rule(h) != 'exclude'),
     ]
-    standing = [m for m in standing if rule_for(m, policy) == 'include']
+    standing = [m for m in standing if rule(m) == 'include']
     order = sorted(standing, key=lambda m: (m.kind not in rank, not m.pinned, -m.importance))
     kept_standing, lines_standing, used = _fit([(m, _fact(m)) for m in order], int(budget * STANDING_SHARE))
     shown = {m.id for m in kept_standing}
-    told = Told()
+    told = Told(question, policy=policy)
     for memory in kept_standing:
         told.add(memory, 0.0)
     relevant: list[tuple[Hit, str]] = []
@@ -113,8 +130,8 @@ def _compose(standing: Sequence[MemoryRecord], hits: Sequence[Hit], max_tokens: 
     ]
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])
-    unsure = [pair for pair in relevant if rule_for(pair[0], policy) == 'fence']
-    kept, lines, spent = _fit([p for p in relevant if rule_for(p[0], policy) == 'include'], budget - used)
+    unsure = [pair for pair in relevant if rule(pair[0]) == 'fence']
+    kept, lines, spent = _fit([p for p in relevant if rule(p[0]) == 'include'], budget - used)
     kept_unsure, lines_unsure, _ = _fit(unsure, budget - used - spent - _cost(UNCONFIRMED))
     if not lines_standing and not lines and not lines_unsure:
         return ContextBlock(text='', tokens=0)

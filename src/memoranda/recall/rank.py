@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from memoranda.lanes import ASSISTANT, USER, Bools, Floats, FloatVector, Ints, Lane, Posting
+from memoranda.lanes import ASSISTANT, USER, Bools, Floats, FloatVector, Ints, Lane, Posting, Rest
 from memoranda.recall.calibrate import GENERIC, Calibration
 from memoranda.recall.query import Query, Window
 from memoranda.stores.base import Ranked
@@ -277,12 +277,14 @@ def _match_words(query: Query, views: Sequence[_View], weights: Weights) -> None
 def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) -> None:
     words = _standard([view.bm25 for view in views], weights.peak)
     seen = [np.empty(0, dtype=np.float32) if v.cosine is None else v.cosine[~v.blind] for v in views]
-    meaning = _standard(seen, weights.peak)
+    meaning = _standard(seen, weights.peak, [view.lane.rest for view in views])
     for view, word, mean in zip(views, words, meaning, strict=True):
         view.add('words', np.float32(weights.words) * word)
         if len(mean):
             spread = np.zeros(len(view), dtype=np.float32)
-            spread[~view.blind] = np.float32(weights.meaning) * mean
+            spread[~view.blind] = np.float32(weights.meaning) * mean[: len(mean) - (view.lane.rest is not None)]
+            if view.lane.rest is not None:  # those that weren't compared are like what a sample of them is
+                spread[view.blind] = np.float32(weights.meaning) * mean[-1]
             view.add('meaning', spread)
         candidate = ~view.blind | (view.bm25 > 0)
         if view.lane.name == 'episodes':
@@ -304,15 +306,28 @@ def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) ->
             _lend_to_conversation(view, weights)
 
 
-def _standard(columns: Sequence[FloatVector], peak: float) -> list[FloatVector]:
-    """z-scores over the union, none above the peak; zeros where all are equal."""
-    count = sum(len(c) for c in columns)
+def _standard(
+    columns: Sequence[FloatVector], peak: float, rests: Sequence[Rest | None] = ()
+) -> list[FloatVector]:
+    """z-scores over the union, none above the peak; zeros where all are equal.
+
+    With `rests`, what is known of further values of each column counts, and its mean's z-score comes last.
+    """
+    known = [rest for rest in rests if rest is not None]
+    count = sum(len(c) for c in columns) + sum(rest.count for rest in known)
     if not count:
         return list(columns)
-    mean = sum(float(c.sum(dtype=np.float64)) for c in columns) / count
-    spread = sqrt(sum(float(np.square(c - np.float32(mean)).sum(dtype=np.float64)) for c in columns) / count)
+    total = sum(float(c.sum(dtype=np.float64)) for c in columns) + sum(rest.count * rest.mean for rest in known)
+    mean = total / count
+    squares = sum(float(np.square(c - np.float32(mean)).sum(dtype=np.float64)) for c in columns)
+    squares += sum(rest.count * (rest.spread**2 + (rest.mean - mean) ** 2) for rest in known)
+    spread = sqrt(squares / count)
     highest = max((float(c.max()) for c in columns if len(c)), default=0.0)
     unit = max(spread, (highest - mean) / peak)
+    if known:
+        columns = [
+            c if rest is None else np.append(c, np.float32(rest.mean)) for c, rest in zip(columns, rests, strict=True)
+        ]
     if unit < 1e-6:
         return [np.zeros(len(c), dtype=np.float32) for c in columns]
     return [(c - np.float32(mean)) * np.float32(1 / unit) for c in columns]

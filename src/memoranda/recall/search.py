@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -24,13 +25,18 @@ from memoranda.stores.base import Moment, Ranked, SearchPlan
 if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.filters import Filter
-    from memoranda.lanes import Lane, LaneName
+    from memoranda.indexing import Indexer
+    from memoranda.lanes import FloatVector, Lane, LaneName
     from memoranda.scope import Reach
+    from memoranda.stores.index import Nearest
 
 __all__ = ['SearchRequest', 'Strategy', 'answer', 'related', 'search']
 
 OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
+WIDER = 8
+WIDEST = 64
+"""So many times as many rows are read at most for somebody who has asked the same again and again."""
 MAX_QUERY_CHARS = 100_000
 RELATED_CHARS = 2_000
 MAX_PARTS = 6
@@ -131,11 +137,42 @@ async def search(engine: Engine, request: SearchRequest, going: Straight | None 
     """
     # While a question is embedded elsewhere there is nothing to give way to.
     with first() if engine.embedder.local else nullcontext():
-        return await _search(engine, request, going or Straight(engine))
+        room = _Room()
+        while True:
+            hits = await _search(engine, request, going or Straight(engine), room)
+            if not room.crowded:
+                return hits
+            room.widen()
 
 
-async def _search(engine: Engine, request: SearchRequest, going: Straight) -> list[Hit]:
-    store = engine.store
+@dataclass(slots=True)
+class _Room:
+    """How many rows a search reads.
+
+    Somebody who asks the same again and again has more questions like it than a search reads rows, and behind them may
+    be what answers it. Then more rows are read, within bounds.
+    """
+
+    wide: int = 1
+    crowded: bool = False
+    """Whether what was only asked took most of the places, and more rows may have something to say."""
+
+    def rows(self, request: SearchRequest) -> int:
+        # Passages and facts of the same turns stand beside each other, so both together need more rows.
+        return request.top_k if request.nearest else (request.top_k + OVERFETCH) * len(request.include) * self.wide
+
+    def look(self, request: SearchRequest, *, read: int, asked: int, told: int) -> None:
+        full = self.wide < WIDEST and read >= self.rows(request)
+        self.crowded = full and told < request.top_k and 2 * asked >= read
+
+    def widen(self) -> None:
+        self.wide, self.crowded = self.wide * WIDER, False
+
+
+async def _search(
+    engine: Engine, request: SearchRequest, going: Straight, room: _Room, *, again: bool = False
+) -> list[Hit]:
+    store, asked = engine.store, request
     speakers = request.speakers or ()
     if request.speakers is None and 'episodes' in request.include:
         speakers = await going.read(lambda: store.speakers(request.reaches))
@@ -156,7 +193,24 @@ async def _search(engine: Engine, request: SearchRequest, going: Straight) -> li
         generation, vectors = None, ()
         if request.strategy == 'semantic':
             request = replace(request, strategy='keyword')
+    nearest: Mapping[str, Nearest] | None = None
+    if engine.index is not None and request.moment.as_of is None and request.moment.known_at is None:
+        nearest = {}
+        if generation is not None and vectors:
+            asking = dict(zip(_texts(request, query), vectors, strict=False))
+            nearest = await going.nearest(partial(_nearest, engine.index, request, asking, query.terms, generation.id))
+        if nearest is None and engine.settings.index_fallback == 'keywords':
+            generation, nearest, vectors = None, {}, ()
+            if request.strategy == 'semantic':
+                request = replace(request, strategy='keyword')
     calibration = calibration_for(generation.embedder if generation else None)
+    stale = False
+
+    def order(lanes: Sequence[Lane]) -> Sequence[Ranked]:
+        nonlocal stale
+        stale = bool(vectors) and all(lane.dense is None for lane in lanes)
+        return _rank(lanes, query, request, calibration, room)
+
     plan = SearchPlan(
         reaches=request.reaches,
         moment=request.moment,
@@ -164,12 +218,16 @@ async def _search(engine: Engine, request: SearchRequest, going: Straight) -> li
         terms=query.terms if request.strategy in ('hybrid', 'keyword') else (),
         vectors=dict(zip(_texts(request, query), vectors, strict=False)),
         generation=generation.id if generation else None,
+        nearest=nearest,
         where=request.where,
-        rank=lambda lanes: _rank(lanes, query, request, calibration),
-        finish=lambda pairs: _finish(pairs, request),
+        rank=order,
+        finish=lambda pairs: _finish(pairs, request, room),
         uses=request.counted and request.strategy == 'hybrid' and not request.nearest,
     )
     hits = await going.read(lambda: store.search(plan))
+    if stale and not again:  # another process has switched to new vectors since this one last looked
+        await going.read(lambda: engine.generation(fresh=True))
+        return await _search(engine, asked, going, room, again=True)
     if request.counted:
         note_uses(engine, (hit.memory for hit in hits if hit.memory is not None), request.moment.now)
     return hits
@@ -213,30 +271,43 @@ async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semant
     return list(chosen.values())
 
 
+async def _nearest(
+    index: Indexer,
+    request: SearchRequest,
+    vectors: Mapping[LaneName, FloatVector],
+    terms: Sequence[str],
+    generation: int,
+) -> Mapping[str, Nearest] | None:
+    return await index.nearest(request.reaches, vectors, terms, generation=generation, top_k=request.top_k)
+
+
 def _texts(request: SearchRequest, query: Query) -> dict[LaneName, str]:
     """What to embed for each lane: people say of themselves `I` what facts say of them in the third person."""
     texts: dict[LaneName, str] = {'memories': query.dense_text, 'episodes': query.dense_text_first_person}
     return {lane: texts[lane] for lane in request.include}
 
 
-def _rank(lanes: Sequence[Lane], query: Query, request: SearchRequest, calibration: Calibration) -> Sequence[Ranked]:
+def _rank(
+    lanes: Sequence[Lane], query: Query, request: SearchRequest, calibration: Calibration, room: _Room
+) -> Sequence[Ranked]:
     return rank(
         query,
         lanes,
         strategy=request.strategy,
-        # Passages and facts of the same turns stand beside each other, so both together need more rows.
-        top_k=request.top_k if request.nearest else (request.top_k + OVERFETCH) * len(request.include),
+        top_k=room.rows(request),
         now=request.moment.as_of or request.moment.now,
         calibration=calibration,
     )
 
 
-def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest) -> list[Hit]:
+def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest, room: _Room) -> list[Hit]:
     if request.nearest:
         return [hit for _, hit in pairs[: request.top_k]]
     relevant = [pair for pair in pairs if pair[0].score >= request.min_score]
     if request.answers:
-        relevant = [pair for pair in relevant if pair[1].episode is None or not only_asks(pair[1].text)]
+        told = [pair for pair in relevant if pair[1].episode is None or not only_asks(pair[1].text)]
+        room.look(request, read=len(pairs), asked=len(relevant) - len(told), told=len(told))
+        relevant = told
     # Asked about the past, what has been superseded since is what is wanted.
     past = request.moment.as_of is not None or request.moment.known_at is not None
     chosen = rerank(

@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from memoranda.recall.trusting import passage
+from memoranda.recall.tokens import index_terms, query_terms
+from memoranda.recall.trusting import cut, cuts, tier_of
 from memoranda.write.gate import asks, says_nothing
+from memoranda.write.trust import shared
 
 if TYPE_CHECKING:
+    from memoranda.policy import Policy
     from memoranda.records import Hit, MemoryRecord
+    from memoranda.write.foreign import Span
 
 __all__ = ['Told', 'only_asks', 'untold']
 
-_SENTENCE: Final = re.compile(r'[^.!?\u2026\u3002\uff01\uff1f\n]*[.!?\u2026\u3002\uff01\uff1f\n]*')
+_SENTENCE: Final = re.compile(r'(?:[^.!?\u2026\u3002\uff01\uff1f\n]|[.](?=\w))*[.!?\u2026\u3002\uff01\uff1f\n]*')
 _STATES: Final = re.compile(
     r"\b(?:that|since|because|if|whether|though) (?:i|my|we|our|i['\u2019](?:m|ve))\b", re.IGNORECASE
 )
@@ -52,42 +56,60 @@ def only_asks(text: str) -> bool:
     return asked
 
 
-def untold(text: str, spans: Sequence[tuple[int, int]], *, ended: Sequence[tuple[int, int]] = ()) -> str:
+def untold(text: str, spans: Sequence[Span], *, ended: Sequence[Span] = (), question: str = '') -> str:
     """The sentences of a text that these spans tell a part of at most; empty when nothing else is told in it.
 
     Args:
         text: What was said.
         spans: What is told anyway.
         ended: What doesn't hold any more: nothing of a sentence is told that holds some of it.
+        question: What is asked. Of a sentence that these spans tell in part, what is left of it has to have to do
+            with that.
     """
-    left = [
-        text[start:end].strip()
-        for start, end in _sentences(text)
-        if not says_nothing(text[start:end])
-        and not any(a < end and start < b for a, b in ended)
-        and _share_left(text, start, end, spans) > _TOLD
-    ]
-    rest = ' '.join(left)
+    rest = ' '.join(text[a:b].strip() for a, b in _untold(text, spans, ended, question))
     return '' if only_asks(rest) else rest
 
 
-def _share_left(text: str, start: int, end: int, spans: Sequence[tuple[int, int]]) -> float:
-    """How much of the letters of a sentence lies in none of the spans, 0..1."""
+def _untold(text: str, spans: Sequence[Span], ended: Sequence[Span], question: str) -> list[Span]:
+    return [
+        (start, end)
+        for start, end in _sentences(text)
+        if not says_nothing(text[start:end])
+        and not any(a < end and start < b for a, b in ended)
+        and _tells(text, start, end, spans, question)
+    ]
+
+
+def _tells(text: str, start: int, end: int, spans: Sequence[Span], question: str) -> bool:
+    """Whether a sentence says enough that lies in none of the spans, and to the question."""
     letters = [i for i in range(start, end) if text[i].isalnum()]
-    left = sum(not any(a <= i < b for a, b in spans) for i in letters)
-    return left / max(len(letters), 1)
+    left = [i for i in letters if not any(a <= i < b for a, b in spans)]
+    if len(left) <= _TOLD * len(letters):
+        return False
+    if not question or len(left) == len(letters):
+        return True
+    kept = set(left)
+    words = ''.join(text[i] if i in kept or not text[i].isalnum() else ' ' for i in range(start, end))
+    return _is_about(words, question)
+
+
+def _is_about(text: str, question: str) -> bool:
+    """Whether a text shares a telling word with a question."""
+    return bool(shared(text, [question], but=()) or not set(index_terms(text)).isdisjoint(query_terms(question)))
 
 
 class Told:
     """What facts of a block tell of which messages.
 
     Args:
+        question: What is asked. Empty: anything is an answer.
+        policy: What a prompt shows of the words of others; None: all.
         least: How well a passage has to answer, as a share of the best fact drawn from it, to be told beside that.
     """
 
-    def __init__(self, *, least: float = AS_WELL) -> None:
-        self._least = least
-        self._spans: dict[str, list[tuple[int, int]]] = {}
+    def __init__(self, question: str = '', *, policy: Policy | None = None, least: float = AS_WELL) -> None:
+        self._question, self._policy, self._least = question, policy, least
+        self._spans: dict[str, list[Span]] = {}
         self._scores: dict[str, float] = {}
 
     def add(self, memory: MemoryRecord, score: float) -> None:
@@ -98,14 +120,31 @@ class Told:
 
     def news(self, hit: Hit) -> str | None:
         """The words of a passage that no fact tells, if it answers the question better than these do."""
-        words = passage(hit)
-        if words is None or hit.episode is None or not (hit.episode.id in self._spans or hit.ended):
-            return words
-        # Cut by the policy, its places are no longer those of the message.
-        if words != hit.text or hit.score < self._least * self._scores.get(hit.episode.id, 0.0):
+        hidden = cuts(hit, self._policy)
+        if hidden is None or hit.episode is None:
             return None
-        told, ended = (
-            [(a - hit.start, b - hit.start) for a, b in spans]
-            for spans in (self._spans.get(hit.episode.id, ()), hit.ended)
-        )
-        return untold(words, told, ended=ended) or None
+        text, told = hit.text, self._spans.get(hit.episode.id, ())
+        if told or hit.ended:
+            if hit.score < self._least * self._scores.get(hit.episode.id, 0.0):
+                return None
+            inside, ended = ([(a - hit.start, b - hit.start) for a, b in spans] for spans in (told, hit.ended))
+            kept = _untold(text, inside, ended, self._question)
+        elif self._question and tier_of(hit) == 'external':
+            # Of somebody else's words no more than what was asked for; the rest may be meant for whoever reads it.
+            spans = _sentences(text)
+            kept = [s for s in spans if _is_about(text[slice(*s)], self._question)] or spans
+        else:
+            return cut(text, hidden)
+        return _joined(text, kept, hidden)
+
+
+def _joined(text: str, kept: Sequence[Span], hidden: Sequence[Span]) -> str | None:
+    """Sentences of a text without what is hidden of them; None when they tell nothing."""
+    if any(a < end and start < b for a, b in hidden for start, end in kept):
+        parts = [
+            cut(text[s:e], [(max(a, s) - s, min(b, e) - s) for a, b in hidden if a < e and s < b]) for s, e in kept
+        ]
+        rest = ' '.join(part.strip() for part in parts if part)
+    else:
+        rest = ' '.join(text[s:e].strip() for s, e in kept)
+    return None if not rest or only_asks(rest) else rest

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from memoranda.records import Hit, MemoryRecord, Trust
-from memoranda.write.foreign import foreign, share
+from memoranda.write.foreign import Span, foreign, share
 from memoranda.write.trust import MOST, hostile
 
 if TYPE_CHECKING:
     from memoranda.policy import Policy, ReadRule
 
-__all__ = ['NOTE', 'UNCONFIRMED', 'passage', 'rule_for', 'tier_of']
+__all__ = ['NOTE', 'UNCONFIRMED', 'cut', 'cuts', 'doubted', 'passage', 'rule_for', 'tier_of']
 
 UNCONFIRMED: Final = 'Unconfirmed, from tools, web pages or quotations; nobody has checked it:'
 """Begins the part of a block that holds what no rule lets in as known."""
@@ -25,45 +25,81 @@ _LEAST: Final = 3
 """Letters and digits that have to be left of a passage."""
 
 
-def rule_for(found: MemoryRecord | Hit, policy: Policy) -> ReadRule:
-    """How something found gets into a prompt. What a person approved or wrote is known, wherever it came from."""
+def rule_for(found: MemoryRecord | Hit, policy: Policy, *, approved: Collection[str] = ()) -> ReadRule:
+    """How something found gets into a prompt. What a person approved or wrote is known, wherever it came from.
+
+    Args:
+        found: A fact, or a passage of a message.
+        policy: Its rules.
+        approved: Ids of facts that a person approved, as far as they don't tell it themselves (see `doubted`).
+    """
     memory = found if isinstance(found, MemoryRecord) else found.memory
-    if memory is not None and memory.actor == _PERSON:
+    if memory is None:
+        return policy.passages[tier_of(found)]
+    if memory.actor == _PERSON or memory.locked or memory.id in approved:
         return 'include'
-    return policy.read[tier_of(found)]
+    return policy.read[memory.trust]
+
+
+def doubted(found: Iterable[MemoryRecord | Hit | None], policy: Policy) -> list[str]:
+    """Ids of facts that are told as known only if a person approved them, which they don't tell themselves.
+
+    They were approved by somebody with a name (`acting_as`), or confirmed or tidied up since.
+    """
+    memories = (f.memory if isinstance(f, Hit) else f for f in found)
+    return list(dict.fromkeys(m.id for m in memories if m is not None and rule_for(m, policy) != 'include'))
 
 
 def tier_of(found: MemoryRecord | Hit) -> Trust:
-    """Who vouches for it: of a passage of a user's message, nobody for what is quoted or pasted there."""
+    """Who vouches for it: for what is quoted or pasted in a user's message, or what a tool returned, nobody."""
     if isinstance(found, MemoryRecord):
         return found.trust
     if found.memory is not None:
         return found.memory.trust
     message = found.episode
-    if message is None or message.role != 'user' or message.trust != 'user':
-        return 'user' if message is None else message.trust
+    if message is None:
+        return 'user'
+    if message.role == 'tool':
+        return 'external'  # word for word; what a model made of it is another message
+    if message.role != 'user' or message.trust != 'user':
+        return message.trust
     spans = foreign(message.text)
     return 'external' if spans and share((found.start, found.end), spans, message.text) > MOST else 'user'
 
 
-def passage(hit: Hit) -> str | None:
-    """The words of a passage without what tells an agent what to do; None when nothing is left of them."""
-    if hit.episode is None or (hit.episode.name == NOTE and hit.episode.role == 'tool'):
+def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
+    """Where a passage holds words that no prompt shows, in code points of its text; None when it is no passage.
+
+    Args:
+        hit: Something found.
+        policy: Whether a prompt shows what a user quotes. None: yes.
+    """
+    message = hit.episode
+    if message is None or (message.name == NOTE and message.role == 'tool'):
         return None  # a fact that a model noted is told once it is believed, and not before
-    text = hit.text
-    spans = [(max(a, hit.start), min(b, hit.end)) for a, b in hostile(hit.episode)]
-    spans = [(a - hit.start, b - hit.start) for a, b in spans if a < b]
-    if not spans:
-        return text
-    left = _cut(text, spans)
-    return left if sum(c.isalnum() for c in left) >= _LEAST else None
+    spans: Sequence[Span] = hostile(message)
+    said = message.role == 'user' and message.trust == 'user'
+    if said and policy is not None and policy.passages['external'] == 'exclude':
+        spans = sorted((*spans, *foreign(message.text)))
+    within = [(max(a, hit.start) - hit.start, min(b, hit.end) - hit.start) for a, b in spans]
+    return [(a, b) for a, b in within if a < b]
 
 
-def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def passage(hit: Hit, policy: Policy | None = None) -> str | None:
+    """The words of a passage without what no prompt shows; None when nothing is left of them."""
+    spans = cuts(hit, policy)
+    return None if spans is None else cut(hit.text, spans)
+
+
+def cut(text: str, spans: Iterable[Span]) -> str | None:
+    """A text without these stretches, ascending; None when next to nothing is left."""
     out: list[str] = []
     at = 0
     for start, end in spans:
         if end > at:
             out += [text[at : max(at, start)], _LEFT_OUT]
             at = end
-    return ''.join((*out, text[at:])).strip()
+    if not out:
+        return text
+    left = ''.join((*out, text[at:])).strip()
+    return left if sum(c.isalnum() for c in left) >= _LEAST else None

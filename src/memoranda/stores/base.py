@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from memoranda.errors import Conflict, StoreError
+from memoranda.errors import ConfigurationError, Conflict, StoreError
 from memoranda.records import (
     NO_USAGE,
     Change,
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from memoranda.stores.aging import Aged, Aging, Round
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
+    from memoranda.stores.index import IndexSource, Nearest
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
+    from memoranda.stores.walks import Walk
 
 __all__ = [
     'JOB_FORMAT',
@@ -284,6 +286,8 @@ class SearchPlan:
     """Query vector per lane; none for a keyword search."""
     generation: int | None
     where: Filter | None
+    nearest: Mapping[str, Nearest] | None = None
+    """Per lane, what an index elsewhere answered; None: the cosines of all rows are taken from the database."""
     rank: Callable[[Sequence[Lane]], Sequence[Ranked]]
     """Orders the candidates; runs on the store's thread, never on a loop."""
     finish: Callable[[Sequence[tuple[Ranked, Hit]]], list[Hit]]
@@ -299,7 +303,8 @@ class Generation:
     id: int
     embedder: str
     dimensions: int
-    state: Literal['current', 'building']
+    state: Literal['current', 'building', 'old']
+    """`old`: it is being dropped, and nobody reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -535,6 +540,16 @@ class Store(ABC):
         """
         return
 
+    def index_source(self) -> IndexSource:
+        """What feeds a vector index elsewhere. A store may leave this out.
+
+        Raises:
+            ConfigurationError: It can't.
+        """
+        raise ConfigurationError(
+            f'{type(self).__name__} can not feed a vector index elsewhere: leave out index, or use another database'
+        )
+
     async def save_uses(self) -> None:
         """Write what was counted, if that needs no waiting. Never raises."""
         return
@@ -687,6 +702,11 @@ class Store(ABC):
     @abstractmethod
     async def review(self, memory_id: str, *, project: str) -> Pending | None:
         """A proposal, whatever became of it; None when the memory never was one, or is gone."""
+
+    async def approved(self, ids: Sequence[str], *, project: str) -> frozenset[str]:
+        """Those among some memories that were proposed, waited for a person, and are believed now."""
+        found = [await self.review(id_, project=project) for id_ in ids]
+        return frozenset(f.memory.id for f in found if f is not None and f.memory.status == 'active')
 
     @abstractmethod
     async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
@@ -879,19 +899,63 @@ class Store(ABC):
 
     @abstractmethod
     async def start_generation(self, embedder: str, dimensions: int, *, rebuild: bool) -> Generation:
-        """Register the first generation, or (rebuild) begin or resume the one that shall replace it."""
+        """Register the first generation, or (rebuild) begin or resume the one that shall replace it.
+
+        One that is being built for another embedder is given up.
+        """
 
     @abstractmethod
-    async def unembedded(self, generation: Generation, *, limit: int) -> Sequence[tuple[str, int, str]]:
-        """(lane, row key, text) of rows that have no vector in this generation."""
+    async def unembedded(
+        self, generation: Generation, *, limit: int, walk: Walk | None = None
+    ) -> Sequence[tuple[str, int, str]]:
+        """(lane, row key, text) of rows that have no vector in this generation.
+
+        Args:
+            generation: Which.
+            limit: How many.
+            walk: How far the caller has come; it is moved on. Nothing is returned at the end of each of its rounds.
+        """
+
+    @abstractmethod
+    async def coverage(self, generation: Generation) -> tuple[int, int]:
+        """How many rows have a vector of it, and how many there are. Reads all of them."""
 
     @abstractmethod
     async def put_vectors(self, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
-        """Store vectors for (lane, row key). Rows erased meanwhile are passed over."""
+        """Store vectors for (lane, row key). Rows erased meanwhile are passed over.
+
+        Raises:
+            Conflict: It was being built, and was given up for another one.
+        """
 
     @abstractmethod
-    async def switch_generation(self, generation: Generation) -> bool:
-        """Make it the current one and drop the old, unless some row still lacks a vector."""
+    async def switch_generation(self, generation: Generation, *, walk: Walk | None = None) -> bool:
+        """Make it the current one and leave the old one to `drop_old_vectors`, unless some row still lacks a vector.
+
+        Args:
+            generation: Which.
+            walk: Of whoever has embedded everything, at the end of a round: then only rows written since it began are
+                looked at.
+
+        Raises:
+            Conflict: It was given up for another one.
+        """
+
+    @abstractmethod
+    async def drop_generation(self, generation: Generation) -> None:
+        """Give up one that is being built."""
+
+    @abstractmethod
+    async def drop_old_vectors(self, *, limit: int) -> bool:
+        """Delete so many vectors of generations that were given up or replaced. True when none is left."""
+
+    @abstractmethod
+    async def lacking(self, *, limit: int) -> Walk | None:
+        """A walk through the rows of so many owners that got no vector, because who wrote them lacks the embedder."""
+
+    @abstractmethod
+    async def settle_lacking(self, walk: Walk) -> None:
+        """The rows of such a walk have their vectors now, unless there are new ones."""
 
     @abstractmethod
     async def stats(self) -> Stats:

@@ -126,7 +126,7 @@ class RetentionTests(StoreTests):
             found += [owner.key for owner in page]
             if after is None:
                 break
-        assert found == ['ana', 'cem', 'dan']
+        assert sorted(found) == ['ana', 'cem', 'dan']
         page, _ = self.run(store.aging_owners(project='default', before=_now() + HOUR, after=None, limit=10))
         assert [owner.key for owner in page] == ['ana', 'cem']
         assert self.run(store.aging_owners(project=None, before=DAY - HOUR, after=None, limit=10)) == ([], None)

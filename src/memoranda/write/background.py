@@ -41,6 +41,8 @@ log = logging.getLogger('memoranda.write')
 
 RECOVER_SECONDS: Final = 5.0
 """How often to look for jobs of processes that are gone."""
+CATCH_UP_SECONDS: Final = 10.0
+"""How often to look for what was written without a vector."""
 
 
 class Background:
@@ -276,6 +278,7 @@ class Dispatcher:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         holding = asyncio.create_task(self._hold())
         tidying = asyncio.create_task(self._tidy())
+        catching_up = asyncio.create_task(self._catch_up())
         hurried = False
         try:
             while True:
@@ -298,10 +301,11 @@ class Dispatcher:
         finally:
             holding.cancel()
             tidying.cancel()
+            catching_up.cancel()
             under_way = dict(self._tasks)
             for task in under_way:
                 task.cancel()
-            await asyncio.gather(holding, tidying, *under_way, return_exceptions=True)
+            await asyncio.gather(holding, tidying, catching_up, *under_way, return_exceptions=True)
             for token in under_way.values():  # one that was cancelled before it began could not do so itself
                 self._store.abandon(token)
 
@@ -385,6 +389,17 @@ class Dispatcher:
             from memoranda.write.retention import look_after
 
             await look_after(self._engine, self._worker.forget)
+
+    async def _catch_up(self) -> None:
+        """After a switch to other vectors: make up for those who write without their embedder."""
+        from memoranda.reindex import catch_up
+
+        while self._tidies:
+            await asyncio.sleep(CATCH_UP_SECONDS)
+            try:
+                await catch_up(self._engine)
+            except Exception as error:  # the next look may go better
+                log.info('vectors that are missing could not be made (%s)', type(error).__name__)
 
     async def _hold(self) -> None:
         """Renew the leases of what is under way."""

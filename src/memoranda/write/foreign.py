@@ -55,7 +55,7 @@ _CARE: Final = (
 )
 """Whose words somebody passes on as facts about themself."""
 _ASKED: Final = (
-    r'(?:^|(?<=[.!?\n]))\W*(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then|i need you to'
+    r'(?:^|(?<=[.!?\n]))\W{0,20}(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then|i need you to'
     r'|i want you to'
     r"|i'd like you to|let's|hey|hi),? (?:to )?)*"
     r'(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
@@ -73,7 +73,7 @@ _ANNOUNCED: Final = (
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}:', re.M),
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}:', re.M),
     re.compile(
-        rf"{_SENTENCE}(?!\W*i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:", re.M
+        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:", re.M
     ),
     re.compile(_ASKED, re.M),
     re.compile(
@@ -143,7 +143,8 @@ _TITLE: Final = re.compile(
     r'|is|was|means|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )
-_MARKED: Final = re.compile(r'[^\n]*\[[me]:[\w.~-]{4,16}\][^\n]*|^[ \t]*-?[ \t]*asked:[^\n]*', re.M)
+_MARK: Final = re.compile(r'\[[me]:[\w.~-]{4,16}\]')
+_ASKED_LINE: Final = re.compile(r'^[ \t]*-?[ \t]*asked:[^\n]*', re.M)
 _FRAME: Final = re.compile(
     r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
     r'|\Z)',
@@ -175,7 +176,19 @@ def recalled(text: str) -> tuple[Span, ...]:
     if '[' not in text and 'recalled' not in text.casefold() and 'asked' not in text.casefold() and text.isascii():
         return ()
     read = plain(text)
-    return _merged([read.span(*m.span()) for pattern in (_FRAME, _MARKED) for m in pattern.finditer(read.text)])
+    told = [m.span() for pattern in (_FRAME, _ASKED_LINE) for m in pattern.finditer(read.text)]
+    return _merged([read.span(*span) for span in (*told, *_marked_lines(read.text))])
+
+
+def _marked_lines(text: str) -> Iterator[Span]:
+    """Lines with a mark in them. A pattern that begins with the line would take quadratic time on a long one."""
+    done = 0
+    for mark in _MARK.finditer(text):
+        if mark.start() < done:
+            continue
+        line = text.find('\n', mark.end())
+        done = len(text) if line < 0 else line
+        yield text.rfind('\n', 0, mark.start()) + 1, done
 
 
 def share(span: Span, spans: Sequence[Span], text: str) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ['leaks', 'lesson_batch']
 
 _WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)*")
-_CONTACT: Final = re.compile(r'[\w.+-]+@[\w-]+|https?://|www\.|\+?\d[\d ().-]{4,}\d|\[[a-z ]+\]')
+_CONTACT: Final = re.compile(r'(?<![\w.+-])[\w.+-]+@[\w-]+|https?://|www\.|\+?\d[\d ().-]{4,}\d|\[[a-z ]+\]')
 _RUN: Final = 5
 """So many words in a row as somebody said or as a fact has them are a quotation."""
 _OPENERS: Final = frozenset(

@@ -47,6 +47,8 @@ class Drawn:
     usage: Usage = NO_USAGE
     vectors: Mapping[str, FloatVector]
     """Of the candidates' texts."""
+    made_by: str
+    """The embedder of these vectors."""
     episodes: Sequence[Episode]
     """The messages."""
 
@@ -107,8 +109,10 @@ class Process:
             candidates = [replace(c, pending=True, reasons=(*c.reasons, 'lesson')) for c in candidates]
         kept = await self._harmless(work, lessons, candidates, skipped)
         texts = list({' '.join(c.proposal.text.split()) for c in candidates if c.proposal.text})
+        made_by = engine.embedder.name
         vectors = dict(zip(texts, await engine.embed(texts), strict=True))
         return Drawn(
+            made_by=made_by if made_by == engine.embedder.name else '',
             candidates=candidates,
             lessons=kept,
             skipped=skipped,

@@ -60,12 +60,13 @@ async def revert(
         if not edits:
             raise Conflict(f'change {first.id} is undone already: its memories are as they were before it')
         done = _stamped(edits, first, plan.undone, actor)
+        generation = await engine.ensure_generation()
         commit = Commit(
             owner=owner,
             expect_version=version,
             change=done,
             writes=await engine.writes(done.edits, {}),
-            generation=generation.id if (generation := await engine.ensure_generation()) else None,
+            generation=generation.id if generation else None,
         )
         try:
             await engine.store.commit(commit)

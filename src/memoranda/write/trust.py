@@ -49,7 +49,7 @@ _THEY_SAY: Final = re.compile(
     r'|wants?|wanted|asks?|asked'
     r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes'
     r'|demands?|requires?)\b'
-    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]*\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?'
+    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]{0,400}\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?'
     r'|agents?)\b'
 )
 

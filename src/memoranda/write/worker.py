@@ -258,14 +258,14 @@ class Worker:
 
     async def _process(self, work: Work, token: str, drawn: Drawn | None) -> Outcome:
         engine = self._engine
+        # Before anything is embedded: after a switch meanwhile the store leaves these vectors out.
+        generation = await engine.ensure_generation()
         vectors = await engine.embed([text for _, text in work.segments])
-        if vectors and self._asks_a_model(work, drawn):
+        if vectors and generation is not None and self._asks_a_model(work, drawn):
             # What was said can be found by its meaning before the model has answered.
-            generation = await engine.ensure_generation()
-            if generation is not None:
-                found = [('episodes', row, v) for (row, _), v in zip(work.segments, vectors, strict=True)]
-                await self._store.put_vectors(generation, found)
-                work, vectors = replace(work, segments=()), ()
+            found = [('episodes', row, v) for (row, _), v in zip(work.segments, vectors, strict=True)]
+            await self._store.put_vectors(generation, found)
+            work, vectors = replace(work, segments=()), ()
         kept = self._unwritten.pop((work.job.id, work.epoch), None)
         if drawn is None and kept is not None and [e.id for e in kept.episodes] == [e.id for e in work.episodes]:
             drawn = kept
@@ -277,8 +277,7 @@ class Worker:
             taught = await self._hand_over(work, drawn, token)
         except Erased:
             return await self._anew(work, token)
-        generation = await engine.ensure_generation()
-        number = generation.id if generation else None
+        number = generation.id if generation and drawn.made_by == generation.embedder else None
         clashes = 0
         for _ in range(MAX_CONFLICTS):
             decision, version, change = await self.process.decide(work, drawn, number)

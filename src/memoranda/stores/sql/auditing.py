@@ -15,6 +15,7 @@ from memoranda.stores.erasures import subject_key
 from memoranda.stores.history import FORMAT, Entry, Link, dump_state, seal
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.locks import hold_owners
 from memoranda.stores.sql.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
 
 __all__ = ['append', 'blanks', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
@@ -30,7 +31,7 @@ _LAST: Final = '~'
 
 def secret(connection: Connection) -> bytes:
     """What keys the hashes of subjects in this file."""
-    return bytes(connection.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()[0])
+    return bytes.fromhex(connection.execute("SELECT value FROM meta WHERE key = 'secret'").fetchone()[0])
 
 
 def subject(connection: Connection, owner: Owner) -> str:
@@ -50,6 +51,8 @@ def append(connection: Connection, owner: OwnerRow, entries: Iterable[Entry], *,
     length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
     if not length and not closing:
         head = subject(connection, owner.owner)
+    chained: list[tuple[Any, ...]] = []
+    words: list[tuple[Any, ...]] = []
     for entry in entries:
         length += 1
         if length > SEQ_MASK:
@@ -57,18 +60,17 @@ def append(connection: Connection, owner: OwnerRow, entries: Iterable[Entry], *,
         link = seal(entry, seq=length, prev_hash=head)
         head = link.hash
         row = owner.id << SEQ_BITS | length
-        connection.execute(
-            'INSERT INTO history(row, change_id, memory_id, op, actor, reason, at, digest, prev_hash, hash, format) '
-            'VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            (
-                row, link.change_id, link.memory_id, link.op, link.actor, link.reason, link.at, link.digest,
-                link.prev_hash, link.hash, FORMAT,
-            ),
-        )  # fmt: skip
-        connection.execute(
-            'INSERT INTO history_text(row, before, after, salt) VALUES(?, ?, ?, ?)',
-            (row, link.before, link.after, link.salt),
-        )
+        chained.append((
+            row, link.change_id, link.memory_id, link.op, link.actor, link.reason, link.at, link.digest,
+            link.prev_hash, link.hash, FORMAT,
+        ))  # fmt: skip
+        words.append((row, link.before, link.after, link.salt))
+    connection.executemany(
+        'INSERT INTO history(row, change_id, memory_id, op, actor, reason, at, digest, prev_hash, hash, format) '
+        'VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        chained,
+    )
+    connection.executemany('INSERT INTO history_text(row, before, after, salt) VALUES(?, ?, ?, ?)', words)
     connection.execute('UPDATE owner SET chain_length = ?, chain_head = ? WHERE id = ?', (length, head, owner.id))
 
 
@@ -172,8 +174,9 @@ def walk(connection: Connection, chain: Chain, visit: Visit, after: int, compare
         chain=chain,
         stray=_stray(connection, low, high) if held != matched else None,
         odd=connection.execute(
-            "SELECT id, version FROM memory a WHERE row BETWEEN ? AND ? AND (live <> (status = 'active' AND retired_at "
-            'IS NULL) OR (retired_at IS NULL) = EXISTS(SELECT 1 FROM memory WHERE id = a.id AND version > a.version)) '
+            "SELECT id, version FROM memory a WHERE row BETWEEN ? AND ? AND ((live = 1) <> (status = 'active' AND "
+            'retired_at IS NULL) OR (retired_at IS NULL) = EXISTS(SELECT 1 FROM memory WHERE id = a.id AND version > '
+            'a.version)) '
             'LIMIT 1',
             (low, high),
         ).fetchone(),
@@ -262,8 +265,11 @@ def note_reads(connection: Connection, notes: Sequence[ReadNote]) -> int:
     by_owner: dict[Owner, list[Entry]] = {}
     for note in notes:
         by_owner.setdefault(note.owner, []).append(_told(note))
+    if len(by_owner) > 1 and connection.dialect.shared:
+        found = (find_owner(connection, whose) for whose in by_owner)
+        hold_owners(connection, [owner.id for owner in found if owner is not None])
     for whose, entries in by_owner.items():
-        owner = find_owner(connection, whose)
+        owner = find_owner(connection, whose, hold=True)
         if owner is not None:
             append(connection, owner, entries)
             written += len(entries)
@@ -301,14 +307,18 @@ def reads(
     else:
         found = (find_owner(connection, reach.owner) for reach in reaches)
         owners += [(row.id, row.owner.kind, row.owner.key) for row in found if row is not None]
-    named = None if memory_id is None else json.dumps(memory_id)
+    place = connection.dialect.place
+    named, which = (), ''
+    if memory_id is not None:
+        named = (json.dumps(memory_id), '"everything":true')
+        which = f' AND ({place("t.after", "?")} > 0 OR {place("t.after", "?")} > 0)'
     entries: list[ReadEntry] = []
     for number, kind, key in owners:
         rows = connection.execute(
-            'SELECT h.row, h.change_id, h.at, h.actor, h.reason, t.after FROM history h '
-            "CROSS JOIN history_text t ON t.row = h.row WHERE h.row >> 24 = ?1 AND h.op = 'read' AND h.change_id < ?2 "
-            'AND (?3 IS NULL OR instr(t.after, ?3) OR instr(t.after, ?5)) ORDER BY h.change_id DESC LIMIT ?4',
-            (number, cursor or _LAST, named, limit + 1, '"everything":true'),
+            'SELECT h.row, h.change_id, h.at, h.actor, h.reason, t.after FROM history h CROSS JOIN history_text t '
+            "WHERE t.row = h.row AND h.row >> 24 = ? AND h.op = 'read' AND h.change_id < ?"
+            f'{which} ORDER BY h.change_id DESC LIMIT ?',
+            (number, cursor or _LAST, *named, limit + 1),
         )
         entries += [_read(row, kind, key) for row in rows]
     entries.sort(key=lambda e: e.id, reverse=True)

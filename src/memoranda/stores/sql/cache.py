@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from memoranda.stores.base import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import vector_tables
-from memoranda.stores.sql.rows import OwnerRow, row_range
+from memoranda.stores.sql.rows import OwnerRow, row_range, within
 
 __all__ = ['Cache', 'Columns', 'LaneName', 'read_vectors']
 
@@ -65,21 +65,25 @@ class _Entry:
     buffer: NDArray[np.float32] | None
 
 
+_Key: TypeAlias = tuple[int, LaneName, bool]
+"""Owner, lane, and whether with vectors."""
+
+
 class Cache:
     """Bounded in bytes, least recently used first out. Shared by the reader threads of a process."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes, self._held = max_bytes, 0
-        self._entries: OrderedDict[tuple[int, LaneName], _Entry] = OrderedDict()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._lock = threading.Lock()
-        self._loading: dict[tuple[int, LaneName], threading.Lock] = {}
+        self._loading: dict[_Key, threading.Lock] = {}
 
     def columns(
         self, connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
     ) -> Columns:
         """The lane as the connection's read transaction sees it."""
-        key = (owner.id, lane)
         number = generation.id if generation else 0
+        key = (owner.id, lane, number > 0)
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:
@@ -98,7 +102,7 @@ class Cache:
                     return _load(connection, owner, lane, generation).columns
             return self._keep(key, _load(connection, owner, lane, generation))
 
-    def _keep(self, key: tuple[int, LaneName], entry: _Entry) -> Columns:
+    def _keep(self, key: _Key, entry: _Entry) -> Columns:
         with self._lock:
             old = self._entries.pop(key, None)
             self._held += entry.columns.nbytes - (old.columns.nbytes if old else 0)
@@ -112,7 +116,7 @@ class Cache:
     def owners(self) -> set[int]:
         """The owners something is kept of."""
         with self._lock:
-            return {owner for owner, _ in self._entries}
+            return {owner for owner, _, _ in self._entries}
 
     def drop(self, owner: int) -> None:
         """Forget an owner."""
@@ -123,11 +127,10 @@ class Cache:
     def drop_stale(self, connection: Connection) -> None:
         """Forget owners that were erased, wholly or in part, by any process."""
         with self._lock:
-            held = {(owner, entry.epoch) for (owner, _), entry in self._entries.items()}
-        for owner, epoch in held:
-            found = connection.execute("SELECT epoch FROM owner WHERE id = ? AND kind <> 'erased'", (owner,)).fetchone()
-            if found is None or found[0] != epoch:
-                self.drop(owner)
+            held = {(owner, entry.epoch) for (owner, _, _), entry in self._entries.items()}
+        there = within(connection, "SELECT id, epoch FROM owner WHERE kind <> 'erased' AND id", {o for o, _ in held})
+        for owner, _ in held - set(there):
+            self.drop(owner)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -205,11 +208,12 @@ def _fill(
 ) -> tuple[Columns, Columns, NDArray[np.float32]]:
     table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
 
-    def vector(row: int) -> NDArray[np.float32] | None:
-        found = connection.execute(f'SELECT vector FROM {table} WHERE row = ?', (row,)).fetchone()
-        return np.frombuffer(found[0], dtype=np.float32) if found else None
-
-    late = [(i, v) for i in np.flatnonzero(old.missing) if (v := vector(int(old.row[i]))) is not None]
+    lacking = [int(row) for row in old.row[old.missing]]
+    dialect = connection.dialect
+    wanted = f'SELECT row, {dialect.stored_vector} FROM {table} WHERE row'
+    found: dict[int, bytes] = dict(within(connection, wanted, (*lacking, *map(int, new.row))))
+    vectors = dict(zip(found, dialect.unpack(list(found.values()), generation.dimensions), strict=True))
+    late = [(i, vectors[int(old.row[i])]) for i in np.flatnonzero(old.missing) if int(old.row[i]) in vectors]
     count, total = len(old.row), len(old.row) + len(new.row)
     if late or total > len(buffer):
         grown = np.zeros((total + total // 4 + 64, generation.dimensions), dtype=np.float32)
@@ -218,17 +222,17 @@ def _fill(
     missing = old.missing
     if late:
         missing = missing.copy()
-        for i, found in late:
-            buffer[i] = found
+        for i, late_one in late:
+            buffer[i] = late_one
             missing[i] = False
     fresh = np.zeros(len(new.row), dtype=np.bool_)
     for i, row in enumerate(new.row):
-        found = vector(int(row))
-        if found is None:
+        its = vectors.get(int(row))
+        if its is None:
             buffer[count + i] = 0
             fresh[i] = True
         else:
-            buffer[count + i] = found
+            buffer[count + i] = its
     return replace(old, missing=missing), replace(new, missing=fresh), buffer
 
 
@@ -294,8 +298,8 @@ def read_vectors(
     """Row keys, ascending, and vectors (n, dimensions) of a range of rows."""
     table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
     found = connection.execute(
-        f'SELECT row, vector FROM {table} WHERE row BETWEEN ? AND ? ORDER BY row', (low, high)
+        f'SELECT row, {connection.dialect.stored_vector} FROM {table} WHERE row BETWEEN ? AND ? ORDER BY row',
+        (low, high),
     ).fetchall()
     rows = np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
-    vectors = np.frombuffer(b''.join(r[1] for r in found), dtype=np.float32).reshape(len(found), generation.dimensions)
-    return rows, vectors
+    return rows, connection.dialect.unpack([r[1] for r in found], generation.dimensions)

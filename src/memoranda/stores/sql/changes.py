@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +35,7 @@ def change(connection: Connection, change_id: str, project: str) -> tuple[Owner,
     # One statement for all owners: the index begins with the owner.
     for row in connection.execute(
         'SELECT c.row, c.id, c.actor, c.reason, c.job_id, c.at FROM owner o CROSS JOIN change_set c '
-        'ON c.row >> 24 = o.id AND c.id = ? WHERE o.project = ? LIMIT 1',
+        'WHERE c.row >> 24 = o.id AND c.id = ? AND o.project = ? LIMIT 1',
         (change_id, project),
     ).fetchall():
         number = row[0] >> SEQ_BITS
@@ -56,9 +56,7 @@ def changes(
         if owner is None:
             continue
         seen = 0
-        for row in connection.execute(
-            _CHANGE + 'WHERE row >> 24 = ? AND id < ? ORDER BY id DESC', (owner.id, cursor or _LAST)
-        ):
+        for row in _latest(connection, owner.id, cursor or _LAST, limit + 1):
             edits = _edits(connection, owner.id, row[1], reach)
             if edits:
                 found.append(_record(row, edits))
@@ -67,6 +65,17 @@ def changes(
                     break
     found.sort(key=lambda c: c.id, reverse=True)
     return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+def _latest(connection: Connection, owner: int, before: str, page: int) -> Iterator[Any]:
+    while True:
+        rows = connection.execute(
+            _CHANGE + 'WHERE row >> 24 = ? AND id < ? ORDER BY id DESC LIMIT ?', (owner, before, page)
+        ).fetchall()
+        yield from rows
+        if len(rows) < page:
+            return
+        before = rows[-1][1]
 
 
 def _record(row: Sequence[Any], edits: Sequence[Edit]) -> Change:

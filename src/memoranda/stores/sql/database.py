@@ -1,12 +1,19 @@
 # ruff: noqa: D102, A002  # the names and docs of these are apsw's
-"""The part of an apsw connection that is used here, with types its own stubs leave open."""
+"""What the statements are run on: the part of an apsw connection that is used, and what a driver makes to be like it.
+
+Parameters are written as SQLite does: `?` takes the next number after the greatest so far, `?3` is the third.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from memoranda.stores.sql.dialect import Dialect
 
 __all__ = ['Connection', 'Rows']
+
+T = TypeVar('T')
 
 
 class Rows(Protocol):
@@ -21,12 +28,30 @@ class Connection(Protocol):
     """See `apsw.Connection`."""
 
     @property
+    def dialect(self) -> Dialect:
+        """What its database calls things."""
+        ...
+
+    @property
+    def skew_us(self) -> int:
+        """How far the clock that leases are told by is ahead of this machine's, in microseconds."""
+        ...
+
+    @property
+    def violations(self) -> tuple[type[Exception], ...]:
+        """What it raises when a constraint is violated. Nothing more can be done in that transaction."""
+        ...
+
+    def durably(self, function: Callable[[Connection], T], /) -> T:
+        """Run a function in a transaction of its own that survives a loss of power. Outside a transaction only."""
+        ...
+
+    @property
     def in_transaction(self) -> bool: ...
     def execute(self, statements: str, bindings: Sequence[Any] = ..., /) -> Rows: ...
     def executemany(self, statements: str, bindings: Iterable[Sequence[Any]], /) -> Rows: ...
     def pragma(self, name: str, value: Any = ..., /) -> Any: ...
     def changes(self) -> int: ...
-    def last_insert_rowid(self) -> int: ...
     def set_busy_timeout(self, milliseconds: int, /) -> None: ...
     def release_memory(self) -> None: ...
     def readonly(self, name: str, /) -> bool: ...

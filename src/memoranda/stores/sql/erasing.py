@@ -6,9 +6,9 @@ What their bytes left behind in the files is the business of `sweeping`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +20,11 @@ from memoranda.stores.sql import auditing
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.queue import settle
-from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us
+from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us, within
 from memoranda.stores.sql.withdrawing import Saying, withdraw
 from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, tick
 
-__all__ = ['Gone', 'durably', 'erase', 'erase_episodes', 'erase_owner', 'erase_part']
-
-T = TypeVar('T')
+__all__ = ['Gone', 'erase', 'erase_episodes', 'erase_owner', 'erase_part']
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +41,9 @@ class Gone:
     reviews: int
 
 
-def durably(connection: Connection, function: Callable[[Connection], T]) -> T:
-    """Run a function in a transaction that survives a loss of power, whatever the connection's setting.
-
-    Outside a transaction only: SQLite takes no other setting inside one.
-    """
-    before: int = connection.pragma('synchronous')
-    connection.pragma('synchronous', 2)
-    try:
-        connection.execute('BEGIN IMMEDIATE')
-        try:
-            result = function(connection)
-            connection.execute('COMMIT')
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute('ROLLBACK')
-            raise
-    finally:
-        connection.pragma('synchronous', before)
-    return result
-
-
 def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
     """Remove an owner, or the part of it that was said under a run, an agent or an app."""
-    owner = find_owner(connection, erasure.owner)
+    owner = find_owner(connection, erasure.owner, hold=True)
     if owner is None:
         pending = _count(connection, 'SELECT count(*) FROM scrub', ()) > 0  # perhaps of this very owner's erasure
         return ErasureResult(memories=0, episodes=0, versions=0, scrub='pending' if pending else 'verified')
@@ -91,7 +68,8 @@ def _delete(connection: Connection, sql: str, values: Sequence[Any]) -> int:
 def _begin(connection: Connection) -> None:
     """From this commit on the files are to be scrubbed, and every cache to be looked through."""
     connection.execute('INSERT INTO scrub(requested_at) VALUES(?)', (to_us(now()),))
-    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'erasures'")
+    if not connection.dialect.shared:  # else all who erase would wait for each other here
+        connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'erasures'")
 
 
 def _vector_tables(connection: Connection) -> list[tuple[str, str]]:
@@ -117,8 +95,8 @@ def erase_owner(connection: Connection, owner: OwnerRow, actor: str = 'user') ->
     _close_chain(connection, owner, actor)
     clock = tick(connection)
     connection.execute(
-        "UPDATE owner SET kind = 'erased', key = ?, salt = zeroblob(16), version = ?, epoch = ? WHERE id = ?",
-        (str(owner.id), clock, clock, owner.id),
+        "UPDATE owner SET kind = 'erased', key = ?, salt = ?, version = ?, epoch = ? WHERE id = ?",
+        (str(owner.id), bytes(16), clock, clock, owner.id),
     )
     return Gone(
         episodes=gone['episode'],
@@ -167,13 +145,8 @@ def erase_episodes(
     low, high = span = row_range(owner.id)
     episodes = saying.episodes
     touched = set(memory_ids)
-    for row in episodes:
-        touched.update(
-            i
-            for (i,) in connection.execute(
-                'SELECT m.id FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode = ?', (row,)
-            )
-        )
+    rest_on = 'SELECT m.id FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode'
+    touched.update(id_ for (id_,) in within(connection, rest_on, episodes))
     worded = _count(connection, 'SELECT count(*) FROM history_text WHERE row BETWEEN ? AND ?', span)
     memories, whole = withdraw(connection, touched, saying)
     segments = [
@@ -191,12 +164,11 @@ def erase_episodes(
         vectors += _delete_rows(connection, segment_table, segments)
     connection.executemany('DELETE FROM evidence WHERE episode = ?', [(e,) for e in episodes])
     reviews = 0
+    ids = connection.dialect.texts('?')
     for table in ('usage', 'review'):
         rest = f'AND NOT EXISTS(SELECT 1 FROM memory WHERE id = {table}.memory)'
-        reviews = sum(
-            _delete(connection, f'DELETE FROM {table} WHERE owner = ? AND memory = ? {rest}', (owner.id, id_))
-            for id_ in touched
-        )
+        sql = f'DELETE FROM {table} WHERE owner = ? AND memory IN {ids} {rest}'
+        reviews = _delete(connection, sql, (owner.id, json.dumps(list(touched))))
     _forget_speakers(connection, owner, (low, high))
     _unpost(connection, owner, {MEMORIES: memories, SEGMENTS: segments})
     jobs = _drop_jobs(connection, owner, saying)
@@ -221,15 +193,17 @@ def erase_episodes(
 
 
 def _delete_rows(connection: Connection, table: str, rows: Iterable[int]) -> int:
-    return sum(_delete(connection, f'DELETE FROM {table} WHERE row = ?', (r,)) for r in rows)
+    listed = json.dumps(list(rows))
+    return _delete(connection, f'DELETE FROM {table} WHERE row IN {connection.dialect.numbers("?")}', (listed,))
 
 
 def _unreject(connection: Connection, owner: OwnerRow, rows: Iterable[int]) -> None:
     """A hash tells whoever guesses the words that they were there: it goes with them."""
-    for row in rows:
-        connection.execute(
-            'DELETE FROM rejected WHERE owner = ? AND hash = (SELECT hash FROM memory WHERE row = ?)', (owner.id, row)
-        )
+    connection.execute(
+        'DELETE FROM rejected WHERE owner = ? AND hash IN '
+        f'(SELECT hash FROM memory WHERE row IN {connection.dialect.numbers("?")})',
+        (owner.id, json.dumps(list(rows))),
+    )
 
 
 def _forget_speakers(connection: Connection, owner: OwnerRow, span: tuple[int, int]) -> None:
@@ -251,17 +225,18 @@ def _unpost(connection: Connection, owner: OwnerRow, lanes: dict[int, list[int]]
         chunks = connection.execute(
             'SELECT term, chunk, data FROM posting WHERE owner = ? AND lane = ?', (owner.id, lane)
         ).fetchall()
+        empty: list[tuple[int, int, int, int]] = []
+        shorter: list[tuple[bytes, int, int, int, int]] = []
         for term, chunk, data in chunks:
             found = np.frombuffer(data, dtype=dtype)
             rest = found[~np.isin(found['seq'], gone)]
-            key = (owner.id, lane, term, chunk)
             if not len(rest):
-                connection.execute('DELETE FROM posting WHERE owner = ? AND lane = ? AND term = ? AND chunk = ?', key)
+                empty.append((owner.id, lane, term, chunk))
             elif len(rest) < len(found):
-                connection.execute(
-                    'UPDATE posting SET data = ? WHERE owner = ? AND lane = ? AND term = ? AND chunk = ?',
-                    (rest.tobytes(), *key),
-                )
+                shorter.append((rest.tobytes(), owner.id, lane, term, chunk))
+        key = 'owner = ? AND lane = ? AND term = ? AND chunk = ?'
+        connection.executemany(f'DELETE FROM posting WHERE {key}', empty)
+        connection.executemany(f'UPDATE posting SET data = ? WHERE {key}', shorter)
 
 
 def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> int:
@@ -290,8 +265,9 @@ def _drop_jobs(connection: Connection, owner: OwnerRow, saying: Saying) -> int:
             connection.execute(
                 'UPDATE job SET payload = ? WHERE row = ?', (json.dumps({**options, 'episodes': rest}), row)
             )
+    end = connection.dialect.place("last_error || ':'", "':'")
     connection.execute(
-        "UPDATE job SET last_error = substr(last_error, 1, instr(last_error || ':', ':') - 1) "
+        f'UPDATE job SET last_error = substr(last_error, 1, {end} - 1) '
         'WHERE row BETWEEN ? AND ? AND last_error IS NOT NULL',
         span,
     )

@@ -15,7 +15,8 @@ from memoranda.stores.erasures import COUNTED, ChainPosition, Forgetting, Forgot
 from memoranda.stores.leases import holder_is_gone, new_token
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.database import Connection
-from memoranda.stores.sql.erasing import Gone, durably, erase_episodes, erase_owner, erase_part
+from memoranda.stores.sql.erasing import Gone, erase_episodes, erase_owner, erase_part
+from memoranda.stores.sql.locks import hold_generations, hold_newcomer, hold_owners
 from memoranda.stores.sql.rows import OwnerRow, find_owner, from_us, owner_by_id, row_range, to_us
 from memoranda.stores.sql.tombstones import bury
 from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
@@ -71,12 +72,12 @@ class Part:
 
 def forget_one(connection: Connection, forgetting: Forgetting) -> Part:
     """Forget something of one owner, in a transaction of its own that survives a loss of power."""
-    return durably(connection, lambda c: _forget_one(c, forgetting))
+    return connection.durably(lambda c: _forget_one(c, forgetting))
 
 
 def _forget_one(connection: Connection, forgetting: Forgetting) -> Part:
-    part = _begun(connection, forgetting)
     found = _owner(connection, forgetting)
+    part = _begun(connection, forgetting)
     if found is not None:
         _erase(connection, found, forgetting, part)
     elif not forgetting.buries and forgetting.where is None:
@@ -100,21 +101,39 @@ def _missing(forgetting: Forgetting) -> MemoryNotFound:
 
 def _owner(connection: Connection, forgetting: Forgetting) -> OwnerRow | None:
     if forgetting.owner is not None:
-        return find_owner(connection, forgetting.owner)
-    for owner in _owners(connection, forgetting.project):
-        if connection.execute(
-            'SELECT 1 FROM episode WHERE row >> 24 = ? AND id = ?', (owner, forgetting.episode_id)
-        ).fetchone():
-            return find_owner(connection, owner_by_id(connection, owner))
-    return None
+        found = _held(connection, forgetting.owner)
+        if found is None:
+            hold_newcomer(connection, forgetting.owner)
+            found = find_owner(connection, forgetting.owner, hold=True)
+        return found
+    found = connection.execute(
+        "SELECT o.project, o.kind, o.key FROM owner o CROSS JOIN episode e "
+        "WHERE o.project = ? AND o.kind <> 'erased' AND e.row >> 24 = o.id AND e.id = ? LIMIT 1",
+        (forgetting.project, forgetting.episode_id),
+    ).fetchone()
+    return None if found is None else _held(connection, Owner(*found))
+
+
+def _held(connection: Connection, owner: Owner) -> OwnerRow | None:
+    """The owner, held with the agents that learnt from it: all at once, or two who forget might wait for each other."""
+    found = find_owner(connection, owner)
+    if found is None or not connection.dialect.shared:
+        return found
+    agents = connection.execute(
+        "SELECT id FROM owner WHERE project = ? AND kind = 'agent' AND key IN "
+        '(SELECT agent_id FROM episode WHERE row BETWEEN ? AND ?)',
+        (owner.project, *row_range(found.id)),
+    ).fetchall()
+    hold_owners(connection, [found.id, *(id_ for (id_,) in agents)])
+    return find_owner(connection, owner, hold=True)
 
 
 def _owners(connection: Connection, project: str, up_to: int | None = None) -> list[int]:
     return [
         id_
         for (id_,) in connection.execute(
-            "SELECT id FROM owner WHERE project = ? AND kind <> 'erased' AND id <= coalesce(?, id) ORDER BY id",
-            (project, up_to),
+            "SELECT id FROM owner WHERE project = ? AND kind <> 'erased' AND id <= ? ORDER BY id",
+            (project, (1 << 62) if up_to is None else up_to),
         )
     ]
 
@@ -143,7 +162,7 @@ def _erase(connection: Connection, owner: OwnerRow, forgetting: Forgetting, part
     drawn = jobs - _jobs(connection, span)
     for (agent,) in agents:
         teacher = Owner(owner.owner.project, 'agent', agent)
-        if teacher != owner.owner and (learnt := find_owner(connection, teacher)) is not None:
+        if teacher != owner.owner and (learnt := find_owner(connection, teacher, hold=True)) is not None:
             _unlearn(connection, learnt, drawn, part)
 
 
@@ -160,8 +179,8 @@ def _unlearn(connection: Connection, agent: OwnerRow, jobs: Collection[str], par
     """The lessons that an agent drew from what is gone: they are messages of its own, named after the job."""
     rows = connection.execute(
         'SELECT e.row FROM episode e JOIN conversation c ON c.row = e.conversation '
-        "WHERE c.owner = ? AND c.id IN (SELECT 'lesson:' || value FROM json_each(?))",
-        (agent.id, json.dumps(sorted(jobs))),
+        f'WHERE c.owner = ? AND c.id IN {connection.dialect.texts("?")}',
+        (agent.id, json.dumps([f'lesson:{job}' for job in sorted(jobs)])),
     ).fetchall()
     if rows:
         episodes = {row for (row,) in rows}
@@ -184,7 +203,8 @@ def _rows_of(connection: Connection, memory_ids: Iterable[str]) -> set[int]:
 def _wanted(connection: Connection, owner: OwnerRow, forgetting: Forgetting) -> tuple[set[int], set[str]]:
     """The messages that go, and the memories that go with all they rest on."""
     narrowed = ''.join(f' AND {name} = ?' for name in forgetting.ids)
-    given = (*row_range(owner.id), *forgetting.ids.values())
+    span = row_range(owner.id)
+    given = (*span, *forgetting.ids.values())
     if forgetting.episode_id is not None:
         sql = f'SELECT row FROM episode WHERE row BETWEEN ? AND ?{narrowed} AND row >> 24 = ? AND id = ?'
         rows = connection.execute(sql, (*given, owner.id, forgetting.episode_id)).fetchall()
@@ -196,11 +216,11 @@ def _wanted(connection: Connection, owner: OwnerRow, forgetting: Forgetting) -> 
     if forgetting.memory_id is not None:
         memory_ids.add(forgetting.memory_id)
     elif forgetting.where is not None:
-        condition, values = compile_filter(forgetting.where, MEMORY_FIELDS)
+        condition, values = compile_filter(connection, forgetting.where, MEMORY_FIELDS, span)
         sql = f'SELECT id FROM memory WHERE row BETWEEN ? AND ?{narrowed} AND retired_at IS NULL AND {condition}'
         memory_ids.update(id_ for (id_,) in connection.execute(sql, (*given, *values)))
-        if _names(forgetting.where) <= EPISODE_FIELDS.keys():
-            condition, values = compile_filter(forgetting.where, EPISODE_FIELDS)
+        if _names(forgetting.where) <= EPISODE_FIELDS.columns.keys():
+            condition, values = compile_filter(connection, forgetting.where, EPISODE_FIELDS, span)
             sql = f'SELECT e.row FROM episode e WHERE row BETWEEN ? AND ?{narrowed} AND {condition}'
             episodes.update(row for (row,) in connection.execute(sql, (*given, *values)))
     rested = _rests(connection, owner, memory_ids)
@@ -241,7 +261,7 @@ def _sample(
         if rows is None:
             which, values = 'row BETWEEN ? AND ?', row_range(owner.id)
         else:
-            which, values = 'row IN (SELECT value FROM json_each(?))', (json.dumps(sorted(rows)),)
+            which, values = f'row IN {connection.dialect.numbers("?")}', (json.dumps(sorted(rows)),)
         sql = f'SELECT substr(text, 1, {_LONG}) FROM {table} WHERE {which} ORDER BY length(text) DESC LIMIT {_SAMPLE}'
         words += [text for (text,) in connection.execute(sql, values)]
     return words
@@ -251,15 +271,16 @@ def begin(connection: Connection, forgetting: Forgetting) -> Part:
     """Note that something of all owners of a project is to go, so that it goes on whatever happens to this process."""
 
     def note(connection: Connection) -> Part:
+        hold_generations(connection)
         part = _begun(connection, forgetting)
         up_to = connection.execute('SELECT coalesce(max(id), 0) FROM owner').fetchone()[0]
         rest = {'project': forgetting.project, 'ids': forgetting.ids, 'up_to': up_to, 'by': new_token()}
         rest['actor'] = forgetting.actor
-        connection.execute('INSERT INTO scrub(requested_at, rest) VALUES(?, ?)', (part.at, json.dumps(rest)))
-        part.rest = connection.last_insert_rowid()
+        sql = 'INSERT INTO scrub(requested_at, rest) VALUES(?, ?) RETURNING id'
+        (part.rest,) = connection.execute(sql, (part.at, json.dumps(rest))).fetchone()
         return part
 
-    return durably(connection, note)
+    return connection.durably(note)
 
 
 def forget_some(connection: Connection, part: Part) -> bool:
@@ -277,10 +298,10 @@ def forget_some(connection: Connection, part: Part) -> bool:
         if erased == _AT_ONCE or passed == _PASSED:
             return False
         if _has(connection, id_, ids):
-            durably(connection, lambda c, id_=id_: _forget_owner(c, id_, forgetting, rest, part))
+            connection.durably(lambda c, id_=id_: _forget_owner(c, id_, forgetting, rest, part))
             erased += 1
         part.done = id_
-    durably(connection, lambda c: _end(c, forgetting, part))
+    connection.durably(lambda c: _end(c, forgetting, part))
     return True
 
 
@@ -303,7 +324,7 @@ def _forget_owner(
     connection: Connection, number: int, forgetting: Forgetting, rest: dict[str, Any], part: Part
 ) -> None:
     if _has(connection, number, forgetting.ids):  # still
-        found = find_owner(connection, owner_by_id(connection, number))
+        found = _held(connection, owner_by_id(connection, number))
         if found is not None:
             _erase(connection, found, forgetting, part)
     rest['done'] = number
@@ -319,8 +340,10 @@ def _end(connection: Connection, forgetting: Forgetting, part: Part) -> None:
 
 def release(connection: Connection, part: Part) -> None:
     """Leave the rest to whoever comes."""
-    sql = "UPDATE scrub SET rest = json_set(rest, '$.by', '') WHERE id = ? AND rest IS NOT NULL"
-    connection.execute(sql, (part.rest,))
+    found = connection.execute('SELECT rest FROM scrub WHERE id = ? AND rest IS NOT NULL', (part.rest,)).fetchone()
+    if found is not None:
+        rest = json.dumps({**json.loads(found[0]), 'by': ''})
+        connection.execute('UPDATE scrub SET rest = ? WHERE id = ?', (rest, part.rest))
 
 
 def resume(connection: Connection) -> None:

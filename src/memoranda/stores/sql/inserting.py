@@ -23,6 +23,7 @@ from memoranda.stores.portable import (
 )
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
+from memoranda.stores.sql.lacking import note_lacking
 from memoranda.stores.sql.rows import OwnerRow, dump, to_us
 from memoranda.stores.sql.writing import (
     MEMORIES,
@@ -51,6 +52,8 @@ def insert_rows(connection: Connection, owner: OwnerRow, rows: Sequence[RowIn], 
         by_kind[type(row)].append(row)
     current = current_generation(connection)
     tables = vector_tables(current.id) if current is not None and current.id == generation else None
+    if current is not None and tables is None:
+        note_lacking(connection, owner.id)
     _conversations(connection, owner.id, by_kind[ConversationItem])
     _episodes(connection, owner, by_kind[EpisodeIn], tables[1] if tables else None)
     _memories(connection, owner, by_kind[MemoryIn], tables[0] if tables else None)
@@ -238,7 +241,7 @@ def _version(connection: Connection, owner: OwnerRow, row: int, id_: str, versio
         },
     )
     connection.executemany(
-        'INSERT OR IGNORE INTO evidence(episode, memory) VALUES(?, ?)', [(span[0], row) for span in spans]
+        'INSERT INTO evidence(episode, memory) VALUES(?, ?) ON CONFLICT DO NOTHING', [(span[0], row) for span in spans]
     )
 
 

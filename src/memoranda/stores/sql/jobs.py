@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from memoranda.records import Episode, Job, JobStatus, Usage, now
+from memoranda.records import Episode, Job, JobStatus, Usage
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, NewerJob, Work
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.dialect import Dialect
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
-from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, next_owner, settle
+from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
+from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, moment_of, next_owner, settle
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
     find_owner,
     level_scope,
-    owner_by_id,
     read_episodes,
     read_job,
     row_range,
-    to_us,
+    within,
 )
 from memoranda.stores.sql.tombstones import admitted
 from memoranda.stores.sql.writing import NO_OWNER, current_generation, spend, unseen
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 _PREVIOUS = 4
+_PAGE: Final = 8
+"""Jobs of an owner that are read at once, at least."""
 _LAST: Final = '~'
 """After every id."""
 _YEAR: Final = 366 * 86_400.0
@@ -54,7 +57,7 @@ def claim(
     connection: Connection, owner: Owner, worker: str, lease_seconds: float, due: bool, ahead: str | None
 ) -> Work | None:
     """Lease the owner's earliest unfinished job."""
-    found = find_owner(connection, owner)
+    found = find_owner(connection, owner, hold=True)
     if found is None:
         return None
     return _claim(connection, found.id, worker, lease_seconds, due=due, turns=0, ahead=ahead)
@@ -85,16 +88,11 @@ def _claim(
     turns: int,
     ahead: str | None = None,
 ) -> Work | None:
-    moment = to_us(now())
-    if _busy(connection, owner, moment, lease_seconds):
+    moment = moment_of(connection)
+    if not _is_free(connection, owner, moment, lease_seconds):
         return None
-    _release(connection, owner, moment)
-    # Not kept in a variable: an error's traceback would keep it, and with it a read transaction of the writer.
-    for row, id_, run_after, touched_at, written, crashes, attempts, last_error in connection.execute(
-        'SELECT row, id, run_after, touched_at, format, crashes, attempts, last_error FROM job '
-        f'WHERE {OPEN_JOBS} ORDER BY row',
-        row_range(owner),
-    ):
+    waiting = _open_jobs(connection, owner, max(_PAGE, turns))
+    for row, id_, _, payload, run_after, touched_at, written, crashes, attempts, last_error in waiting:
         if ahead is not None and id_ != ahead and last_error is not None:
             continue
         if written > JOB_FORMAT:
@@ -111,145 +109,191 @@ def _claim(
             )
             settle(connection, (owner,))
             continue
+        until = moment + int(lease_seconds * 1e6)
         connection.execute(
             "UPDATE job SET state = 'running', worker = ?, lease_until = ?, attempts = attempts + 1, touched_at = ? "
             'WHERE row = ?',
-            (worker, moment + int(lease_seconds * 1e6), moment, row),
+            (worker, until, moment, row),
         )
         if turns and attempts == 0:
-            _merge(connection, owner, row, id_, turns)
+            connection.executemany(
+                "UPDATE job SET state = 'running', worker = ?, lease_until = ?, touched_at = ?, attempts = 1, "
+                'merged_into = ? WHERE row = ?',
+                [(worker, until, moment, id_, follower) for follower in _followers(payload, waiting, turns)],
+            )
         settle(connection, (owner,))
-        return _work(connection, 'row = ?', row)
+        return _work(connection, 'j.row = ?', row)
     return None
 
 
-def _busy(connection: Connection, owner: int, moment: int, lease_seconds: float) -> bool:
-    """Whether a job of this owner runs."""
-    busy = False
-    for row, lease_until, touched_at, holder in connection.execute(
+def _is_free(connection: Connection, owner: int, moment: int, lease_seconds: float) -> bool:
+    """Whether no job of this owner runs. What was left in the middle is put back in its place then."""
+    running = connection.execute(
         "SELECT row, lease_until, touched_at, worker FROM job WHERE state = 'running' AND row BETWEEN ? AND ?",
         row_range(owner),
-    ).fetchall():
-        if lease_until <= moment or holder_is_gone(holder):
-            continue
-        busy = True
-        if touched_at > moment + SET_BACK_US:  # the clock was set back: whoever is still at it renews it in time
-            connection.execute(
-                'UPDATE job SET lease_until = min(lease_until, ?), touched_at = ? WHERE row = ?',
-                (moment + int(lease_seconds * 1e6), moment, row),
-            )
-            settle(connection, (owner,))
-    return busy
-
-
-def _release(connection: Connection, owner: int, moment: int) -> None:
-    """Put what was left in the middle back in its place, once nothing of this owner runs."""
-    found = connection.execute(
-        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, merged_into = NULL, touched_at = ?, "
-        "crashes = crashes + 1 WHERE state = 'running' AND row BETWEEN ? AND ? RETURNING row",
-        (moment, *row_range(owner)),
     ).fetchall()
-    if found:
+    busy = [one for one in running if one[1] > moment and not holder_is_gone(one[3])]
+    # The clock was set back: whoever is still at it renews it in time.
+    ahead = [row for row, _, touched_at, _ in busy if touched_at > moment + SET_BACK_US]
+    if ahead:
+        until = moment + int(lease_seconds * 1e6)
+        connection.executemany(
+            'UPDATE job SET lease_until = CASE WHEN lease_until > ?1 THEN ?1 ELSE lease_until END, touched_at = ?2 '
+            'WHERE row = ?3',
+            [(until, moment, row) for row in ahead],
+        )
         settle(connection, (owner,))
+    if busy or not running:
+        return not busy
+    connection.execute(
+        "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, merged_into = NULL, touched_at = ?, "
+        "crashes = crashes + 1 WHERE state = 'running' AND row BETWEEN ? AND ?",
+        (moment, *row_range(owner)),
+    )
+    settle(connection, (owner,))
+    return True
 
 
-def _merge(connection: Connection, owner: int, leader: int, leader_id: str, turns: int) -> None:
-    """Lease the jobs that follow with this one, as far as one reading may do them all."""
-    worker, lease_until, touched_at, payload = connection.execute(
-        'SELECT worker, lease_until, touched_at, payload FROM job WHERE row = ?', (leader,)
-    ).fetchone()
-    same = _options(payload)
-    turns = max(turns, json.loads(payload).get('turns', 1))
-    if turns <= 1 or not same.get('infer', True):
-        return
+def _open_jobs(connection: Connection, owner: int, page: int) -> Iterator[Any]:
+    """(row, id, state, payload, run_after, touched_at, format, crashes, attempts, last_error), as they came."""
+    first, last = row_range(owner)
+    while True:
+        rows = connection.execute(
+            'SELECT row, id, state, payload, run_after, touched_at, format, crashes, attempts, last_error FROM job '
+            f'WHERE {OPEN_JOBS} ORDER BY row LIMIT ?',
+            (first, last, page),
+        ).fetchall()
+        yield from rows
+        if len(rows) < page:
+            return
+        first = rows[-1][0] + 1
+
+
+def _followers(leader: str, waiting: Iterator[Any], turns: int) -> list[int]:
+    """Rows of the jobs that follow a payload's, as far as one reading may do them all."""
+    options: dict[str, Any] = json.loads(leader)
+    same = _options(options)
+    turns = max(turns, options.get('turns', 1))
     followers: list[int] = []
-    for row, state, attempts, written, payload in connection.execute(
-        f'SELECT row, state, attempts, format, payload FROM job WHERE {OPEN_JOBS} AND row > ? ORDER BY row LIMIT ?',
-        (*row_range(owner), leader, turns - 1),
-    ):
-        if state != 'queued' or attempts or written > JOB_FORMAT or _options(payload) != same:
+    if not same.get('infer', True):
+        return followers
+    while len(followers) < turns - 1 and (following := next(waiting, None)) is not None:
+        row, _, state, payload, _, _, written, _, attempts, _ = following
+        if state != 'queued' or attempts or written > JOB_FORMAT or _options(json.loads(payload)) != same:
             break
         followers.append(row)
-    connection.executemany(
-        "UPDATE job SET state = 'running', worker = ?, lease_until = ?, touched_at = ?, attempts = 1, merged_into = ? "
-        'WHERE row = ?',
-        [(worker, lease_until, touched_at, leader_id, row) for row in followers],
-    )
+    return followers
 
 
 _OF_ONE = ('episodes', 'trace', 'outages', 'turns')
 """What of a payload tells nothing about how to read the messages."""
 
 
-def _options(payload: str) -> dict[str, Any]:
-    return {name: value for name, value in json.loads(payload).items() if name not in _OF_ONE}
+def _options(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in _OF_ONE}
 
 
 def load(connection: Connection, job_id: str) -> Work | None:
     """A job with its messages."""
-    return _work(connection, 'id = ?', job_id)
+    return _work(connection, 'j.id = ?', job_id)
 
 
-def _work(connection: Connection, where: Literal['row = ?', 'id = ?'], key: Any) -> Work | None:
-    found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE {where}', (key,)).fetchone()
+_JOB: Final = (
+    f'SELECT {", ".join(f"j.{column}" for column in JOB_COLUMNS.split(", "))}, o.id, o.project, o.kind, o.key, o.epoch '
+    'FROM job j CROSS JOIN owner o WHERE o.id = j.owner AND '
+)
+_EPISODE: Final = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
+
+
+def _work(connection: Connection, where: Literal['j.row = ?', 'j.id = ?'], key: Any) -> Work | None:
+    found = connection.execute(_JOB + where, (key,)).fetchone()
     if found is None:
         return None
-    owner = owner_by_id(connection, found[18])
+    number, owner, epoch = found[18], Owner(found[19], found[20], found[21]), found[22]
     job = read_job(found, owner)
-    merged = connection.execute(
-        "SELECT id, payload FROM job WHERE state = 'running' AND worker = ? AND merged_into = ? ORDER BY row",
-        (found[17], job.id),
-    ).fetchall()
+    merged: list[Any] = []
+    if found[3] == 'running':
+        merged = connection.execute(
+            "SELECT id, payload FROM job WHERE state = 'running' AND worker = ? AND merged_into = ? ORDER BY row",
+            (found[17], job.id),
+        ).fetchall()
     rows: list[int] = [*job.payload['episodes'], *(row for _, p in merged for row in json.loads(p)['episodes'])]
-    episode_rows: list[Any] = []
-    for row in rows:
-        episode_rows += connection.execute(_EPISODE + ' WHERE e.row = ?', (row,))
-    episodes = read_episodes(episode_rows, owner)
+    there = {row[0]: row for row in within(connection, f'{_EPISODE} WHERE e.row', rows)}
+    told = [there[row] for row in rows if row in there]
+    episodes = read_episodes(told, owner)
     previous: list[Any] = []
-    if episode_rows:
+    if told:
         previous = connection.execute(
             _EPISODE + ' WHERE e.conversation = (SELECT conversation FROM episode WHERE row = ?) AND e.seq < ? '
             'ORDER BY e.seq DESC LIMIT ?',
-            (episode_rows[0][0], episode_rows[0][3], _PREVIOUS),
+            (told[0][0], told[0][3], _PREVIOUS),
         ).fetchall()
+    texts = {row[0]: episode for row, episode in zip(told, episodes, strict=True)}
     return Work(
         job=job,
         owner=owner,
         scope=episodes[0].scope if episodes else level_scope(owner, owner.kind, ''),
         episodes=episodes,
-        segments=list(_unembedded_segments(connection, zip((r[0] for r in episode_rows), episodes, strict=True))),
+        segments=_unembedded_segments(connection, number, texts),
         previous=read_episodes(reversed(previous), owner),
         merged=[id_ for id_, _ in merged],
-        epoch=connection.execute('SELECT epoch FROM owner WHERE id = ?', (found[18],)).fetchone()[0],
+        epoch=epoch,
     )
 
 
-_EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
-
-
-def _unembedded_segments(connection: Connection, episodes: Iterable[tuple[int, Episode]]) -> Iterable[tuple[int, str]]:
+def _unembedded_segments(connection: Connection, owner: int, episodes: Mapping[int, Episode]) -> list[tuple[int, str]]:
+    if not episodes:
+        return []
     current = current_generation(connection)
-    table = vector_tables(current.id)[1] if current else None
-    for episode_row, episode in episodes:
-        # A message's segments have the row keys right after its own.
-        for row, of, first, last in connection.execute(
-            'SELECT row, episode, first, last FROM segment WHERE row > ? ORDER BY row', (episode_row,)
-        ):
-            if of != episode_row:
-                break
-            if table is None or not _has(connection, table, row):
-                yield row, episode.text[first:last]
+    join, bare = '', ''
+    if current is not None:
+        join = f'LEFT JOIN {vector_tables(current.id)[1]} v ON v.row = s.row '
+        bare = ' AND v.row IS NULL'
+    last = row_range(owner)[1]
+    # A message's segments have the row keys right after its own.
+    found = connection.execute(
+        f'SELECT s.row, s.episode, s.first, s.last FROM segment s {join}WHERE s.row > ? AND s.row < '
+        f'coalesce((SELECT min(e.row) FROM episode e WHERE e.row > ? AND e.row <= ?), ?){bare} ORDER BY s.row',
+        (min(episodes), max(episodes), last, last + 1),
+    ).fetchall()
+    by_message: dict[int, list[tuple[int, str]]] = {row: [] for row in episodes}
+    for row, of, first, end in found:
+        if of in episodes:  # others were said in between
+            by_message[of].append((row, episodes[of].text[first:end]))
+    return [segment for segments in by_message.values() for segment in segments]
+
+
+def _hold_leased(connection: Connection, workers: Collection[str]) -> None:
+    """Hold the owners of what is leased under some tokens."""
+    if connection.dialect.shared:
+        found = connection.execute(
+            f"SELECT DISTINCT owner FROM job WHERE state = 'running' AND worker IN {connection.dialect.texts('?')}",
+            (json.dumps(list(workers)),),
+        ).fetchall()
+        hold_owners(connection, [owner for (owner,) in found])
+
+
+def _hold_of(connection: Connection, job_id: str) -> tuple[int, int] | None:
+    """Hold the owner of a job: its number and epoch."""
+    shared = connection.dialect.shared
+    found = connection.execute(
+        f'SELECT id, epoch{WRITES if shared else ""} FROM owner WHERE id = (SELECT owner FROM job WHERE id = ?)'
+        f'{HELD if shared else ""}',
+        (job_id,),
+    ).fetchone()
+    return None if found is None else (found[0], found[1])
 
 
 def renew(connection: Connection, workers: Sequence[str], lease_seconds: float) -> None:
     """Hold what is leased under some tokens for longer."""
-    moment = to_us(now())
-    for worker in workers:
-        found = connection.execute(
-            "UPDATE job SET lease_until = ?, touched_at = ? WHERE state = 'running' AND worker = ? RETURNING row",
-            (moment + int(lease_seconds * 1e6), moment, worker),
-        ).fetchall()
-        settle(connection, {row >> SEQ_BITS for (row,) in found})
+    _hold_leased(connection, workers)
+    moment = moment_of(connection)
+    found = connection.execute(
+        "UPDATE job SET lease_until = ?, touched_at = ? WHERE state = 'running' "
+        f'AND worker IN {connection.dialect.texts("?")} RETURNING row',
+        (moment + int(lease_seconds * 1e6), moment, json.dumps(list(workers))),
+    ).fetchall()
+    settle(connection, sorted({row >> SEQ_BITS for (row,) in found}))
 
 
 def foresee(connection: Connection, batch: Batch) -> Foreseen:
@@ -288,48 +332,63 @@ def fail(
     epoch: int | None,
 ) -> None:
     """Give a job back, and those merged with it."""
-    spend(connection, job.id, usage)
-    moment = to_us(now())
-    since = connection.execute('SELECT epoch FROM owner WHERE id = (SELECT owner FROM job WHERE id = ?)', (job.id,))
-    if epoch is not None and any(found > epoch for (found,) in since):
+    held = _hold_of(connection, job.id)
+    if held is None:
+        spend(connection, None, None, usage)
+        return
+    owner, since = held
+    spend(connection, job.id, owner, usage)
+    moment = moment_of(connection)
+    if epoch is not None and since > epoch:
         error = error.partition(':')[0]  # it may quote what is gone
     found = connection.execute(
-        'UPDATE job SET state = ?, run_after = ?, touched_at = ?, last_error = ?, attempts = max(attempts - ?, 0), '
-        "payload = CASE ? WHEN 0 THEN payload ELSE json_set(payload, '$.outages', "
-        "coalesce(json_extract(payload, '$.outages'), 0) + 1) END, "
-        'finished_at = ?, worker = NULL, lease_until = NULL, merged_into = NULL '
-        "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into) RETURNING row",
-        (
-            'dead' if retry_after is None else 'queued',
-            moment + int(min(max(0.0, retry_after or 0.0), _YEAR) * 1e6),
-            moment,
-            error[:2000],
-            int(not counted),
-            int(outage),
-            moment if retry_after is None else None,
-            worker,
-            job.id,
-        ),
+        "SELECT row, payload FROM job WHERE state = 'running' AND worker = ? AND (id = ? OR merged_into = ?)",
+        (worker, job.id, job.id),
     ).fetchall()
-    settle(connection, {row >> SEQ_BITS for (row,) in found})
+    connection.executemany(
+        'UPDATE job SET state = ?, run_after = ?, touched_at = ?, last_error = ?, '
+        'attempts = CASE WHEN attempts > ?5 THEN attempts - ?5 ELSE 0 END, payload = ?, '
+        'finished_at = ?, worker = NULL, lease_until = NULL, merged_into = NULL WHERE row = ?',
+        [
+            (
+                'dead' if retry_after is None else 'queued',
+                moment + int(min(max(0.0, retry_after or 0.0), _YEAR) * 1e6),
+                moment,
+                error[:2000],
+                int(not counted),
+                _with_outage(payload) if outage else payload,
+                moment if retry_after is None else None,
+                row,
+            )
+            for row, payload in found
+        ],
+    )
+    settle(connection, {owner} if found else ())
+
+
+def _with_outage(payload: str) -> str:
+    options: dict[str, Any] = json.loads(payload)
+    return json.dumps({**options, 'outages': options.get('outages', 0) + 1})
 
 
 def abandon(connection: Connection, worker: str) -> None:
     """Give back what is leased under a token."""
+    _hold_leased(connection, (worker,))
     found = connection.execute(
         "UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, merged_into = NULL, touched_at = ?, "
-        "attempts = max(attempts - 1, 0) WHERE state = 'running' AND worker = ? RETURNING row",
-        (to_us(now()), worker),
+        'attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END '
+        "WHERE state = 'running' AND worker = ? RETURNING row",
+        (moment_of(connection), worker),
     ).fetchall()
     settle(connection, {row >> SEQ_BITS for (row,) in found})
 
 
 def job(connection: Connection, job_id: str, project: str) -> tuple[Owner, Job] | None:
     """A job and whose it is."""
-    found = connection.execute(f'SELECT {JOB_COLUMNS}, owner FROM job WHERE id = ?', (job_id,)).fetchone()
+    found = connection.execute(_JOB + 'j.id = ?', (job_id,)).fetchone()
     if found is None:
         return None
-    owner = owner_by_id(connection, found[18])
+    owner = Owner(found[19], found[20], found[21])
     return (owner, read_job(found, owner)) if owner.project == project else None
 
 
@@ -352,59 +411,61 @@ def jobs(
     cursor: str | None,
 ) -> tuple[list[Job], str | None]:
     """Jobs within reach, latest first."""
-    known = [_STATES[state] for state in states if state in _STATES] if states is not None else ['1']
+    known = [_STATES[state] for state in states if state in _STATES] if states is not None else ['TRUE']
     # With these, the few that are open are looked through instead of all there ever were.
     unfinished = states is not None and set(states) <= {'queued', 'retrying', 'running'}
-    where = [f'({" OR ".join(known) or "0"})', 'o.project = ?']
+    where = [f'({" OR ".join(known) or "FALSE"})', 'o.project = ?']
     if unfinished:
         where.append("state IN ('queued', 'running')")
     values: list[Any] = [project]
     if reaches is not None:
-        within: list[str] = []
+        spans: list[str] = []
         for reach in reaches:
             found = find_owner(connection, reach.owner)
             if found is not None:
-                test, more = _seen(reach)
-                within.append(f'(j.row BETWEEN ? AND ? AND {test})')
+                test, more = _seen(connection.dialect, reach)
+                spans.append(f'(j.row BETWEEN ? AND ? AND {test})')
                 values += [*row_range(found.id), *more]
-        where.append(f'({" OR ".join(within) or "0"})')
-    columns = ', '.join(f'j.{column}' for column in JOB_COLUMNS.split(', '))
-    # A plus keeps SQLite from going through the jobs of everybody in the order of their ids.
-    id_ = 'j.id' if reaches is None and not unfinished else '+j.id'
+        where.append(f'({" OR ".join(spans) or "FALSE"})')
+    # No column of an index: else SQLite would go through the jobs of everybody in the order of their ids.
+    id_ = 'j.id' if reaches is None and not unfinished else "coalesce(j.id, '')"
+    sql = f'{_JOB}{" AND ".join(where)} AND {id_} < ? ORDER BY {id_} DESC LIMIT ?'
     page: list[Job] = []
-    for row in connection.execute(
-        f'SELECT {columns}, o.project, o.kind, o.key FROM job j CROSS JOIN owner o ON o.id = j.owner '
-        f'WHERE {" AND ".join(where)} AND {id_} < ? ORDER BY {id_} DESC',
-        (*values, cursor or _LAST),
-    ):
-        found_job = read_job(row, Owner(row[18], row[19], row[20]))
-        if states is not None and found_job.status not in states:
-            continue
-        if len(page) == limit:
-            return page, page[-1].id
-        page.append(found_job)
-    return page, None
+    after, size = cursor or _LAST, 2 * limit + 1
+    while True:
+        rows = connection.execute(sql, (*values, after, size)).fetchall()
+        for row in rows:
+            found_job = read_job(row, Owner(row[19], row[20], row[21]))
+            if states is not None and found_job.status not in states:
+                continue
+            if len(page) == limit:
+                return page, page[-1].id
+            page.append(found_job)
+        if len(rows) < size:
+            return page, None
+        after, size = rows[-1][0], 2 * size
 
 
-def _seen(reach: Reach) -> tuple[str, list[Any]]:
+def _seen(dialect: Dialect, reach: Reach) -> tuple[str, list[Any]]:
     """Which jobs of an owner a reach sees: by the run their messages were said in."""
-    run = "json_extract(j.payload, '$.said_under.run_id')"
+    run = dialect.member('j.payload', 'said_under', 'run_id')
     if reach.owner.kind != 'user' or (reach.own and reach.runs is None):
-        return '1', []
+        return 'TRUE', []
     tests = [f'{run} IS NULL'] if reach.own else []
     if reach.runs is None:
         tests.append(f'{run} IS NOT NULL')
     elif reach.runs:
         tests.append(f'{run} IN ({", ".join("?" * len(reach.runs))})')
-    return f'({" OR ".join(tests) or "0"})', list(reach.runs or ())
+    return f'({" OR ".join(tests) or "FALSE"})', list(reach.runs or ())
 
 
 def requeue(connection: Connection, job_id: str, project: str) -> Job | None:
     """Make a dead or waiting job due now."""
+    _hold_of(connection, job_id)
     found = job(connection, job_id, project)
     if found is None or found[1].status not in ('dead', 'queued', 'retrying'):
         return None
-    moment = to_us(now())
+    moment = moment_of(connection)
     rows = connection.execute(
         "UPDATE job SET state = 'queued', run_after = ?, touched_at = ?, attempts = 0, crashes = 0, last_error = NULL, "
         'finished_at = NULL, worker = NULL, lease_until = NULL, merged_into = NULL WHERE id = ? RETURNING row',
@@ -419,12 +480,13 @@ def drop(connection: Connection, job_id: str, project: str) -> bool:
     """Take a job out of the queue. One that is running loses its lease so."""
     if job(connection, job_id, project) is None:
         return False
+    _hold_of(connection, job_id)
     # Those that are done together with it would wait until the lease ends: what is drawn from all can't be written.
     holder = connection.execute("SELECT worker FROM job WHERE id = ? AND state = 'running'", (job_id,)).fetchone()
     rows = connection.execute(
         "UPDATE job SET state = 'dropped', worker = NULL, lease_until = NULL, finished_at = ?, merged_into = NULL "
         "WHERE id = ? AND state IN ('queued', 'running', 'dead') RETURNING row",
-        (to_us(now()), job_id),
+        (moment_of(connection), job_id),
     ).fetchall()
     if holder is not None:
         abandon(connection, holder[0])
@@ -434,9 +496,7 @@ def drop(connection: Connection, job_id: str, project: str) -> bool:
 
 def unfinished(connection: Connection, limit: int) -> list[Owner]:
     """Owners that have jobs waiting, longest waiting first."""
-    rows = connection.execute('SELECT owner FROM queue ORDER BY due LIMIT ?', (limit,)).fetchall()
-    return [owner_by_id(connection, id_) for (id_,) in rows]
-
-
-def _has(connection: Connection, table: str, row: int) -> bool:
-    return connection.execute(f'SELECT 1 FROM {table} WHERE row = ?', (row,)).fetchone() is not None
+    rows = connection.execute(
+        'SELECT o.project, o.kind, o.key FROM queue q JOIN owner o ON o.id = q.owner ORDER BY q.due LIMIT ?', (limit,)
+    )
+    return [Owner(*row) for row in rows]

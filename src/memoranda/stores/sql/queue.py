@@ -1,4 +1,8 @@
-"""Which owner's turn it is: of every owner that has unfinished jobs, when the first of them may be taken."""
+"""Which owner's turn it is: of every owner that has unfinished jobs, when the first of them may be taken.
+
+All moments here, and those of leases, are told by one clock: over PostgreSQL that of the server, for the machines that
+share it may each have another idea of what time it is.
+"""
 
 from __future__ import annotations
 
@@ -10,69 +14,103 @@ from memoranda.stores.base import JOB_FORMAT
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
 from memoranda.stores.sql.rows import find_owner, row_range, to_us
 
-__all__ = ['OPEN_JOBS', 'SET_BACK_US', 'due_in', 'hurry', 'next_owner', 'recover', 'settle', 'stuck', 'waiting']
+__all__ = [
+    'OPEN_JOBS',
+    'SET_BACK_US',
+    'due_at',
+    'due_in',
+    'hurry',
+    'moment_of',
+    'next_owner',
+    'recover',
+    'settle',
+    'stuck',
+    'waiting',
+]
 
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
-_LEASE = "SELECT coalesce(max(lease_until), 0) FROM job WHERE state = 'running' AND row BETWEEN ? AND ? HAVING count(*)"
-_FIRST = f'SELECT run_after, format FROM job WHERE {OPEN_JOBS} ORDER BY row LIMIT 1'
+_FIRST = (
+    "SELECT run_after, format, (SELECT max(lease_until) FROM job WHERE state = 'running' AND row BETWEEN ?1 AND ?2) "
+    "FROM job WHERE row BETWEEN ?1 AND ?2 AND state IN ('queued', 'running') ORDER BY row LIMIT 1"
+)
+_DUE = 'due <= ? AND format <= ?'
 SET_BACK_US = 1_000_000
 """What was set later than so long from now, in microseconds, was set before the clock was."""
 
 
+def moment_of(connection: Connection) -> int:
+    """Now, by the clock that leases are told by."""
+    return to_us(now()) + connection.skew_us
+
+
 def settle(connection: Connection, owners: Iterable[int]) -> None:
     """Note when the first unfinished job of each owner may be taken. To be called after every change of a job."""
-    moment = to_us(now())
+    moment = moment_of(connection)
     for owner in owners:
-        span = row_range(owner)
-        first = connection.execute(_FIRST, span).fetchone()
+        first = connection.execute(_FIRST, row_range(owner)).fetchone()
         if first is None:
             connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
             continue
         # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
-        lease = connection.execute(_LEASE, span).fetchone()
+        run_after, written, lease = first
         # Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn
         # it is already keeps the place, or who speaks all the time would never be served.
-        due = max(first[0], moment if lease is None else lease[0])
+        due = max(run_after, moment if lease is None else lease)
+        keeps = 'queue.due < excluded.due' if lease is None and due == moment else 'FALSE'
         connection.execute(
-            'INSERT INTO queue VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET format = excluded.format, '
-            'due = CASE WHEN excluded.due = ?4 THEN min(queue.due, excluded.due) ELSE excluded.due END',
-            (owner, due, first[1], moment if lease is None else None),
+            'INSERT INTO queue(owner, due, format, project) SELECT id, ?, ?, project FROM owner WHERE id = ? '
+            'ON CONFLICT(owner) DO UPDATE SET format = excluded.format, project = excluded.project, '
+            f'due = CASE WHEN {keeps} THEN queue.due ELSE excluded.due END',
+            (due, written, owner),
         )
 
 
 def next_owner(connection: Connection, passed: Collection[int]) -> int | None:
-    """The owner whose job is due for longest, but for those that were passed over."""
-    for (owner,) in connection.execute(
-        'SELECT owner FROM queue WHERE due <= ? AND format <= ? ORDER BY due LIMIT ?',
-        (to_us(now()), JOB_FORMAT, len(passed) + 1),
-    ):
-        if owner not in passed:
-            return owner
-    return None
+    """The owner whose job is due for longest, but for those that were passed over; held for this transaction."""
+    values = (moment_of(connection), JOB_FORMAT, len(passed) + 1)
+    if not connection.dialect.shared:
+        found = connection.execute(f'SELECT owner FROM queue WHERE {_DUE} ORDER BY due LIMIT ?', values)
+        return next((owner for (owner,) in found if owner not in passed), None)
+    # Those that somebody else writes for now are left to the next look.
+    found = connection.execute(
+        f'SELECT o.id{WRITES} FROM queue q JOIN owner o ON o.id = q.owner '
+        f'WHERE q.due <= ? AND q.format <= ? ORDER BY q.due LIMIT ?{HELD} OF o SKIP LOCKED',
+        values,
+    )
+    return next((row[0] for row in found if row[0] not in passed), None)
 
 
 def due_in(connection: Connection) -> float | None:
     """Seconds until a job is due."""
     for (due,) in connection.execute('SELECT due FROM queue WHERE format <= ? ORDER BY due LIMIT 1', (JOB_FORMAT,)):
-        return max(0.0, (due - to_us(now())) / 1e6)
+        return max(0.0, (due - moment_of(connection)) / 1e6)
     return None
+
+
+def due_at(connection: Connection) -> int | None:
+    """When the first job is due, in microseconds since 1970 by the clock that leases are told by."""
+    found = connection.execute('SELECT min(due) FROM queue WHERE format <= ?', (JOB_FORMAT,)).fetchone()
+    return found[0]
 
 
 def hurry(connection: Connection, owner: Owner | None) -> None:
     """Make jobs due that wait for more turns."""
-    moment = to_us(now())
+    moment = moment_of(connection)
     span = _span(connection, owner)
     if span is None:
         return
+    early = f"{OPEN_JOBS} AND state = 'queued' AND attempts = 0 AND last_error IS NULL AND run_after > ?"
+    if connection.dialect.shared:
+        found = connection.execute(f'SELECT DISTINCT owner FROM job WHERE {early}', (*span, moment)).fetchall()
+        hold_owners(connection, [number for (number,) in found])
     found = connection.execute(
-        'UPDATE job SET run_after = ?, touched_at = ? WHERE row IN '
-        f"(SELECT row FROM job WHERE {OPEN_JOBS} AND state = 'queued' AND attempts = 0 AND last_error IS NULL "
-        'AND run_after > ?) RETURNING row',
+        f'UPDATE job SET run_after = ?, touched_at = ? WHERE row IN (SELECT row FROM job WHERE {early}) RETURNING row',
         (moment, moment, *span, moment),
     ).fetchall()
-    settle(connection, {row >> SEQ_BITS for (row,) in found})
+    settle(connection, sorted({row >> SEQ_BITS for (row,) in found}))
 
 
 def waiting(connection: Connection, owner: Owner | None, before: str | None) -> int:
@@ -80,11 +118,11 @@ def waiting(connection: Connection, owner: Owner | None, before: str | None) -> 
     span = _span(connection, owner)
     if span is None:
         return 0
-    return connection.execute(
+    more, values = '', ()
+    if before is not None:
         # Ids tell the time, and what came before the clock was set back came before.
-        f'SELECT count(*) FROM job WHERE {OPEN_JOBS} AND (?3 IS NULL OR id < ?3 OR created_at > ?4)',
-        (*span, before, to_us(now()) + SET_BACK_US),
-    ).fetchone()[0]
+        more, values = ' AND (id < ? OR created_at > ?)', (before, to_us(now()) + SET_BACK_US)
+    return connection.execute(f'SELECT count(*) FROM job WHERE {OPEN_JOBS}{more}', (*span, *values)).fetchone()[0]
 
 
 def _span(connection: Connection, owner: Owner | None) -> tuple[int, int] | None:
@@ -95,55 +133,63 @@ def _span(connection: Connection, owner: Owner | None) -> tuple[int, int] | None
 
 
 # Noted as due later than its first job is: this happens when the clock was set back after it was noted.
+_OF_OWNER = f'j.row BETWEEN q.owner << {SEQ_BITS} AND (q.owner << {SEQ_BITS}) + {SEQ_MASK}'
 _LATE = (
     'SELECT owner FROM queue q WHERE due > ?1 + ?2 AND NOT EXISTS(SELECT 1 FROM job j '
-    f"WHERE j.state = 'running' AND j.row BETWEEN q.owner << {SEQ_BITS} AND q.owner << {SEQ_BITS} | {SEQ_MASK}) "
-    'AND ?1 >= (SELECT j.run_after FROM job j '
-    f'WHERE j.row BETWEEN q.owner << {SEQ_BITS} AND q.owner << {SEQ_BITS} | {SEQ_MASK} '
+    f"WHERE j.state = 'running' AND {_OF_OWNER}) AND ?1 >= (SELECT j.run_after FROM job j WHERE {_OF_OWNER} "
     "AND j.state IN ('queued', 'running') ORDER BY j.row LIMIT 1)"
 )
+_HOLDERS = "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?"
+_AHEAD = "SELECT row FROM job WHERE state IN ('queued', 'running') AND touched_at > ?"
 
 
 def stuck(connection: Connection) -> bool:
     """Whether `recover` has something to do."""
-    moment = to_us(now())
+    moment = moment_of(connection)
     if connection.execute(f'{_LATE} LIMIT 1', (moment, SET_BACK_US)).fetchone() is not None:
         return True
-    holders = connection.execute(
-        "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?", (moment,)
-    )
-    if any(holder_is_gone(holder) for (holder,) in holders):
+    if any(holder_is_gone(holder) for (holder,) in connection.execute(_HOLDERS, (moment,))):
         return True
-    return bool(
-        connection.execute(
-            "SELECT EXISTS(SELECT 1 FROM job WHERE state IN ('queued', 'running') AND touched_at > ?)",
-            (moment + SET_BACK_US,),
-        ).fetchone()[0]
-    )
+    return connection.execute(f'{_AHEAD} LIMIT 1', (moment + SET_BACK_US,)).fetchone() is not None
 
 
 def recover(connection: Connection, lease_seconds: float) -> int:
-    """Give back what is leased to processes that are gone, and what lies in the future since the clock was set back."""
-    moment = to_us(now())
+    """Give back what is leased to processes that are gone, and what lies in the future since the clock was set back.
+
+    Of owners that somebody else writes for, another time.
+    """
+    moment = moment_of(connection)
     owners: list[int] = []
-    holders = connection.execute(
-        "SELECT DISTINCT worker FROM job WHERE state = 'running' AND lease_until > ?", (moment,)
-    ).fetchall()
-    for (holder,) in holders:
+    for (holder,) in connection.execute(_HOLDERS, (moment,)).fetchall():
         if holder_is_gone(holder):
+            held = _free(connection, "SELECT row FROM job WHERE state = 'running' AND worker = ?", (holder,))
             # It stays `running`: whoever takes it over sees that it was left in the middle.
             found = connection.execute(
-                "UPDATE job SET lease_until = ?, touched_at = ? WHERE state = 'running' AND worker = ? RETURNING row",
+                'UPDATE job SET lease_until = ?, touched_at = ? '
+                f"WHERE state = 'running' AND worker = ?{held} RETURNING row",
                 (moment, moment, holder),
             ).fetchall()
             owners += [row >> SEQ_BITS for (row,) in found]
+    held = _free(connection, _AHEAD, (moment + SET_BACK_US,))
     found = connection.execute(
-        'UPDATE job SET run_after = min(run_after, ?1), touched_at = ?1, lease_until = min(lease_until, ?2) '
-        "WHERE row IN (SELECT row FROM job WHERE state IN ('queued', 'running')) AND touched_at > ?3 RETURNING row",
+        'UPDATE job SET run_after = CASE WHEN run_after > ?1 THEN ?1 ELSE run_after END, touched_at = ?1, '
+        'lease_until = CASE WHEN lease_until > ?2 THEN ?2 ELSE lease_until END '
+        f"WHERE row IN (SELECT row FROM job WHERE state IN ('queued', 'running')) AND touched_at > ?3{held} "
+        'RETURNING row',
         # Whoever is still at it renews its lease in time.
         (moment, moment + int(lease_seconds * 1e6), moment + SET_BACK_US),
     ).fetchall()
     owners += [row >> SEQ_BITS for (row,) in found]
-    owners += [owner for (owner,) in connection.execute(_LATE, (moment, SET_BACK_US)).fetchall()]
-    settle(connection, set(owners))
+    late = connection.execute(_LATE, (moment, SET_BACK_US)).fetchall()
+    owners += hold_owners(connection, [owner for (owner,) in late], free=True)
+    settle(connection, sorted(set(owners)))
     return len(owners)
+
+
+def _free(connection: Connection, sql: str, values: tuple[object, ...]) -> str:
+    """Hold the owners of some jobs that nobody else holds; a condition for their jobs."""
+    if not connection.dialect.shared:
+        return ''
+    owners = {row >> SEQ_BITS for (row,) in connection.execute(sql, values).fetchall()}
+    held = hold_owners(connection, owners, free=True)
+    return f' AND owner IN ({", ".join(str(owner) for owner in held) or "NULL"})'

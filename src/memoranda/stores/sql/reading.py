@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from memoranda.errors import InvalidInput
 from memoranda.filters import Filter
-from memoranda.lanes import FloatVector, Lane
+from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.nearest import cosines
 from memoranda.stores.sql.reviewing import pending_of, rejected_of
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
     OwnerRow,
     find_owner,
-    owner_by_id,
     read_episodes,
     read_history,
     read_memories,
@@ -45,8 +45,8 @@ _EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.ro
 _EVER = "(status IN ('active', 'superseded', 'expired') OR (status = 'retracted' AND valid_to IS NOT NULL))"
 
 _CHAIN = (
-    'owner = ? AND slot = ? AND retired_at IS NULL AND '
-    "(status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL))"
+    "retired_at IS NULL AND (status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL)) "
+    'AND owner = ? AND slot'
 )
 """What a slot has held."""
 
@@ -59,13 +59,15 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     held = current_generation(connection)
     # Vectors of another one are not for these questions to be compared with: keywords only.
     generation = held if held is not None and held.id == plan.generation else None
-    speaker_names = _speaker_names(connection, [owner for owner, _ in owners])
+    heard = _heard(connection, [owner.id for owner, _ in owners])
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
-    kept = _Kept(connection, cache, held)
-    lanes = [_lane(kept, plan, owners, name, generation, speaker_names) for name in plan.lanes]
+    # Where an index elsewhere compares them, they are kept without.
+    kept = _Kept(connection, cache, held if plan.nearest is None else None)
+    lanes = [_lane(kept, plan, owners, name, generation, heard) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
-    return plan.finish(_read_hits(connection, ranked, by_name, to_us(plan.moment.now)))
+    known = {owner.id: owner.owner for owner, _ in owners}
+    return plan.finish(_read_hits(connection, ranked, by_name, to_us(plan.moment.now), known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,9 @@ def _lane(
     owners: Sequence[tuple[OwnerRow, Reach]],
     name: LaneName,
     generation: Generation | None,
-    speaker_names: dict[str, int],
+    heard: Mapping[int, Sequence[str | None]],
 ) -> Lane:
-    connection = kept.connection
+    connection, names = kept.connection, _names(heard)
     columns: list[Columns] = []
     allowed: list[Bools] = []
     hits: dict[str, tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]] = {t: ([], []) for t in plan.terms}
@@ -112,22 +114,25 @@ def _lane(
             rows.append(found + offset)
             counts.append(tf)
         if part.speaker is not None:
-            speakers.append(_renumber(connection, owner.id, part.speaker, speaker_names))
+            speakers.append(_renumber(heard[owner.id], part.speaker, names))
         offset += len(part.row)
-    vector = plan.vectors.get(name)
+    key, mask = _cat([c.row for c in columns]), np.concatenate(allowed) if allowed else np.zeros(0, dtype=np.bool_)
+    postings = {t: (_cat(rows), _cat(counts)) for t, (rows, counts) in hits.items()}
+    dense, rest = _cosines(connection, plan, name, generation, columns, key, mask, postings)
     return Lane(
         name=name,
-        key=_cat([c.row for c in columns]),
+        key=key,
         length=_cat([c.length for c in columns]),
         at=_cat([c.at for c in columns]) / 1e6,
-        allowed=np.concatenate(allowed) if allowed else np.zeros(0, dtype=np.bool_),
-        dense=None if vector is None or generation is None else _dense(columns, vector),
-        postings={t: (_cat(rows), _cat(counts)) for t, (rows, counts) in hits.items()},
+        allowed=mask,
+        dense=dense,
+        rest=rest,
+        postings=postings,
         conversation=_cat([c.conversation for c in columns]) if name == 'episodes' else None,
         position=_cat([c.position for c in columns]) if name == 'episodes' else None,
         role=_cat([c.role for c in columns]).astype(np.uint8) if name == 'episodes' else None,
         speaker=_cat(speakers) if name == 'episodes' else None,
-        speakers=tuple(speaker_names),
+        speakers=tuple(names),
     )
 
 
@@ -136,6 +141,24 @@ def _cat(parts: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64]:
     if len(present) == 1:
         return present[0]
     return np.concatenate(present) if present else np.zeros(0, dtype=np.int64)
+
+
+def _cosines(
+    connection: Connection,
+    plan: SearchPlan,
+    name: LaneName,
+    generation: Generation | None,
+    columns: Sequence[Columns],
+    key: NDArray[np.int64],
+    allowed: Bools,
+    postings: Mapping[str, Posting],
+) -> tuple[FloatVector | None, Rest | None]:
+    vector = plan.vectors.get(name)
+    if vector is None or generation is None:
+        return None, None
+    if plan.nearest is None:
+        return _dense(columns, vector), None
+    return cosines(connection, name, generation, key, allowed, postings, vector, plan.nearest[name])
 
 
 def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float32]:
@@ -215,7 +238,7 @@ def _of_other_runs(connection: Connection, owner: OwnerRow, reach: Reach) -> NDA
         'SELECT s.row FROM segment s WHERE s.row BETWEEN ? AND ? AND s.episode IN ('
         'SELECT v.episode FROM evidence v JOIN memory m ON m.row = v.memory '
         'WHERE v.episode BETWEEN ? AND ? AND m.retired_at IS NULL GROUP BY v.episode '
-        f'HAVING sum(m.run_key IN ({", ".join("?" * len(seen))})) = 0)',
+        f'HAVING sum(CASE WHEN m.run_key IN ({", ".join("?" * len(seen))}) THEN 1 ELSE 0 END) = 0)',
         (low, high, low, high, *seen),
     ).fetchall()
     return np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
@@ -233,10 +256,10 @@ def _conversations(connection: Connection, owner: OwnerRow, reach: Reach) -> lis
 def _matching(connection: Connection, owner: OwnerRow, name: LaneName, where: Filter) -> NDArray[np.int64]:
     low, high = row_range(owner.id)
     if name == 'memories':
-        condition, values = compile_filter(where, MEMORY_FIELDS)
+        condition, values = compile_filter(connection, where, MEMORY_FIELDS, (low, high))
         sql = f'SELECT row FROM memory WHERE row BETWEEN ? AND ? AND {condition}'
     else:
-        condition, values = compile_filter(where, EPISODE_FIELDS)
+        condition, values = compile_filter(connection, where, EPISODE_FIELDS, (low, high))
         sql = (
             'SELECT s.row FROM segment s JOIN episode e ON e.row = s.episode '
             f'WHERE s.row BETWEEN ? AND ? AND {condition}'
@@ -300,17 +323,18 @@ def _read_hits(
     ranked: Sequence[Ranked],
     lanes: dict[str, Lane],
     now: int,
+    known: Mapping[int, Owner],
 ) -> list[tuple[Ranked, Hit]]:
     keys = [(one, int(lanes[one.lane].key[one.row])) for one in ranked]
     rows = within(connection, _MEMORY + 'WHERE row', [key for one, key in keys if one.lane == 'memories'])
-    memories = {row[0]: memory for row, memory in zip(rows, read_memories(connection, rows), strict=True)}
+    memories = {row[0]: memory for row, memory in zip(rows, read_memories(connection, rows, known), strict=True)}
     wanted = [key for one, key in keys if one.lane == 'episodes']
     segments = {
         row: rest
         for row, *rest in within(connection, 'SELECT row, episode, first, last FROM segment WHERE row', wanted)
     }
     turns = list({episode for episode, _, _ in segments.values()})
-    episodes, (stale, ended) = _episodes_of(connection, turns), _no_longer(connection, turns, now)
+    episodes, (stale, ended) = _episodes_of(connection, turns, known), _no_longer(connection, turns, now)
     hits: list[tuple[Ranked, Hit]] = []
     for one, key in keys:
         if one.lane == 'memories':
@@ -343,31 +367,30 @@ def _no_longer(
     return {turn for turn, holding in holds.items() if not holding}, ended
 
 
-def _episodes_of(connection: Connection, turns: Sequence[int]) -> dict[int, Episode]:
-    owners = {number: owner_by_id(connection, number) for number in {turn >> SEQ_BITS for turn in turns}}
+def _episodes_of(connection: Connection, turns: Sequence[int], known: Mapping[int, Owner]) -> dict[int, Episode]:
     return {
         row[0]: episode
         for row in within(connection, _EPISODE + 'WHERE e.row', turns)
-        for episode in read_episodes((row,), owners[row[0] >> SEQ_BITS])
+        for episode in read_episodes((row,), known[row[0] >> SEQ_BITS])
     }
 
 
-def _speaker_names(connection: Connection, owners: Iterable[OwnerRow]) -> dict[str, int]:
-    names: dict[str, int] = {}
-    for owner in owners:
-        for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner.id,)):
-            if name is not None:  # erased
-                names.setdefault(name, len(names))
-    return names
+def _heard(connection: Connection, owners: Sequence[int]) -> dict[int, list[str | None]]:
+    """The speakers of some owners by their numbers; None for names that were erased."""
+    heard: dict[int, list[str | None]] = {owner: [] for owner in owners}
+    for owner, name in within(connection, 'SELECT owner, name FROM speaker WHERE owner', heard, ' ORDER BY ordinal'):
+        heard[owner].append(name)
+    return heard
 
 
-def _renumber(
-    connection: Connection, owner: int, speaker: NDArray[np.int64], names: dict[str, int]
-) -> NDArray[np.int64]:
-    own = [
-        names.get(name, -1)
-        for (name,) in connection.execute('SELECT name FROM speaker WHERE owner = ? ORDER BY ordinal', (owner,))
-    ]
+def _names(heard: Mapping[int, Iterable[str | None]]) -> dict[str, int]:
+    """The names of all of them, each with its number among all."""
+    names = dict.fromkeys(name for own in heard.values() for name in own if name is not None)
+    return {name: number for number, name in enumerate(names)}
+
+
+def _renumber(heard: Sequence[str | None], speaker: NDArray[np.int64], names: Mapping[str, int]) -> NDArray[np.int64]:
+    own = [-1 if name is None else names[name] for name in heard]
     if own == list(range(len(own))):
         return speaker
     return np.array([*own, -1], dtype=np.int64)[speaker]
@@ -376,7 +399,7 @@ def _renumber(
 def speakers(connection: Connection, reaches: Sequence[Reach]) -> list[str]:
     """Names that messages of these owners were said under, in the order that a lane's `speaker` counts them."""
     owners = [row for reach in reaches if (row := find_owner(connection, reach.owner)) is not None]
-    return list(_speaker_names(connection, owners))
+    return list(_names(_heard(connection, [owner.id for owner in owners])))
 
 
 def snapshot(
@@ -398,18 +421,16 @@ def snapshot(
     rows: set[int] = set()
     chains = set(slots)
     for condition, values in (
-        ('owner = ? AND hash = ? AND live = 1 AND valid_to IS NULL', hashes),
-        ('owner = ? AND hash = ? AND live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL', hashes),
-        ('owner = ? AND id = ? AND live = 1', ids),
-        ('owner = ? AND id = ? AND retired_at IS NULL', latest),
+        ('live = 1 AND valid_to IS NULL AND owner = ? AND hash', hashes),
+        ('live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL AND owner = ? AND hash', hashes),
+        ('live = 1 AND owner = ? AND id', ids),
+        ('retired_at IS NULL AND owner = ? AND id', latest),
     ):
-        for value in values:
-            for row, slot in connection.execute(f'SELECT row, slot FROM memory WHERE {condition}', (found.id, value)):
-                rows.add(row)
-                if slot is not None:
-                    chains.add(slot)
-    for slot in chains:
-        rows.update(r for (r,) in connection.execute(f'SELECT row FROM memory WHERE {_CHAIN}', (found.id, slot)))
+        for row, slot in _any_of(connection, f'SELECT row, slot FROM memory WHERE {condition}', found.id, values):
+            rows.add(row)
+            if slot is not None:
+                chains.add(slot)
+    rows.update(r for (r,) in _any_of(connection, f'SELECT row FROM memory WHERE {_CHAIN}', found.id, sorted(chains)))
     generation = current_generation(connection)
     if near and generation is not None and made_by in (None, generation.id):
         columns = cache.columns(connection, found, 'memories', generation)
@@ -425,6 +446,10 @@ def snapshot(
         rejected=rejected_of(connection, found.id, hashes),
         pending=pending_of(connection, found.id, hashes) if hashes else (),
     )
+
+
+def _any_of(connection: Connection, sql: str, owner: int, values: Sequence[str]) -> list[Any]:
+    return within(connection, sql, values, values=(owner,))
 
 
 def get(connection: Connection, memory_id: str, project: str) -> MemoryRecord | None:
@@ -469,32 +494,34 @@ def page(
     condition, values = ('retired_at IS NULL', []) if inactive else _temporal(moment)
     if not inactive and moment.as_of is None and moment.known_at is None:
         condition = 'retired_at IS NULL AND ' + condition
-    if where is not None:
-        more, more_values = compile_filter(where, MEMORY_FIELDS)
-        condition, values = f'{condition} AND {more}', values + more_values
     if cursor is not None:
         condition, values = f'{condition} AND id {"<" if newest_first else ">"} ?', [*values, cursor]
     order = 'DESC' if newest_first else 'ASC'
     rows: list[Any] = []
+    known: dict[int, Owner] = {}
     for reach in reaches:
         owner = find_owner(connection, reach.owner)
         if owner is None:
             continue
         runs, run_values = _runs(reach)
+        more, more_values = '', []
+        if where is not None:
+            more, more_values = compile_filter(connection, where, MEMORY_FIELDS, row_range(owner.id))
         rows += connection.execute(
-            _MEMORY + f'WHERE owner = ? AND {condition}{runs} ORDER BY id {order} LIMIT ?',
-            (owner.id, *values, *run_values, limit + 1),
+            _MEMORY + f'WHERE owner = ? AND {condition}{more and " AND "}{more}{runs} ORDER BY id {order} LIMIT ?',
+            (owner.id, *values, *more_values, *run_values, limit + 1),
         )
+        known[owner.id] = owner.owner
     rows.sort(key=lambda row: row[2], reverse=newest_first)
     more_left = len(rows) > limit
-    memories = read_memories(connection, rows[:limit])
+    memories = read_memories(connection, rows[:limit], known)
     return memories, memories[-1].id if more_left else None
 
 
 def _runs(reach: Reach) -> tuple[str, tuple[str, ...]]:
     keys = ('', *(reach.runs or ())) if reach.own else (reach.runs or ())
     if reach.runs is not None:
-        return f' AND run_key IN ({", ".join("?" * len(keys))})', keys
+        return f' AND run_key IN ({", ".join("?" * len(keys)) or "NULL"})', keys
     return '' if reach.own else " AND run_key <> ''", ()
 
 

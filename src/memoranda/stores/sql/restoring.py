@@ -11,8 +11,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-import apsw
-
 from memoranda.errors import Conflict
 from memoranda.records import new_id, now
 from memoranda.scope import Owner
@@ -31,22 +29,25 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.exporting import holdings
 from memoranda.stores.sql.inserting import insert_rows
 from memoranda.stores.sql.keys import SEQ_BITS
+from memoranda.stores.sql.locks import hold_name, hold_owners
 from memoranda.stores.sql.queue import settle
 from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us
 from memoranda.stores.sql.writing import (
     ensure_owner,
+    hold_owner,
     touch,
 )
 
 __all__ = ['abandoned', 'begin', 'discard', 'discard_abandoned', 'finish', 'insert']
 
-_PROJECT: Final = '\x00import'
+_PROJECT: Final = '\x01import'
 """No project can be called so: its name would have a control character."""
 _KIND: Any = 'import'
 
 
 def begin(connection: Connection, owner: Owner, token: str) -> Holdings:
     """Make room for an import, unless another one for this owner is under way."""
+    hold_name(connection, _PROJECT)
     discard_abandoned(connection)
     for staged, _, other in _staged(connection):
         if staged[:3] == [owner.project, owner.kind, owner.key] and other != token:
@@ -64,7 +65,8 @@ def insert(connection: Connection, owner: Owner, token: str, rows: Sequence[RowI
     _check_ground(connection, owner, seen)
     try:
         insert_rows(connection, staging, rows, generation)
-    except apsw.ConstraintError as error:
+        touch(connection, staging.id)  # for a reindex that has looked at this owner before
+    except connection.violations as error:
         raise Conflict(
             f'an id in this document is held by somebody else in this storage already ({_first_id(rows)} or one of the '
             f'{len(rows)} items from there on): a subject is held once, so forget it there, or use another storage'
@@ -74,14 +76,17 @@ def insert(connection: Connection, owner: Owner, token: str, rows: Sequence[RowI
 def finish(connection: Connection, owner: Owner, token: str, note: RestoreNote) -> None:
     """Let everybody see what was written."""
     staging, seen = _staging(connection, owner, token)
+    if connection.dialect.shared:
+        there = find_owner(connection, owner)
+        hold_owners(connection, [staging.id, *([there.id] if there else ())])
+    there = hold_owner(connection, owner)
     _check_ground(connection, owner, seen)
-    there = find_owner(connection, owner)
     if there is not None:
         held = holdings(connection, owner)
         if not held.empty:
             raise Conflict(f'{owner.kind} {owner.key!r} got something of its own meanwhile: nothing was imported')
         connection.execute(
-            "UPDATE owner SET kind = 'erased', key = ?, salt = zeroblob(16) WHERE id = ?", (str(there.id), there.id)
+            "UPDATE owner SET kind = 'erased', key = ?, salt = ? WHERE id = ?", (str(there.id), bytes(16), there.id)
         )
     connection.execute(
         'UPDATE owner SET project = ?, kind = ?, key = ? WHERE id = ?',
@@ -140,7 +145,7 @@ def discard(connection: Connection, token: str) -> None:
 
 
 def _discard(connection: Connection, name: Sequence[Any]) -> None:
-    staging = find_owner(connection, Owner(_PROJECT, _KIND, json.dumps(name)))
+    staging = find_owner(connection, Owner(_PROJECT, _KIND, json.dumps(name)), hold=True)
     if staging is None:
         return
     erasing.erase_owner(connection, staging)
@@ -160,7 +165,7 @@ def _staged(connection: Connection) -> list[tuple[list[Any], int, str]]:
 def _staging(connection: Connection, owner: Owner, token: str) -> tuple[OwnerRow, int | None]:
     for name, _, other in _staged(connection):
         if other == token and name[:3] == [owner.project, owner.kind, owner.key]:
-            found = find_owner(connection, Owner(_PROJECT, _KIND, json.dumps(name)))
+            found = find_owner(connection, Owner(_PROJECT, _KIND, json.dumps(name)), hold=True)
             if found is not None:
                 return found, name[4]
     raise Conflict(f'the import for {owner.kind} {owner.key!r} was dropped meanwhile: begin it anew')
@@ -179,7 +184,7 @@ def _buried_at(connection: Connection, owner: Owner) -> int | None:
     key = auditing.secret(connection)
     whole = subject_key(key, owner.project, owner, {})
     return connection.execute(
-        'SELECT max(erased_at) FROM tombstone WHERE project = ?1 AND (of_owner = ?2 OR subject IN (?2, ?1))',
+        'SELECT max(erased_at) FROM tombstone WHERE project = ?1 AND (of_owner = ?2 OR subject = ?2 OR subject = ?1)',
         (tombstones.project_key(key, owner.project), whole),
     ).fetchone()[0]
 

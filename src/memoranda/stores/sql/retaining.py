@@ -14,6 +14,9 @@ from memoranda.stores.aging import Aged, Aging, Round, Spared
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.erasing import erase_episodes
+from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.locks import hold_name
+from memoranda.stores.sql.queue import OPEN_JOBS, moment_of
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
@@ -35,18 +38,17 @@ _CURRENT: Final = (
 """Takes now, twice."""
 _RESTS: Final[dict[Spared, str]] = {
     'current': _CURRENT,
-    'pinned': f'(m.pinned OR m.locked) AND {_CURRENT}',
-    'nothing': '0 AND coalesce(?, ?)',
+    'pinned': f'(m.pinned = 1 OR m.locked = 1) AND {_CURRENT}',
+    'nothing': 'coalesce(?, ?) IS NULL',
 }
 _FIRST: Final = (
-    'coalesce((SELECT f.recorded_at <= ?3 OR f.recorded_at > ?4 FROM {0} f '
-    'WHERE f.row BETWEEN o.id << 24 AND (o.id << 24 | 0xffffff) ORDER BY f.row LIMIT 1), 0)'
+    'coalesce((SELECT f.recorded_at <= ?2 OR f.recorded_at > ?3 FROM {0} f '
+    f'WHERE f.row BETWEEN o.id << {SEQ_BITS} AND (o.id << {SEQ_BITS}) + {SEQ_MASK} ORDER BY f.row LIMIT 1), FALSE)'
 )
 """Whether the first row of an owner is old enough, for it is the oldest. One of the future is no measure."""
-_BUSY: Final = (
-    "SELECT value FROM job j, json_each(j.payload, '$.episodes') "
-    "WHERE j.row BETWEEN ? AND ? AND j.state IN ('queued', 'running')"
-)
+
+
+_ALL: Final = (1 << 63) - 1
 
 
 def aging_owners(
@@ -55,12 +57,13 @@ def aging_owners(
     """Owners of whom something was stored before a moment, or has expired by now."""
     if after is not None and not after.isdecimal():
         raise InvalidInput(f'after={after!r} is not what a page of owners returned: pass it as it is')
+    whose = '' if project is None else 'AND o.project = ?5 '
     rows = connection.execute(
         "SELECT o.id, o.project, o.kind, o.key FROM owner o WHERE o.id > ?1 AND o.kind <> 'erased' "
-        f'AND (?2 IS NULL OR o.project = ?2) AND ({_FIRST.format("episode")} OR {_FIRST.format("memory")} OR '
-        'EXISTS(SELECT 1 FROM memory m WHERE m.owner = o.id AND m.live = 1 AND m.expires_at <= ?4)) '
-        'ORDER BY o.id LIMIT ?5',
-        (int(after or 0), project, to_us(before), to_us(now()), limit + 1),
+        f'{whose}AND ({_FIRST.format("episode")} OR {_FIRST.format("memory")} OR '
+        'EXISTS(SELECT 1 FROM memory m WHERE m.owner = o.id AND m.live = 1 AND m.expires_at <= ?3)) '
+        'ORDER BY o.id LIMIT ?4',
+        (int(after or 0), to_us(before), to_us(now()), limit + 1, *(() if project is None else (project,))),
     ).fetchall()
     owners = [Owner(row[1], row[2], row[3]) for row in rows[:limit]]
     return owners, str(rows[limit - 1][0]) if len(rows) > limit else None
@@ -98,10 +101,10 @@ def aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -> Aged
     # As JSON: there may be more of them than a statement takes parameters.
     sql = (
         f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
-        'WHERE e.row IN (SELECT value FROM json_each(?)) ORDER BY e.row'
+        f'WHERE e.row IN {connection.dialect.numbers("?")} ORDER BY e.row'
     )
     told = connection.execute(sql, (json.dumps(rows[:limit]),)).fetchall()
-    sql = f'SELECT {MEMORY_COLUMNS} FROM memory WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row'
+    sql = f'SELECT {MEMORY_COLUMNS} FROM memory WHERE row IN {connection.dialect.numbers("?")} ORDER BY row'
     held = connection.execute(sql, (json.dumps(facts[:limit]),)).fetchall()
     return Aged(
         messages=len(rows),
@@ -113,7 +116,7 @@ def aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -> Aged
 
 def erase_aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -> Aged:
     """Erase the oldest of the messages that are to go, and what rests on them alone."""
-    found = find_owner(connection, owner)
+    found = find_owner(connection, owner, hold=True)
     rows = [] if found is None else _messages(connection, found, aging, limit)
     if found is None or not rows:
         return Aged()
@@ -130,27 +133,33 @@ def _messages(connection: Connection, owner: OwnerRow, aging: Aging, limit: int 
     for spared, before in aging.before.items():
         tests.append(
             '(e.recorded_at <= ? AND NOT EXISTS(SELECT 1 FROM evidence v JOIN memory m ON m.row = v.memory '
-            f'WHERE v.episode = e.row AND {_RESTS[spared]} AND m.id NOT IN (SELECT value FROM json_each(?))))'
+            f'WHERE v.episode = e.row AND {_RESTS[spared]} AND m.id NOT IN {connection.dialect.texts("?")}))'
         )
         values += [to_us(before), at, at, ending]
     found = connection.execute(
-        f'SELECT e.row FROM episode e WHERE e.row BETWEEN ? AND ? AND ({" OR ".join(tests) or "0"}) '
-        f'AND e.row NOT IN ({_BUSY}) ORDER BY e.row LIMIT ?',
-        (*span, *values, *span, -1 if limit is None else limit),
+        f'SELECT e.row FROM episode e WHERE e.row BETWEEN ? AND ? AND ({" OR ".join(tests) or "FALSE"}) '
+        f'AND e.row NOT IN {connection.dialect.numbers("?")} ORDER BY e.row LIMIT ?',
+        (*span, *values, json.dumps(_waiting(connection, span)), _ALL if limit is None else limit),
     )
     return [row for (row,) in found]
+
+
+def _waiting(connection: Connection, span: tuple[int, int]) -> list[int]:
+    """Rows of the messages of unfinished jobs."""
+    found = connection.execute(f'SELECT payload FROM job WHERE {OPEN_JOBS}', span)
+    return [row for (payload,) in found for row in json.loads(payload)['episodes']]
 
 
 def _facts(connection: Connection, messages: Sequence[int]) -> list[int]:
     """Rows of the latest versions of those memories that rest on these messages alone."""
     found = connection.execute(
-        'WITH gone(row) AS (SELECT value FROM json_each(?)) '
-        'SELECT DISTINCT m.row FROM gone g JOIN evidence v ON v.episode = g.row JOIN memory m ON m.row = v.memory '
-        'WHERE m.retired_at IS NULL AND NOT EXISTS(SELECT 1 FROM json_each(m.evidence) s '
-        "WHERE json_extract(s.value, '$[0]') NOT IN (SELECT row FROM gone)) ORDER BY m.row",
+        f'SELECT DISTINCT m.row, m.evidence FROM {connection.dialect.numbers("?")} g '
+        'JOIN evidence v ON v.episode = g.value JOIN memory m ON m.row = v.memory '
+        'WHERE m.retired_at IS NULL ORDER BY m.row',
         (json.dumps(list(messages)),),
     )
-    return [row for (row,) in found]
+    gone = set(messages)
+    return [row for row, spans in found if all(span[0] in gone for span in json.loads(spans))]
 
 
 # --- whose turn it is ---
@@ -162,12 +171,16 @@ def _state(connection: Connection, name: str) -> dict[str, Any]:
 
 
 def _put(connection: Connection, name: str, **state: Any) -> None:
-    connection.execute('INSERT OR REPLACE INTO meta VALUES(?, ?)', (f'round:{name}', json.dumps(state)))
+    connection.execute(
+        'INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value',
+        (f'round:{name}', json.dumps(state)),
+    )
 
 
 def begin_round(connection: Connection, name: str, worker: str, every: float, lease_seconds: float) -> Round:
     """Take the turn, when it is due and nobody has it."""
-    moment, state = to_us(now()), _state(connection, name)
+    hold_name(connection, f'round:{name}')
+    moment, state = moment_of(connection), _state(connection, name)
     held: int = state.get('until', 0)
     # A lease or a last time that lies further ahead than it can: the clock was set back.
     if moment < held <= moment + int(lease_seconds * 1e6) and not holder_is_gone(state.get('worker', '')):
@@ -182,13 +195,15 @@ def begin_round(connection: Connection, name: str, worker: str, every: float, le
 
 def renew_round(connection: Connection, name: str, worker: str, lease_seconds: float, after: str | None) -> bool:
     """Hold the turn, and note how far it came."""
+    hold_name(connection, f'round:{name}')
     if _state(connection, name).get('worker') != worker:
         return False
-    _put(connection, name, worker=worker, until=to_us(now()) + int(lease_seconds * 1e6), after=after)
+    _put(connection, name, worker=worker, until=moment_of(connection) + int(lease_seconds * 1e6), after=after)
     return True
 
 
 def end_round(connection: Connection, name: str, worker: str, again: float, after: str | None) -> None:
     """Give the turn back."""
+    hold_name(connection, f'round:{name}')
     if _state(connection, name).get('worker') == worker:
-        _put(connection, name, due=to_us(now()) + int(again * 1e6), after=after)
+        _put(connection, name, due=moment_of(connection) + int(again * 1e6), after=after)

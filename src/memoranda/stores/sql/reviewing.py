@@ -26,6 +26,7 @@ __all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'rev
 _SCAN: Final = 5000
 """Rows that one page reads at most: of a project, others' may lie between its own."""
 _FEW: Final = 1000
+_PAGE: Final = 128
 _TIERS: Final[Sequence[Trust]] = get_args(Trust)
 _NOTE = 'r.op, r.target, r.reasons, coalesce(r.at, m.recorded_at)'
 _QUEUE = (
@@ -43,11 +44,14 @@ def keep_notes(connection: Connection, owner: int, edits: Iterable[Edit], at: in
         if note is not None:
             connection.execute(
                 'INSERT INTO review(owner, memory, op, target, reasons, at) VALUES(?, ?, ?, ?, ?, ?) '
-                'ON CONFLICT DO UPDATE SET op = excluded.op, target = excluded.target, reasons = excluded.reasons',
+                'ON CONFLICT(owner, memory) DO UPDATE '
+                'SET op = excluded.op, target = excluded.target, reasons = excluded.reasons',
                 (owner, memory.id, note.op, note.target, json.dumps(note.reasons, ensure_ascii=False), at),
             )
         if memory.status == 'rejected':
-            connection.execute('INSERT OR IGNORE INTO rejected VALUES(?, ?)', (owner, memory.hash))
+            connection.execute(
+                'INSERT INTO rejected(owner, hash) VALUES(?, ?) ON CONFLICT DO NOTHING', (owner, memory.hash)
+            )
         elif edit.before is not None and edit.before.status == 'rejected':
             _pardon(connection, owner, edit.before.hash)
 
@@ -63,7 +67,8 @@ def _pardon(connection: Connection, owner: int, hash_: str) -> None:
 
 def pending_of(connection: Connection, owner: int, hashes: Sequence[str]) -> list[Pending]:
     """What waits of an owner: with one of these hashes, and the latest."""
-    latest = f'SELECT row FROM memory INDEXED BY memory_pending WHERE owner = ? AND {_WAITS} ORDER BY id DESC LIMIT ?'
+    by_index = connection.dialect.index('memory_pending')
+    latest = f'SELECT row FROM memory {by_index} WHERE owner = ? AND {_WAITS} ORDER BY id DESC LIMIT ?'
     rows = {r for (r,) in connection.execute(latest, (owner, PENDING_READ))}
     if len(rows) == PENDING_READ:  # else these are all
         for hash_ in hashes:
@@ -104,6 +109,12 @@ def review(connection: Connection, memory_id: str, project: str) -> Pending | No
     return None
 
 
+def approved(connection: Connection, ids: Sequence[str], project: str) -> frozenset[str]:
+    """Those that were proposed and are believed now."""
+    found = (review(connection, id_, project) for id_ in ids)
+    return frozenset(f.memory.id for f in found if f is not None and f.memory.status == 'active')
+
+
 def reviews(
     connection: Connection,
     reaches: Sequence[Reach] | None,
@@ -129,18 +140,29 @@ def _queue(
 ) -> Iterator[tuple[Sequence[Any], bool]]:
     """What waits, oldest first, each with whether it may be seen."""
     if reaches is None:
-        for row in connection.execute(_QUEUE.format(index='INDEXED BY memory_queue', more=''), (after, _SCAN + 1)):
+        all_ = _QUEUE.format(index=connection.dialect.index('memory_queue'), more='')
+        for row in _paged(connection, all_, after, ()):
             yield row, row[3] == project
         return
-    of_one = _QUEUE.format(index='INDEXED BY memory_pending', more=' AND m.owner = ?')
+    of_one = _QUEUE.format(index=connection.dialect.index('memory_pending'), more=' AND m.owner = ?')
 
     def of(reach: Reach) -> Iterator[tuple[Sequence[Any], bool]]:
         owner = find_owner(connection, reach.owner)
         if owner is not None:
-            for row in connection.execute(of_one, (after, owner.id, _SCAN + 1)):
+            for row in _paged(connection, of_one, after, (owner.id,)):
                 yield row, reach.sees(row[2])
 
     yield from heapq.merge(*map(of, reaches), key=lambda pair: pair[0][0])
+
+
+def _paged(connection: Connection, sql: str, after: str, values: tuple[int, ...]) -> Iterator[Sequence[Any]]:
+    size = _PAGE
+    while True:
+        rows = connection.execute(sql, (after, *values, size)).fetchall()
+        yield from rows
+        if len(rows) < size:
+            return
+        after, size = rows[-1][0], 2 * size
 
 
 def _has(reasons: str | None, wanted: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from memoranda.scope import Owner, Scope
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
+from memoranda.stores.sql.locks import HELD, WRITES
 
 __all__ = [
     'EPISODE_COLUMNS',
@@ -90,14 +91,14 @@ def row_range(owner: int) -> tuple[int, int]:
 
 
 def within(
-    connection: Connection, sql: str, keys: Iterable[int], order: str = '', *, values: Sequence[Any] = ()
+    connection: Connection, sql: str, keys: Iterable[int | str], order: str = '', *, values: Sequence[Any] = ()
 ) -> list[Any]:
     """The rows of a statement that ends before `IN (...)`, for these keys, in few statements.
 
     Args:
         connection: Where.
         sql: Up to the column that is looked up.
-        keys: Row keys.
+        keys: What is looked for.
         order: What comes after; it holds within `_AT_ONCE` keys only.
         values: What the statement takes before the keys.
     """
@@ -112,13 +113,21 @@ def within(
     return found
 
 
-def find_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
-    """The owner's row, or None when nothing was ever stored for it."""
-    for id_, version, epoch, salt in connection.execute(
-        'SELECT id, version, epoch, salt FROM owner WHERE project = ? AND kind = ? AND key = ?',
+def find_owner(connection: Connection, owner: Owner, *, hold: bool = False) -> OwnerRow | None:
+    """The owner's row, or None when nothing was ever stored for it.
+
+    Args:
+        connection: Where.
+        owner: Who.
+        hold: Whether to wait until nobody else writes for it, and to let nobody before the end of this transaction.
+    """
+    hold = hold and connection.dialect.shared
+    for row in connection.execute(
+        f'SELECT id, version, epoch, salt{WRITES if hold else ""} FROM owner '
+        f'WHERE project = ? AND kind = ? AND key = ?{HELD if hold else ""}',
         (owner.project, owner.kind, owner.key),
     ):
-        return OwnerRow(id_, owner, version, epoch, salt)
+        return OwnerRow(row[0], owner, row[1], row[2], bytes(row[3]))
     return None
 
 
@@ -148,10 +157,18 @@ def _said_under(owner: Owner, agent_id: str | None, run_id: str | None, app_id: 
     return Scope(user_id=owner.key if owner.kind == 'user' else None, agent_id=agent_id, run_id=run_id, app_id=app_id)
 
 
-def read_memories(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[MemoryRecord]:
-    """Records of rows selected with `MEMORY_COLUMNS`, their quotes read from the episodes."""
+def read_memories(
+    connection: Connection, rows: Iterable[Sequence[Any]], known: Mapping[int, Owner] | None = None
+) -> list[MemoryRecord]:
+    """Records of rows selected with `MEMORY_COLUMNS`, their quotes read from the episodes.
+
+    Args:
+        connection: Where.
+        rows: As they were read.
+        known: Owners by their numbers, as far as they need no look-up.
+    """
     fetched = list(rows)
-    owners: dict[int, Owner] = {}
+    owners: dict[int, Owner] = dict(known or {})
     wanted: set[int] = set()
     spans: list[list[list[int]]] = []
     for row in fetched:

@@ -12,7 +12,7 @@ from memoranda.stores.erasures import Forgetting, subject_key, subjects_of
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.database import Connection
-from memoranda.stores.sql.rows import from_us, to_us
+from memoranda.stores.sql.rows import find_owner, from_us, to_us
 
 if TYPE_CHECKING:
     from memoranda.stores.base import Batch, Draft
@@ -31,7 +31,8 @@ def bury(connection: Connection, forgetting: Forgetting, at: int) -> None:
     owner = forgetting.owner
     connection.execute(
         'INSERT INTO tombstone(project, subject, erased_at, of_owner) VALUES(?, ?, ?, ?) '
-        'ON CONFLICT DO UPDATE SET erased_at = max(erased_at, excluded.erased_at)',
+        'ON CONFLICT(project, subject) DO UPDATE SET erased_at = excluded.erased_at '
+        'WHERE tombstone.erased_at < excluded.erased_at',
         (
             project_key(key, forgetting.project),
             forgetting.subject(key),
@@ -48,11 +49,11 @@ def tombstone(connection: Connection, owner: Owner, ids: Mapping[str, str] | Non
 
 
 def erased_until(connection: Connection, owner: Owner, ids: Mapping[str, str]) -> int | None:
-    """The same in microseconds. Of a storage where nobody of the project was forgotten it costs one look-up."""
+    """The same in microseconds. Of a storage where nobody was forgotten it costs one look-up."""
+    if not connection.execute('SELECT EXISTS(SELECT 1 FROM tombstone)').fetchone()[0]:
+        return None
     key = auditing.secret(connection)
     project = project_key(key, owner.project)
-    if not connection.execute('SELECT EXISTS(SELECT 1 FROM tombstone WHERE project = ?)', (project,)).fetchone()[0]:
-        return None
     subjects = subjects_of(key, owner, ids)
     marks = ', '.join('?' * len(subjects))
     return connection.execute(
@@ -77,6 +78,7 @@ def lift(connection: Connection, owner: Owner, actor: str, reason: str) -> int:
     from memoranda.stores.sql.writing import ensure_owner, touch  # which asks this module what it may store
 
     key = auditing.secret(connection)
+    find_owner(connection, owner, hold=True)
     connection.execute(
         'DELETE FROM tombstone WHERE project = ? AND of_owner = ?',
         (project_key(key, owner.project), subject_key(key, owner.project, owner, {})),

@@ -1,8 +1,7 @@
-"""How often memories were recalled: counted in memory, written by the writer's idle hook, read beside hits."""
+"""How often memories were recalled: counted in memory, written when there is time, read beside hits."""
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,18 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
-import apsw
-
 from memoranda._locks import short_lock
 from memoranda.records import Hit
 from memoranda.scope import Owner
 from memoranda.stores.base import Ranked, SearchPlan
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.locks import hold_owners
 from memoranda.stores.sql.rows import find_owner, from_us, to_us
 
-__all__ = ['PendingUses', 'save', 'with_uses']
-
-log = logging.getLogger('memoranda.stores')
+__all__ = ['Counts', 'PendingUses', 'with_uses', 'write']
 
 _ROUND: Final = 16
 MAX_PENDING: Final = 100_000
@@ -62,51 +58,29 @@ class PendingUses:
         return bool(self._counts) and self._pid == os.getpid()
 
 
-def save(connection: Connection, pending: PendingUses, *, busy_ms: int) -> None:
-    """Write what is pending, in a transaction of its own. Waits for no lock and never raises.
-
-    Args:
-        connection: The writer's, outside a transaction.
-        pending: Kept for the next time while another process is writing; lost when the file can't be written.
-        busy_ms: The connection's busy timeout, restored afterwards.
-    """
-    counts = pending.take()
-    if not counts:
-        return
-    try:
-        connection.set_busy_timeout(0)
-        connection.execute('BEGIN IMMEDIATE')
-        _write(connection, counts)
-        connection.execute('COMMIT')
-    except apsw.Error as error:
-        if connection.in_transaction:
-            connection.execute('ROLLBACK')
-        if isinstance(error, apsw.BusyError):
-            pending.add((owner, memory, times, at) for (owner, memory), (times, at) in counts.items())
-        else:
-            log.debug('uses of %d memories could not be counted (%s)', len(counts), error)
-    finally:
-        connection.set_busy_timeout(busy_ms)
-
-
-def _write(connection: Connection, counts: Counts) -> None:
-    numbers: dict[Owner, int | None] = {}
-    rows: list[tuple[int, str, int, int]] = []
-    for (owner, memory), (times, at) in counts.items():
-        if owner not in numbers:
-            found = find_owner(connection, owner)
-            numbers[owner] = None if found is None else found.id
-        number = numbers[owner]
-        if number is not None:
-            rows.append((number, memory, times, to_us(at)))
+def write(connection: Connection, counts: Counts) -> Counts:
+    """Write what was counted. Returns what was not: that of owners whom somebody else writes for now."""
+    numbers: dict[Owner, int] = {}
+    for owner in {owner for owner, _ in counts}:
+        found = find_owner(connection, owner)
+        if found is not None:
+            numbers[owner] = found.id
+    held = set(hold_owners(connection, numbers.values(), free=True))
+    rows = [
+        (numbers[owner], memory, times, to_us(at))
+        for (owner, memory), (times, at) in counts.items()
+        if numbers.get(owner) in held
+    ]
     # Memories that were erased meanwhile must not come back, not even as an id.
     connection.executemany(
-        'INSERT INTO usage SELECT ?1, ?2, ?3, ?4 '
+        'INSERT INTO usage(owner, memory, uses, last_used_at) SELECT ?1, ?2, ?3, ?4 '
         'WHERE EXISTS(SELECT 1 FROM memory WHERE owner = ?1 AND id = ?2 AND retired_at IS NULL) '
-        'ON CONFLICT DO UPDATE SET uses = uses + excluded.uses, '
-        'last_used_at = max(last_used_at, excluded.last_used_at)',
+        'ON CONFLICT(owner, memory) DO UPDATE SET uses = usage.uses + excluded.uses, last_used_at = '
+        'CASE WHEN usage.last_used_at > excluded.last_used_at THEN usage.last_used_at ELSE excluded.last_used_at END',
         sorted(rows),
     )
+    busy = set(numbers.values()) - held
+    return {key: count for key, count in counts.items() if numbers.get(key[0]) in busy}
 
 
 def with_uses(connection: Connection, plan: SearchPlan) -> SearchPlan:

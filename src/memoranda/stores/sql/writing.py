@@ -6,15 +6,13 @@ import hashlib
 import json
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
-
-import apsw
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from memoranda.errors import Conflict, StoreError
-from memoranda.records import Change, Job, MemoryRecord, Usage, content_hash, new_id, now
+from memoranda.records import Change, MemoryRecord, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import (
     JOB_FORMAT,
@@ -33,13 +31,16 @@ from memoranda.stores.history import entry_of
 from memoranda.stores.sql import auditing, reviewing
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK, vector_tables
-from memoranda.stores.sql.queue import OPEN_JOBS, settle
+from memoranda.stores.sql.lacking import note_lacking
+from memoranda.stores.sql.locks import hold_newcomer, hold_owners
+from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, settle
 from memoranda.stores.sql.rows import (
     OwnerRow,
     dump,
     find_owner,
     row_range,
     to_us,
+    within,
 )
 from memoranda.stores.sql.tombstones import admitted
 
@@ -66,6 +67,18 @@ NO_OWNER = -1
 """The version of an owner that was never written to."""
 ROLES = {'user': 0, 'assistant': 1, 'system': 2, 'tool': 2}
 _CHUNK_BITS = 9
+_PARTS: Final = 16
+_COST: Final = 'CAST(?4 AS DOUBLE PRECISION)'
+_EPISODE: Final = (
+    'row, id, conversation, seq, role, name, text, occurred_at, recorded_at, dated, trust, agent_id, run_id, app_id, '
+    'metadata, content_hash'
+)
+_SEGMENT: Final = 'row, episode, first, last, conversation, position, length, at, role, speaker'
+_VERSION: Final = (
+    'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
+    'importance, trust, pinned, locked, valid_from, valid_to, said_at, recorded_at, retired_at, expires_at, '
+    'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value'
+)
 
 
 def term_key(salt: bytes, term: str) -> int:
@@ -75,15 +88,32 @@ def term_key(salt: bytes, term: str) -> int:
 
 
 def tick(connection: Connection) -> int:
-    """The next number of the file's write counter."""
+    """The next number of the write counter.
+
+    Of an owner that is held it is greater than all before. Between owners the order tells nothing: one that has a
+    smaller number may be seen later.
+    """
+    clock = connection.dialect.clock
+    if clock is not None:
+        return _one(connection, f'SELECT {clock}')
     return _one(connection, "UPDATE meta SET value = value + 1 WHERE key = 'clock' RETURNING value")
 
 
 def ensure_owner(connection: Connection, owner: Owner) -> OwnerRow:
-    """The owner's row, made if it is new."""
-    found = find_owner(connection, owner)
-    if found is not None:
-        return found
+    """The owner's row, made if it is new, and held."""
+    return hold_owner(connection, owner) or _make_owner(connection, owner)
+
+
+def hold_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
+    """The owner's row, held; when there is none, nobody else makes it before the end of this transaction."""
+    found = find_owner(connection, owner, hold=True)
+    if found is None and connection.dialect.shared:
+        hold_newcomer(connection, owner)
+        found = find_owner(connection, owner, hold=True)
+    return found
+
+
+def _make_owner(connection: Connection, owner: Owner) -> OwnerRow:
     salt = secrets.token_bytes(16)
     version = tick(connection)
     id_ = _one(
@@ -96,7 +126,22 @@ def ensure_owner(connection: Connection, owner: Owner) -> OwnerRow:
 
 def take_rows(connection: Connection, owner: int, count: int) -> range:
     """Row keys for new rows of an owner."""
-    after = _one(connection, 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq', (count, owner))
+    sql = 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq'
+    return _keys(owner, _one(connection, sql, (count, owner)), count)
+
+
+def advance(connection: Connection, owner: int, count: int) -> tuple[range, int]:
+    """Row keys for new rows of an owner, and its new version."""
+    clock = connection.dialect.clock
+    values = (count, owner) if clock else (count, tick(connection), owner)
+    after, version = connection.execute(
+        f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} WHERE id = ? RETURNING next_seq, version',
+        values,
+    ).fetchone()
+    return _keys(owner, after, count), version
+
+
+def _keys(owner: int, after: int, count: int) -> range:
     if after > SEQ_MASK:
         raise StoreError(f'one owner cannot hold more than {SEQ_MASK} rows: split it over several ids')
     base = owner << SEQ_BITS
@@ -105,6 +150,9 @@ def take_rows(connection: Connection, owner: int, count: int) -> range:
 
 def touch(connection: Connection, owner: int) -> int:
     """A new version for the owner, so that every cache notices."""
+    clock = connection.dialect.clock
+    if clock is not None:
+        return _one(connection, f'UPDATE owner SET version = {clock} WHERE id = ? RETURNING version', (owner,))
     version = tick(connection)
     connection.execute('UPDATE owner SET version = ? WHERE id = ?', (version, owner))
     return version
@@ -118,24 +166,26 @@ def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Itera
         for term, count in Counter(terms).items():
             data[term, seq >> _CHUNK_BITS] += seq.to_bytes(4, 'little') + bytes((min(count, 255),))
     connection.executemany(
-        'INSERT INTO posting VALUES(?, ?, ?, ?, ?) '
-        'ON CONFLICT DO UPDATE SET data = CAST(data || excluded.data AS BLOB)',
+        'INSERT INTO posting(owner, lane, term, chunk, data) VALUES(?, ?, ?, ?, ?) '
+        'ON CONFLICT(owner, lane, term, chunk) '
+        f'DO UPDATE SET data = {connection.dialect.appended("posting.data", "excluded.data")}',
         sorted((owner.id, lane, term_key(owner.salt, term), chunk, bytes(b)) for (term, chunk), b in data.items()),
     )
 
 
 def append(connection: Connection, batch: Batch) -> Appended:
     """Store unseen messages and their job."""
+    owner = _hold_for(connection, batch)
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
     if batch.held is not None:
-        _check_held(connection, batch.held[0], batch.held[1])
+        _check_held(connection, batch.held[:1], batch.held[1])
         _check_epoch(connection, batch.held[0], batch.held[2])
     drafts = admitted(connection, batch)
     forgotten = len(batch.drafts) - len(drafts)
     if forgotten and not drafts:  # not even the owner's id is to come back by them
         return Appended(job_id=None, episode_ids=(), known=0, leased=False, forgotten=forgotten)
-    owner = ensure_owner(connection, batch.owner)
+    owner = owner or _make_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
     told = [said, batch.job, scope.agent_id, scope.run_id, scope.app_id]
@@ -145,15 +195,20 @@ def append(connection: Connection, batch: Batch) -> Appended:
         if replay is not None:
             return replay
     batch = replace(batch, drafts=drafts)
-    conversation, stored = _conversation(connection, owner.id, batch.conversation_id)
-    drafts = unseen(connection, owner.id, conversation, stored, batch)
+    there = _conversation(connection, owner.id, batch.conversation_id)
+    drafts = unseen(connection, owner.id, *(there or (-1, 0)), batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
         return Appended(job_id=None, episode_ids=(), known=known, leased=False, forgotten=forgotten)
-    ids, rows = _insert_episodes(connection, owner, conversation, stored, drafts, batch)
+    segments = sum(len(draft.segments) for draft in drafts)
+    taken, _ = advance(connection, owner.id, (there is None) + len(drafts) + segments + 1)
+    keys = iter(taken)
+    conversation = there[0] if there else next(keys)
+    stored, position = _grown(connection, owner.id, conversation, batch.conversation_id, there, len(drafts), segments)
+    ids, rows = _insert_episodes(connection, owner, conversation, stored, position, keys, drafts, batch)
     waiting = _one(connection, f'SELECT EXISTS(SELECT 1 FROM job WHERE {OPEN_JOBS})', row_range(owner.id))
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
-    job_id, moment = new_id(), to_us(now())
+    job_id, moment = new_id(), moment_of(connection)
     due = moment
     leased = state == 'running'
     quiet = batch.quiet if state == 'queued' and not batch.lease else None
@@ -169,7 +224,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
         'idempotency_key, digest, format, touched_at, finished_at) '
         f'VALUES({", ".join("?" * 16)})',
         (
-            take_rows(connection, owner.id, 1)[0],
+            next(keys),
             job_id,
             'extract',
             json.dumps(payload),
@@ -189,7 +244,6 @@ def append(connection: Connection, batch: Batch) -> Appended:
     )
     if drafts and (not waiting or quiet is not None):  # else the same job comes first as before
         settle(connection, (owner.id,))
-    touch(connection, owner.id)
     return Appended(
         job_id=job_id if drafts else None,
         episode_ids=ids,
@@ -200,15 +254,24 @@ def append(connection: Connection, batch: Batch) -> Appended:
     )
 
 
+def _hold_for(connection: Connection, batch: Batch) -> OwnerRow | None:
+    """Hold the owner of a batch, which may be new, and the owner of the job that it hangs on."""
+    if connection.dialect.shared and batch.held is not None:
+        there = find_owner(connection, batch.owner)
+        of_job = connection.execute('SELECT owner FROM job WHERE id = ?', (batch.held[0],)).fetchone()
+        hold_owners(connection, [*([there.id] if there else ()), *(of_job or ())])
+    return hold_owner(connection, batch.owner)
+
+
 def _due(connection: Connection, owner: int, conversation: int, quiet: Quiet, moment: int) -> int:
     """When a new turn of a conversation is due; the earlier ones that still wait for more are due with it."""
     if quiet.turns <= 1:
         return moment
     earlier = (
         f"WHERE {OPEN_JOBS} AND state = 'queued' AND attempts = 0 AND last_error IS NULL AND run_after > ? "
-        "AND json_extract(payload, '$.conversation') = ?"
+        f'AND {connection.dialect.member("payload", "conversation")} = ?'
     )
-    which = (*row_range(owner), moment, conversation)
+    which = (*row_range(owner), moment, str(conversation))
     turns = _one(connection, f'SELECT count(*) FROM job {earlier}', which)
     if turns + 1 < quiet.turns:
         due = moment + int(quiet.seconds * 1e6)
@@ -246,19 +309,41 @@ def _replay(connection: Connection, owner: int, key: str, digest: str) -> Append
                 f'idempotency_key={key!r} was used before for other messages or options: use a new key for new content'
             )
         rows = json.loads(payload)['episodes']
-        ids = [i for r in rows for (i,) in connection.execute('SELECT id FROM episode WHERE row = ?', (r,))]
+        named = dict(within(connection, 'SELECT row, id FROM episode WHERE row', rows))
+        ids = [named[row] for row in rows if row in named]
         return Appended(job_id=job_id if rows else None, episode_ids=ids, known=0, leased=False, replayed=True)
     return None
 
 
-def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, int]:
-    for row, messages in connection.execute(
+def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, int] | None:
+    """The row of a conversation, and how many messages it has."""
+    return connection.execute(
         'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner, id_)
-    ):
-        return row, messages
-    (row,) = take_rows(connection, owner, 1)
-    connection.execute('INSERT INTO conversation(row, id, owner) VALUES(?, ?, ?)', (row, id_, owner))
-    return row, 0
+    ).fetchone()
+
+
+def _grown(
+    connection: Connection,
+    owner: int,
+    row: int,
+    id_: str,
+    there: tuple[int, int] | None,
+    messages: int,
+    segments: int,
+) -> tuple[int, int]:
+    """Make room in a conversation, or make it. Returns where its new messages and segments begin."""
+    if there is None:
+        connection.execute(
+            'INSERT INTO conversation(row, id, owner, messages, segments) VALUES(?, ?, ?, ?, ?)',
+            (row, id_, owner, messages, segments),
+        )
+        return 0, 0
+    after = _one(
+        connection,
+        'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
+        (messages, segments, row),
+    )
+    return there[1], after - segments
 
 
 def unseen(connection: Connection, owner: int, conversation: int, stored: int, batch: Batch) -> Sequence[Draft]:
@@ -273,16 +358,13 @@ def unseen(connection: Connection, owner: int, conversation: int, stored: int, b
     if not batch.history:
         return drafts
     if all(d.dated for d in drafts):
-        low, high = row_range(owner)
-        return [
-            d
-            for d in drafts
-            if not _one(
-                connection,
-                'SELECT EXISTS(SELECT 1 FROM episode WHERE content_hash = ? AND dated AND row BETWEEN ? AND ?)',
-                (d.content_hash, low, high),
-            )
-        ]
+        found = connection.execute(
+            f'SELECT content_hash FROM episode WHERE content_hash IN {connection.dialect.texts("?")} '
+            f'AND {connection.dialect.flag("dated")} AND row BETWEEN ? AND ?',
+            (json.dumps([d.content_hash for d in drafts]), *row_range(owner)),
+        )
+        seen = {hash_ for (hash_,) in found}
+        return [d for d in drafts if d.content_hash not in seen]
     if not stored or len(drafts) == 1:
         return drafts
     held: list[str] = [
@@ -307,60 +389,51 @@ def _insert_episodes(
     owner: OwnerRow,
     conversation: int,
     stored: int,
+    position: int,
+    keys: Iterator[int],
     drafts: Sequence[Draft],
     batch: Batch,
 ) -> tuple[list[str], list[int]]:
     recorded = to_us(now())
-    segments = sum(len(d.segments) for d in drafts)
-    keys = iter(take_rows(connection, owner.id, len(drafts) + segments))
-    position: int = (
-        _one(
-            connection,
-            'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
-            (len(drafts), segments, conversation),
-        )
-        - segments
-    )
-    ids: list[str] = []
-    rows: list[int] = []
+    speakers = _speakers(connection, owner.id, {draft.name for draft in drafts if draft.name is not None})
+    episodes: list[tuple[Any, ...]] = []
+    segments: list[tuple[int, ...]] = []
     indexed: list[tuple[int, Sequence[str]]] = []
     for offset, draft in enumerate(drafts):
-        row, id_ = next(keys), new_id()
+        row = next(keys)
         occurred = to_us(draft.occurred_at)
-        speaker = _speaker(connection, owner.id, draft.name)
-        connection.execute(
-            f'INSERT INTO episode VALUES({", ".join("?" * 16)})',
-            (
-                row, id_, conversation, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
-                int(draft.dated), draft.trust, batch.scope.agent_id, batch.scope.run_id, batch.scope.app_id,
-                dump(draft.metadata), draft.content_hash,
-            ),
-        )  # fmt: skip
+        speaker = -1 if draft.name is None else speakers[draft.name]
+        episodes.append((
+            row, new_id(), conversation, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
+            int(draft.dated), draft.trust, batch.scope.agent_id, batch.scope.run_id, batch.scope.app_id,
+            dump(draft.metadata), draft.content_hash,
+        ))  # fmt: skip
         for segment in draft.segments:
             key = next(keys)
-            connection.execute(
-                'INSERT INTO segment VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-                (
-                    key, row, segment.start, segment.end, conversation, position, len(segment.terms), occurred,
-                    ROLES[draft.role], speaker,
-                ),
-            )  # fmt: skip
+            segments.append((
+                key, row, segment.start, segment.end, conversation, position, len(segment.terms), occurred,
+                ROLES[draft.role], speaker,
+            ))  # fmt: skip
             indexed.append((key, segment.terms))
             position += 1
-        ids.append(id_)
-        rows.append(row)
+    connection.executemany(f'INSERT INTO episode({_EPISODE}) VALUES({", ".join("?" * 16)})', episodes)
+    connection.executemany(f'INSERT INTO segment({_SEGMENT}) VALUES({", ".join("?" * 10)})', segments)
     put_postings(connection, owner, SEGMENTS, indexed)
-    return ids, rows
+    return [episode[1] for episode in episodes], [episode[0] for episode in episodes]
 
 
-def _speaker(connection: Connection, owner: int, name: str | None) -> int:
-    if name is None:
-        return -1
-    for (ordinal,) in connection.execute('SELECT ordinal FROM speaker WHERE owner = ? AND name = ?', (owner, name)):
-        return ordinal
-    ordinal = _one(connection, 'SELECT count(*) FROM speaker WHERE owner = ?', (owner,))
-    connection.execute('INSERT INTO speaker VALUES(?, ?, ?)', (owner, ordinal, name))
-    return ordinal
+def _speakers(connection: Connection, owner: int, names: Collection[str]) -> dict[str, int]:
+    """The numbers of the owner's speakers, with these among them."""
+    if not names:
+        return {}
+    rows = connection.execute('SELECT name, ordinal FROM speaker WHERE owner = ?', (owner,)).fetchall()
+    known: dict[str, int] = dict(rows)
+    fresh = sorted(name for name in names if name not in known)
+    known.update(zip(fresh, range(len(rows), len(rows) + len(fresh)), strict=True))
+    connection.executemany(
+        'INSERT INTO speaker(owner, ordinal, name) VALUES(?, ?, ?)', [(owner, known[name], name) for name in fresh]
+    )
+    return known
 
 
 def current_generation(connection: Connection) -> Generation | None:
@@ -379,72 +452,85 @@ def generation_in(connection: Connection, state: Literal['current', 'building'])
 
 def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
+    owner = hold_owner(connection, commit.owner)
     if commit.job is not None:
-        _check_lease(connection, commit.job, commit.merged, commit.worker)
+        _check_held(connection, (commit.job.id, *commit.merged), commit.worker)
         _check_epoch(connection, commit.job.id, commit.epoch)
-    if commit.expect_version is not None and _moved_on(connection, commit.owner, commit.expect_version):
+    if commit.expect_version is not None and _moved_on(connection, owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
-    owner = ensure_owner(connection, commit.owner)
-    version = touch(connection, owner.id)
+    owner = owner or _make_owner(connection, commit.owner)
+    edits = commit.change.edits if commit.change is not None else ()
+    keys, version = advance(connection, owner.id, len(edits) + 1 if edits else 0)
     current = current_generation(connection)
     tables = vector_tables(current.id) if current else None
     ours = current is not None and current.id == commit.generation
-    if commit.change is not None and commit.change.edits:
+    if commit.change is not None and edits:
+        table = tables[0] if tables else None
         try:
-            _write_change(connection, owner, commit.change, commit.writes, version, tables[0] if tables else None, ours)
-        except apsw.ConstraintError as error:
+            _write_change(connection, owner, commit.change, commit.writes, keys, version, table, ours)
+        except connection.violations as error:
             raise Clash('a current memory already says this, or holds this slot: read them again') from error
     if tables and ours:
         put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
+    elif tables and (commit.segment_vectors or any(write.vector is not None for write in commit.writes)):
+        note_lacking(connection, owner.id)
     if commit.job is not None:
         connection.execute(
             "UPDATE job SET state = 'done', finished_at = ?, worker = NULL, lease_until = NULL, last_error = NULL "
-            "WHERE state = 'running' AND worker = ? AND ? IN (id, merged_into)",
-            (to_us(now()), commit.worker, commit.job.id),
+            "WHERE state = 'running' AND worker = ? AND (id = ? OR merged_into = ?)",
+            (moment_of(connection), commit.worker, commit.job.id, commit.job.id),
         )
-        spend(connection, commit.job.id, commit.usage)
+        spend(connection, commit.job.id, owner.id, commit.usage)
         settle(connection, (owner.id,))
 
 
-def spend(connection: Connection, job_id: str, usage: Usage) -> None:
-    """Note what the model took: with the job, and in totals that outlive it."""
-    spent = {'requests': usage.requests, 'input_tokens': usage.input_tokens, 'output_tokens': usage.output_tokens}
-    if not any(spent.values()):
+def spend(connection: Connection, job_id: str | None, owner: int | None, usage: Usage) -> None:
+    """Note what the model took: with the job, and in totals that outlive it.
+
+    Args:
+        connection: In a transaction.
+        job_id: None when the job is gone.
+        owner: Whose it is, or was.
+        usage: What it took.
+    """
+    spent = (usage.requests, usage.input_tokens, usage.output_tokens)
+    if not any(spent):
         return
+    cost = None if usage.cost is None else float(usage.cost)
+    if job_id is not None:
+        connection.execute(
+            'UPDATE job SET requests = requests + ?, input_tokens = input_tokens + ?, '
+            'output_tokens = output_tokens + ?, '
+            f'cost = CASE WHEN {_COST} IS NULL THEN cost ELSE coalesce(cost, 0) + {_COST} END WHERE id = ?5',
+            (*spent, cost, job_id),
+        )
     connection.execute(
-        'UPDATE job SET requests = requests + ?, input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, '
-        'cost = CASE WHEN ?4 IS NULL THEN cost ELSE coalesce(cost, 0) + ?4 END WHERE id = ?5',
-        (*spent.values(), usage.cost, job_id),
+        'INSERT INTO spent(part, requests, input_tokens, output_tokens, cost) VALUES(?, ?, ?, ?, ?) '
+        'ON CONFLICT(part) DO UPDATE SET requests = spent.requests + excluded.requests, '
+        'input_tokens = spent.input_tokens + excluded.input_tokens, '
+        'output_tokens = spent.output_tokens + excluded.output_tokens, cost = CASE WHEN excluded.cost IS NULL '
+        'THEN spent.cost ELSE coalesce(spent.cost, 0) + excluded.cost END',
+        ((owner or 0) % _PARTS, *spent, cost),
     )
-    for name, value in {**spent, 'cost': usage.cost}.items():
-        if value is not None:
-            connection.execute(
-                'INSERT INTO meta VALUES(?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value',
-                (f'spent_{name}', value),
-            )
 
 
-def _moved_on(connection: Connection, owner: Owner, version: int) -> bool:
+def _moved_on(connection: Connection, owner: OwnerRow | None, version: int) -> bool:
     """Whether memories were written or erased after this version. Messages that came in since don't matter."""
-    found = find_owner(connection, owner)
-    if found is None:
+    if owner is None:
         return version != NO_OWNER
     written = 'SELECT EXISTS(SELECT 1 FROM memory WHERE owner = ? AND touched > ?)'
-    return found.epoch > version or bool(_one(connection, written, (found.id, version)))
+    return owner.epoch > version or bool(_one(connection, written, (owner.id, version)))
 
 
 def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]) -> None:
     """Store vectors of rows that are still there."""
     source = ('memory', 'segment')[lane]
+    pack = connection.dialect.pack
     connection.executemany(
-        f'INSERT OR REPLACE INTO {table} SELECT ?1, ?2 WHERE EXISTS(SELECT 1 FROM {source} WHERE row = ?1)',
-        [(row, vector.tobytes()) for row, vector in vectors],
+        f'INSERT INTO {table}(row, vector) SELECT ?1, ?2 WHERE EXISTS(SELECT 1 FROM {source} WHERE row = ?1) '
+        'ON CONFLICT(row) DO UPDATE SET vector = excluded.vector',
+        [(row, pack(vector)) for row, vector in vectors],
     )
-
-
-def _check_lease(connection: Connection, job: Job, merged: Sequence[str], worker: str) -> None:
-    for id_ in (job.id, *merged):
-        _check_held(connection, id_, worker)
 
 
 def _check_epoch(connection: Connection, job_id: str, epoch: int | None) -> None:
@@ -453,12 +539,16 @@ def _check_epoch(connection: Connection, job_id: str, epoch: int | None) -> None
         raise Erased(f'something of the owner of job {job_id} was erased meanwhile: read its messages again')
 
 
-def _check_held(connection: Connection, job_id: str, worker: str) -> None:
-    found = connection.execute('SELECT state, worker FROM job WHERE id = ?', (job_id,)).fetchone()
-    if found is None:
-        raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
-    if found != ('running', worker):
-        raise LeaseLost(f'job {job_id} is {found[0]} and no longer held by this worker: its result was dropped')
+def _check_held(connection: Connection, job_ids: Sequence[str], worker: str) -> None:
+    marks = ', '.join('?' * len(job_ids))
+    rows = connection.execute(f'SELECT id, state, worker FROM job WHERE id IN ({marks})', job_ids)
+    found = {id_: (state, holder) for id_, state, holder in rows}
+    for job_id in job_ids:
+        state, holder = found.get(job_id, (None, None))
+        if state is None:
+            raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
+        if (state, holder) != ('running', worker):
+            raise LeaseLost(f'job {job_id} is {state} and no longer held by this worker: its result was dropped')
 
 
 def _write_change(
@@ -466,14 +556,14 @@ def _write_change(
     owner: OwnerRow,
     change: Change,
     writes: Sequence[VersionWrite],
+    keys: Sequence[int],
     version: int,
     table: str | None,
     ours: bool,
 ) -> None:
     at = to_us(change.at)
-    keys = take_rows(connection, owner.id, len(change.edits) + 1)
     connection.execute(
-        'INSERT INTO change_set VALUES(?, ?, ?, ?, ?, ?)',
+        'INSERT INTO change_set(row, id, actor, reason, job_id, at) VALUES(?, ?, ?, ?, ?, ?)',
         (keys[0], change.id, change.actor, change.reason, change.job_id, at),
     )
     for edit in change.edits:
@@ -487,14 +577,15 @@ def _write_change(
                 raise Conflict(f'memory {edit.memory_id} was changed by someone else meanwhile: read it again')
     indexed: list[tuple[int, Sequence[str]]] = []
     vectors: list[tuple[int, FloatVector]] = []
+    lengths = [len(write.terms) for write in writes]
+    _insert_versions(connection, owner.id, keys[1:], [edit.after for edit in change.edits], version, lengths)
     for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
-        _insert_version(connection, owner.id, row, edit.after, version, len(write.terms))
         indexed.append((row, write.terms))
         if table and ours and write.vector is not None:
             vectors.append((row, write.vector))
         elif table and write.vector is None and edit.before is not None:  # whoever made it: the words are the same
             connection.execute(
-                f'INSERT INTO {table} SELECT ?, vector FROM {table} WHERE row = '
+                f'INSERT INTO {table}(row, vector) SELECT ?, vector FROM {table} WHERE row = '
                 '(SELECT row FROM memory WHERE id = ? AND version = ?)',
                 (row, edit.before.id, edit.before.version),
             )
@@ -505,19 +596,40 @@ def _write_change(
     auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits])
 
 
-def _insert_version(
-    connection: Connection, owner: int, row: int, memory: MemoryRecord, version: int, length: int
+def _insert_versions(
+    connection: Connection,
+    owner: int,
+    keys: Sequence[int],
+    memories: Sequence[MemoryRecord],
+    version: int,
+    lengths: Sequence[int],
 ) -> None:
-    spans: list[list[int]] = []
-    for evidence in memory.evidence:
-        episode = _one(
-            connection, 'SELECT row FROM episode WHERE row >> 24 = ? AND id = ?', (owner, evidence.episode_id)
-        )
-        if episode is None:
-            raise Conflict(f'message {evidence.episode_id} was erased meanwhile: read the memories again')
-        spans.append([episode, evidence.start, evidence.end])
+    known: dict[str, int] = {}
+    wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
+    if wanted:
+        sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
+        known = dict(connection.execute(sql, (owner, json.dumps(wanted))).fetchall())
+    versions: list[tuple[Any, ...]] = []
+    evidence: list[tuple[int, int]] = []
+    for row, memory, length in zip(keys, memories, lengths, strict=True):
+        spans: list[tuple[int, int, int]] = []
+        for one in memory.evidence:
+            if one.episode_id not in known:
+                raise Conflict(f'message {one.episode_id} was erased meanwhile: read the memories again')
+            spans.append((known[one.episode_id], one.start, one.end))
+        versions.append(_version(owner, row, memory, spans, version, length))
+        evidence += ((span[0], row) for span in spans)
+    connection.executemany(
+        f'INSERT INTO memory({_VERSION}) VALUES({", ".join("?" * len(versions[0]))})', versions
+    )
+    connection.executemany('INSERT INTO evidence(episode, memory) VALUES(?, ?) ON CONFLICT DO NOTHING', evidence)
+
+
+def _version(
+    owner: int, row: int, memory: MemoryRecord, spans: Sequence[tuple[int, int, int]], version: int, length: int
+) -> tuple[Any, ...]:
     live = memory.status == 'active' and memory.retired_at is None
-    values = (
+    return (
         row, owner, memory.id, memory.version, memory.level, memory.scope.run_key(memory.level),
         memory.said_under.agent_id, memory.said_under.run_id, memory.said_under.app_id,
         memory.text, memory.kind, memory.slot, memory.status, memory.confidence, memory.importance, memory.trust,
@@ -527,8 +639,6 @@ def _insert_version(
         json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
         int(live), version, memory.value,
     )  # fmt: skip
-    connection.execute(f'INSERT INTO memory VALUES({", ".join("?" * len(values))})', values)
-    connection.executemany('INSERT OR IGNORE INTO evidence VALUES(?, ?)', [(span[0], row) for span in spans])
 
 
 def _us(moment: datetime | None) -> int | None:

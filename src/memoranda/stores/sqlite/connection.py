@@ -19,6 +19,7 @@ import apsw
 from memoranda._precedence import is_for_job
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable, StoreUnreadable, StoreUnwritable
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.dialect import SQLITE
 
 __all__ = [
     'APPLICATION_ID',
@@ -85,6 +86,36 @@ def translated(path: str) -> Generator[None]:
         raise StoreError(f'{path}: SQLite refused ({error}): check the file with `memoranda doctor`') from error
 
 
+class _Connection(apsw.Connection):
+    """With what the statements of all SQL backends ask a connection for."""
+
+    dialect = SQLITE
+    skew_us = 0
+    """Processes that share a file share a clock."""
+    violations = (apsw.ConstraintError,)
+
+    def durably(self, function: Callable[[Connection], T]) -> T:
+        """Run a function in a transaction that survives a loss of power, whatever the setting.
+
+        Outside a transaction only: SQLite takes no other setting inside one.
+        """
+        connection = cast('Connection', self)
+        before: int = connection.pragma('synchronous')
+        connection.pragma('synchronous', 2)
+        try:
+            connection.execute('BEGIN IMMEDIATE')
+            try:
+                result = function(connection)
+                connection.execute('COMMIT')
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute('ROLLBACK')
+                raise
+        finally:
+            connection.pragma('synchronous', before)
+        return result
+
+
 def connect(path: str, *, busy_timeout: float, durability: Durability, create: bool = True) -> Connection:
     """A connection with every setting read back.
 
@@ -94,7 +125,7 @@ def connect(path: str, *, busy_timeout: float, durability: Durability, create: b
     _check_path(path)
     with translated(path):
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-        connection = cast('Connection', apsw.Connection(path, flags=flags))
+        connection = cast('Connection', _Connection(path, flags=flags))
         try:
             connection.set_busy_timeout(int(busy_timeout * 1000))
             _check_ours(connection, path)

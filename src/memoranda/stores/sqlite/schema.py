@@ -297,10 +297,31 @@ def _m004_consent(connection: Connection) -> None:
         'ALTER TABLE history ADD COLUMN format INTEGER NOT NULL DEFAULT 1',
         # Who read what: change_id, a UUIDv7 as everywhere, is the order.
         "CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read'",
+        # What models took in all, in as many parts as keep those who add to it from waiting for each other.
+        """
+        CREATE TABLE spent(
+            part INTEGER PRIMARY KEY,              -- the last bits of an owner's number
+            requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cost REAL
+        )
+        """,
+        """
+        INSERT INTO spent SELECT 0, coalesce(max(CASE key WHEN 'spent_requests' THEN value END), 0),
+        coalesce(max(CASE key WHEN 'spent_input_tokens' THEN value END), 0),
+        coalesce(max(CASE key WHEN 'spent_output_tokens' THEN value END), 0),
+        max(CASE key WHEN 'spent_cost' THEN value END) FROM meta WHERE key LIKE 'spent!_%' ESCAPE '!'
+        """,
+        "DELETE FROM meta WHERE key LIKE 'spent!_%' ESCAPE '!'",
+        # Projects take turns.
+        "ALTER TABLE queue ADD COLUMN project TEXT NOT NULL DEFAULT ''",
+        'UPDATE queue SET project = (SELECT project FROM owner WHERE owner.id = queue.owner)',
+        'CREATE INDEX queue_turn ON queue(project, due)',
     ):
         connection.execute(statement)
     # Keys the hashes of subjects in tombstones and receipts; who has the file can check them, nobody else.
-    connection.execute("INSERT INTO meta VALUES('secret', ?)", (secrets.token_bytes(32),))
+    connection.execute("INSERT INTO meta VALUES('secret', ?)", (secrets.token_hex(32),))
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_m001_initial, _m002_models, _m003_queue, _m004_consent)

@@ -1,0 +1,53 @@
+"""What a database holds, in numbers."""
+
+from __future__ import annotations
+
+from memoranda.records import Usage
+from memoranda.stores.base import Stats
+from memoranda.stores.postgres.schema import SCHEMA_VERSION
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.writing import current_generation, generation_in
+
+__all__ = ['stats']
+
+_SIZE = """
+SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind IN ('r', 'p')
+"""
+
+
+def stats(connection: Connection, location: str, schema: str) -> Stats:
+    """What the schema holds."""
+
+    def one(sql: str, *values: object) -> int:
+        return connection.execute(sql, values).fetchone()[0]
+
+    requests, input_tokens, output_tokens, cost = connection.execute(
+        'SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens), 0)::bigint, '
+        'coalesce(sum(output_tokens), 0)::bigint, sum(cost) FROM spent'
+    ).fetchone()
+    server, vector = connection.execute(
+        "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+    ).fetchone()
+    return Stats(
+        backend='postgresql',
+        location=location,
+        schema_version=int(one("SELECT value FROM meta WHERE key = 'schema_version'")),
+        owners=one("SELECT count(*) FROM owner WHERE kind <> 'erased'"),
+        memories=one('SELECT count(*) FROM memory WHERE live = 1'),
+        versions=one('SELECT count(*) FROM memory'),
+        episodes=one('SELECT count(*) FROM episode'),
+        jobs_queued=one("SELECT count(*) FROM job WHERE state IN ('queued', 'running')"),
+        jobs_dead=one("SELECT count(*) FROM job WHERE state = 'dead'"),
+        bytes=one(_SIZE, schema),
+        generation=current_generation(connection),
+        building=generation_in(connection, 'building'),
+        scrub_pending=one('SELECT count(*) FROM scrub') > 0,
+        usage=Usage(requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, cost=cost),
+        details={
+            'postgresql': server,
+            'pgvector': vector,
+            'schema': schema,
+            'known_schema_version': SCHEMA_VERSION,
+        },
+    )

@@ -1,0 +1,117 @@
+"""The cosines of a lane when an index elsewhere told which rows are nearest: these, and a few from the database.
+
+From the database come rows the index may not know yet, rows that hold words of the question, and a sample of the others
+that tells what cosines they have. So a memory is found as soon as it is stored, a keyword hit is weighed by its meaning
+too, and the nearest rows are compared with all rows, not with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memoranda.lanes import FloatVector, LaneName, Posting, Rest
+from memoranda.stores.base import Generation
+from memoranda.stores.index import Nearest
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.keys import vector_tables
+from memoranda.stores.sql.rows import within
+
+__all__ = ['cosines']
+
+ALL: Final = 256
+"""When no more rows than these are left, they are all read."""
+WORDED: Final = 256
+"""Rows that hold words of the question."""
+SAMPLE: Final = 128
+STARVED: Final = 50
+"""When filters leave fewer of the nearest rows, the latest others are read."""
+LATEST: Final = 2_000
+
+Places = NDArray[np.int64]
+
+
+def cosines(
+    connection: Connection,
+    name: LaneName,
+    generation: Generation,
+    key: Places,
+    allowed: NDArray[np.bool_],
+    postings: Mapping[str, Posting],
+    vector: FloatVector,
+    nearest: Nearest,
+) -> tuple[FloatVector, Rest | None]:
+    """(n,) the cosine of each row, nan where it isn't known, and what is known of these."""
+    dense = np.full(len(key), np.nan, dtype=np.float32)
+    places, there = _places(key, nearest.rows)
+    dense[places] = nearest.cosine[there]
+    waiting, _ = _places(key, nearest.waiting)
+    dense[waiting] = np.nan
+    unseen = allowed & np.isnan(dense)
+    count = int(np.count_nonzero(unseen))
+    if not count:
+        return dense, None
+    left = np.flatnonzero(unseen)
+    sample = left if count <= ALL else left[np.linspace(0, count - 1, SAMPLE).astype(np.int64)]
+    wanted = [sample]
+    if count > ALL:
+        wanted += [waiting[unseen[waiting]], _worded(postings, unseen)]
+        if nearest.full and int(np.count_nonzero(allowed & ~np.isnan(dense))) < STARVED:
+            wanted.append(left[-LATEST:])
+    read = np.unique(np.concatenate(wanted))
+    _fill(connection, name, generation, key, read, vector, dense)
+    rest = count - len(read)
+    known = dense[sample]
+    known = known[~np.isnan(known)]
+    if rest <= 0 or not len(known):
+        return dense, None
+    share = len(known) / len(sample)  # the others have no vector at all
+    return dense, Rest(round(rest * share), float(known.mean()), float(known.std()))
+
+
+def _places(key: Places, rows: Places) -> tuple[Places, Places]:
+    """Where in `key` these rows are, and which of them that are."""
+    if not len(key) or not len(rows):
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty
+    sort = None if bool((key[1:] > key[:-1]).all()) else np.argsort(key)
+    places = np.searchsorted(key, rows, sorter=sort)
+    places[places == len(key)] = 0
+    if sort is not None:
+        places = sort[places]
+    there = np.flatnonzero(key[places] == rows)
+    return places[there], there
+
+
+def _worded(postings: Mapping[str, Posting], unseen: NDArray[np.bool_]) -> Places:
+    """Rows with most words of the question; of words that are equally many, the rarer ones count."""
+    weight = np.zeros(len(unseen), dtype=np.float32)
+    for rows, _ in postings.values():
+        if len(rows):
+            weight[rows] += np.float32(1 + 1 / (1 + len(rows)))
+    weight[~unseen] = 0
+    hits = np.flatnonzero(weight)
+    if len(hits) > WORDED:
+        hits = hits[np.argpartition(-weight[hits], WORDED)[:WORDED]]
+    return hits
+
+
+def _fill(
+    connection: Connection,
+    name: LaneName,
+    generation: Generation,
+    key: Places,
+    places: Places,
+    vector: FloatVector,
+    dense: FloatVector,
+) -> None:
+    table = vector_tables(generation.id)[0 if name == 'memories' else 1]
+    at = {int(key[place]): int(place) for place in places}
+    dialect = connection.dialect
+    found = dict(within(connection, f'SELECT row, {dialect.stored_vector} FROM {table} WHERE row', at))
+    if found:
+        vectors = dialect.unpack(list(found.values()), generation.dimensions)
+        dense[[at[row] for row in found]] = np.vecdot(vectors, vector)

@@ -1,0 +1,544 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from _fakes import fast, fast_async, texts
+from _postgres import PASSWORD, ROLE, Server, admin, available, fresh_database, name_of, own_server, server
+
+from memoranda import ConfigurationError
+from memoranda._bridge import run
+from memoranda.errors import StoreBusy, StoreError, StoreUnreachable, StoreUnreadable, StoreUnwritable
+from memoranda.scope import Scope
+from memoranda.testing._bench import Bench
+
+psycopg = pytest.importorskip('psycopg')
+pytestmark = pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+
+from memoranda.stores.postgres import PostgresStore  # noqa: E402  # after the check that there is a driver
+
+T = TypeVar('T')
+ANA = Scope(user_id='ana')
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with fresh_database(tables=True) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def opened(url: str, **options: Any) -> Generator[Bench]:
+    """A store, opened, and closed afterwards."""
+    store = PostgresStore(url, **options)
+    try:
+        yield Bench(store, run)
+    finally:
+        run(store.close())
+
+
+def refused(url: str, kind: type[StoreError | ConfigurationError], **options: Any) -> str:
+    """What is said when a database can't be opened. Never a password."""
+    with pytest.raises(kind) as caught, opened(url, **options):
+        pass
+    said = str(caught.value)
+    assert PASSWORD not in said
+    assert 'tr0ub' not in said
+    return said
+
+
+def sql(url: str, statement: str, *values: Any) -> list[Any]:
+    """What the superuser is told inside a database."""
+    return admin(statement, values, database=name_of(url))
+
+
+def drop_connections(url: str) -> int:
+    """End every session in a database, as a server does that goes down."""
+    ended = 'SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s'
+    return admin(ended, (name_of(url),))[0][0]
+
+
+# --- what can't be opened
+
+
+def test_a_wrong_password_is_told_without_showing_it(url: str) -> None:
+    said = refused(server().url(name_of(url), password='wr0ng'), StoreUnreachable)
+    assert 'refused the user or the password' in said
+    assert f'postgresql://{ROLE}@127.0.0.1' in said
+    assert 'wr0ng' not in said
+
+
+def test_a_database_that_is_not_there_is_named(url: str) -> None:
+    assert 'nowhere" does not exist' in refused(server().url('nowhere'), StoreUnreachable)
+
+
+def test_an_absent_server_is_named_with_its_host_and_port() -> None:
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        port = taken.getsockname()[1]
+    said = refused(f'postgresql://ana:s3cr3t@127.0.0.1:{port}/app', StoreUnreachable)
+    assert f'postgresql://ana@127.0.0.1:{port}/app does not answer' in said
+    assert 's3cr3t' not in said
+
+
+def test_tls_that_the_server_lacks_is_told(url: str) -> None:
+    said = refused(f'{url}?sslmode=require', StoreUnreachable)
+    assert 'sslmode' in said
+
+
+def test_without_the_extension_it_says_what_to_run_once() -> None:
+    with fresh_database(extension=False) as url:
+        assert 'CREATE EXTENSION vector' in refused(url, ConfigurationError)
+        sql(url, 'CREATE EXTENSION vector')
+        with opened(url) as bench:
+            bench.learn('tea')
+
+
+def test_the_extension_may_be_in_a_schema_of_its_own() -> None:
+    with fresh_database(extension=False) as url:
+        sql(url, 'CREATE SCHEMA extensions')
+        sql(url, 'CREATE EXTENSION vector SCHEMA extensions')
+        sql(url, f'GRANT USAGE ON SCHEMA extensions TO {ROLE}')
+        with opened(url) as bench:
+            bench.learn('green tea')
+            assert bench.found('tea', generation=bench.generation()) == ['green tea']
+
+
+def test_a_user_who_may_not_make_a_schema_is_told_what_to_ask_for() -> None:
+    with fresh_database() as url:
+        name = name_of(url)
+        admin(f'ALTER DATABASE {name} OWNER TO postgres')
+        said = refused(url, StoreUnwritable)
+        assert 'CREATE SCHEMA memoranda AUTHORIZATION' in said
+        sql(url, f'CREATE SCHEMA memoranda AUTHORIZATION {ROLE}')
+        with opened(url) as bench:
+            bench.learn('tea')
+
+
+def test_a_schema_with_tables_of_another_program_is_left_as_it_is() -> None:
+    with fresh_database() as url:
+        sql(url, 'CREATE SCHEMA memoranda')
+        sql(url, 'CREATE TABLE memoranda.theirs(x int)')
+        sql(url, f'GRANT ALL ON SCHEMA memoranda TO {ROLE}')
+        assert 'tables of another program' in refused(url, StoreUnreadable)
+        with opened(url, schema='ours') as bench:
+            bench.learn('tea')
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(url: str) -> None:
+    sql(url, "UPDATE memoranda.meta SET value = '99' WHERE key = 'schema_version'")
+    assert 'schema version 99' in refused(url, StoreUnreadable)
+    assert sql(url, "SELECT value FROM memoranda.meta WHERE key = 'schema_version'") == [('99',)]
+
+
+@pytest.mark.parametrize(
+    ('options', 'reason'),
+    [({'schema': 'A b'}, 'no name'), ({'schema': 'pg_x'}, 'no name'), ({'schema': ''}, 'no name'), ({'pool': 3}, 'small')],
+)
+def test_options_that_can_not_be_used_are_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        PostgresStore('postgresql://localhost/app', **options)
+
+
+@pytest.mark.parametrize('bad', ['postgresql://u:s3cr3t@h:port/db', 'postgresql://u:s3cr3t@h/db?no_such_option=1'])
+def test_a_url_that_says_nothing_is_refused_without_its_password(bad: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        PostgresStore(bad)
+    assert 's3cr3t' not in str(caught.value)
+
+
+# --- opening
+
+
+def test_several_may_open_an_empty_database_at_once() -> None:
+    with fresh_database() as url, ThreadPoolExecutor(6) as threads:
+
+        def begin(number: int) -> None:
+            with opened(url) as bench:
+                bench.learn('tea', scope=Scope(user_id=f'user {number}'))
+
+        list(threads.map(begin, range(6)))
+        with opened(url) as bench:
+            assert bench.do(bench.store.stats()).memories == 6
+
+
+def test_two_schemas_in_one_database_know_nothing_of_each_other(url: str) -> None:
+    with opened(url) as one, opened(url, schema='other') as two:
+        one.learn('tea')
+        assert two.texts() == []
+        two.learn('coffee')
+        assert (one.texts(), two.texts()) == (['tea'], ['coffee'])
+
+
+def test_text_compares_by_code_points_whatever_the_locale_is(url: str) -> None:
+    found = sql(
+        url,
+        'SELECT c.relname, a.attname, l.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid '
+        'LEFT JOIN pg_collation l ON l.oid = a.attcollation '
+        "WHERE c.relnamespace = 'memoranda'::regnamespace AND c.relkind = 'r' AND a.atttypid = 'text'::regtype",
+    )
+    assert len(found) > 50
+    assert {collation for _, _, collation in found} == {'C'}
+
+
+def test_upper_and_lower_case_are_compared_as_python_does(url: str) -> None:
+    odd = ''.join(chr(n) for n in range(1, 0x11000) if not 0xD800 <= n <= 0xDFFF and chr(n).casefold() != chr(n))
+    assert sql(url, 'SELECT memoranda.fold(%s)', odd) == [(odd.casefold(),)]
+    assert sql(url, 'SELECT memoranda.fold(%s)', 'Ab C1') == [('ab c1',)]
+
+
+def test_everything_survives_closing(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('tea')
+        bench.do(bench.store.close())
+        assert bench.texts() == ['tea']
+    with opened(url) as bench:
+        assert bench.texts() == ['tea']
+
+
+def test_the_location_is_the_url_without_password_and_options(url: str) -> None:
+    store = PostgresStore(f'{url}?connect_timeout=5')
+    assert store.location == url.replace(':' + url.split(':')[2].partition('@')[0], '')
+    assert PostgresStore('postgresql:///app?host=/run/pg&user=a@b').location == 'postgresql://a%40b@%2Frun%2Fpg/app'
+
+
+def test_connections_are_as_many_as_allowed_and_named(url: str) -> None:
+    named = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'memoranda'"
+    with opened(url, pool=4) as bench:
+        users = [Scope(user_id=f'u{n}') for n in range(20)]
+        with ThreadPoolExecutor(20) as threads:
+            list(threads.map(lambda scope: bench.learn('tea', scope=scope), users))
+        assert 2 <= admin(named, (name_of(url),))[0][0] <= 4
+    assert admin(named, (name_of(url),))[0][0] == 0
+
+
+# --- what goes wrong meanwhile
+
+
+def test_dropped_connections_are_opened_again_unnoticed(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('green tea')
+        for text in ('one', 'two'):
+            assert drop_connections(url) > 0
+            bench.learn(text)
+            assert drop_connections(url) > 0
+            assert bench.texts()[-1] == text
+        drop_connections(url)
+        bench.do(bench.store.erase(ANA.erasure('default')))
+        assert bench.texts() == []
+
+
+KILL_ONCE = """
+CREATE SEQUENCE memoranda.kills;
+GRANT ALL ON SEQUENCE memoranda.kills TO {role};
+CREATE FUNCTION memoranda.kill_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('memoranda.kills') <= {times} THEN  -- no rollback takes a number back
+        PERFORM pg_terminate_backend(pg_backend_pid());
+        PERFORM pg_sleep(10);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER kill_once AFTER INSERT ON memoranda.episode DEFERRABLE INITIALLY {when}
+FOR EACH ROW EXECUTE FUNCTION memoranda.kill_once();
+"""
+
+
+@pytest.mark.parametrize('when', ['IMMEDIATE', 'DEFERRED'])
+def test_a_connection_that_drops_in_the_middle_or_at_the_end_of_a_write_costs_nothing(url: str, when: str) -> None:
+    sql(url, KILL_ONCE.format(role=ROLE, times=1, when=when))
+    with opened(url) as bench:
+        appended = bench.say('I like tea')
+        assert len(appended.episode_ids) == 1
+        assert bench.messages() == ['I like tea']
+
+
+def test_a_connection_that_always_drops_is_told(url: str) -> None:
+    sql(url, KILL_ONCE.format(role=ROLE, times=100, when='IMMEDIATE'))
+    with opened(url) as bench:
+        with pytest.raises(StoreUnreachable, match='ended the connection'):
+            bench.say('I like tea')
+        assert bench.messages() == []
+
+
+class Proxy:
+    """Stands between a store and its server, and cuts connections when told to."""
+
+    def __init__(self, to: Server) -> None:
+        self._to = to
+        self._listening = socket.create_server(('127.0.0.1', 0))
+        self.port = self._listening.getsockname()[1]
+        self.seen = bytearray()
+        """What clients sent."""
+        self.cut_after: bytes | None = None
+        """Cut the connection once the server has answered what holds this."""
+        self.refuse_after_cut = False
+        self.cuts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                if self.cuts and self.refuse_after_cut:
+                    client.close()
+                    continue
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.create_connection(('127.0.0.1', self._to.port)) as behind:
+            answers = threading.Thread(target=self._answer, args=(client, behind), daemon=True)
+            answers.start()
+            with contextlib.suppress(OSError):
+                while data := client.recv(65536):
+                    self.seen += data
+                    if self.cut_after is not None and self.cut_after in data:
+                        self.cut_after = None
+                        self.cuts += 1
+                        client.shutdown(socket.SHUT_RDWR)  # before the answer can come
+                    behind.sendall(data)
+            with contextlib.suppress(OSError):
+                behind.shutdown(socket.SHUT_WR)  # what was sent is still done
+            answers.join()
+
+    def _answer(self, client: socket.socket, behind: socket.socket) -> None:
+        try:
+            while data := behind.recv(65536):
+                with contextlib.suppress(OSError):
+                    client.sendall(data)
+        except OSError:
+            return
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy(server())
+    yield proxy
+    proxy.close()
+
+
+def through(proxy: Proxy, url: str) -> str:
+    return re.sub(r':\d+/', f':{proxy.port}/', url)
+
+
+def test_a_commit_whose_answer_is_lost_is_found_out_and_not_repeated(url: str, proxy: Proxy) -> None:
+    with opened(through(proxy, url)) as bench:
+        proxy.cut_after = b'COMMIT'
+        appended = bench.say('I like tea', history=False)
+        assert proxy.cuts == 1
+        assert bench.messages() == ['I like tea']
+        assert [e.id for e in bench.work(appended).episodes] == list(appended.episode_ids)
+
+
+def test_when_nobody_can_tell_whether_a_commit_happened_it_is_said_so(url: str, proxy: Proxy) -> None:
+    with opened(through(proxy, url)) as bench:
+        proxy.cut_after, proxy.refuse_after_cut = b'COMMIT', True
+        with pytest.raises(StoreUnreachable, match='whether it did is not known.*idempotency_key'):
+            bench.say('I like tea', key='k')
+        proxy.refuse_after_cut = False
+        assert bench.say('I like tea', key='k').replayed
+        assert bench.messages() == ['I like tea']
+
+
+def test_behind_pgbouncer_nothing_is_prepared(url: str, proxy: Proxy) -> None:
+    with opened(through(proxy, url), pgbouncer=True) as bench:
+        for number in range(8):
+            bench.learn(f'tea {number}')
+        assert len(bench.texts()) == 8
+    assert b'COMMIT' in proxy.seen
+    assert b'_pg3_' not in proxy.seen
+    with opened(through(proxy, url)) as bench:
+        for number in range(8):
+            bench.get_all = bench.texts()  # pyright: ignore[reportAttributeAccessIssue]
+    assert b'_pg3_' in proxy.seen
+
+
+def test_no_session_keeps_anything_between_transactions(url: str) -> None:
+    sql(url, f"ALTER ROLE {ROLE} IN DATABASE {name_of(url)} SET search_path = 'nowhere'")
+    with opened(url, pgbouncer=True) as bench:
+        bench.learn('green tea')
+        bench.do(bench.store.erase(ANA.erasure('default')))
+        assert bench.do(bench.store.finish_scrub())
+        assert bench.texts() == []
+
+
+def test_a_lock_that_is_held_too_long_is_told(url: str) -> None:
+    with opened(url, lock_timeout=0.2) as bench:
+        bench.learn('tea')
+        with contextlib.closing(server().connect(name_of(url))) as other:
+            other.execute('BEGIN')
+            other.execute('SELECT 1 FROM memoranda.owner FOR UPDATE')
+            with pytest.raises(StoreBusy, match='stayed locked'):
+                bench.say('more')
+            bench.say('of somebody else', scope=Scope(user_id='ben'))
+            assert bench.texts() == ['tea']  # reading waits for nobody
+        bench.say('more')
+
+
+def test_a_statement_that_takes_too_long_is_ended(url: str) -> None:
+    sql(url, 'CREATE FUNCTION memoranda.slow() RETURNS trigger LANGUAGE plpgsql AS '
+        "'BEGIN PERFORM pg_sleep(30); RETURN NULL; END'")  # fmt: skip
+    sql(url, 'CREATE TRIGGER slow AFTER INSERT ON memoranda.episode EXECUTE FUNCTION memoranda.slow()')
+    with opened(url, statement_timeout=0.2) as bench, pytest.raises(StoreBusy, match='took longer than allowed'):
+        bench.say('tea')
+
+
+def test_too_many_connections_are_told_with_what_to_do() -> None:
+    with fresh_database(tables=True) as url:
+        admin(f'ALTER DATABASE {name_of(url)} CONNECTION LIMIT 0')
+        said = refused(url, StoreBusy)
+        assert 'MEMORANDA_POSTGRES_POOL' in said
+
+
+def test_where_only_reading_is_allowed_one_reads_and_is_told_when_writing() -> None:
+    with fresh_database(tables=True) as url:
+        with opened(url) as bench:
+            bench.learn('tea')
+        admin(f'ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on')
+        with opened(url) as bench:
+            assert bench.texts() == ['tea']
+            assert bench.found('tea') == ['tea']
+            with pytest.raises(StoreUnwritable, match='only reads'):
+                bench.say('more')
+    with fresh_database() as url:
+        admin(f'ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on')
+        assert 'only reads' in refused(url, StoreUnwritable)
+
+
+def test_another_database_under_the_same_url_is_noticed(url: str) -> None:
+    with opened(url) as bench:
+        told: list[bool] = []
+        bench.store.when_replaced(lambda: told.append(True))
+        bench.learn('tea')
+        assert bench.found('tea', generation=bench.generation()) == ['tea']
+        sql(url, 'DROP SCHEMA memoranda CASCADE')
+        drop_connections(url)
+        assert bench.texts() == []
+        assert told
+        bench.learn('green tea')
+        assert bench.found('tea', generation=bench.generation()) == ['green tea']
+
+
+def test_memories_of_a_child_process_and_its_parent_are_on_connections_of_their_own(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('of the parent')
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                bench.learn('of the child')
+                os.write(write, '|'.join(bench.texts()).encode())
+                run(bench.store.close())
+            finally:
+                os._exit(0)
+        os.close(write)
+        assert os.waitpid(child, 0)[1] == 0
+        with open(read, 'rb') as told:
+            assert told.read() == b'of the parent|of the child'
+        assert bench.texts() == ['of the parent', 'of the child']
+        assert bench.learn('still works')
+
+
+# --- erasure
+
+
+def test_an_erasure_is_done_when_no_version_of_a_row_is_left_in_any_table(url: str) -> None:
+    dead = (
+        'SELECT sum(pg_stat_get_dead_tuples(oid)) FROM pg_class '
+        "WHERE relnamespace = 'memoranda'::regnamespace AND relname <> 'owner'"
+    )
+    with opened(url) as bench:
+        for number in range(5):
+            bench.learn(f'tea {number}')
+        with contextlib.closing(server().connect(name_of(url))) as other:
+            other.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
+            other.execute('SELECT 1').fetchall()
+            result = bench.do(bench.store.erase(ANA.erasure('default')))
+            assert result.scrub == 'pending'
+            assert not bench.do(bench.store.finish_scrub())  # somebody could still see them
+            assert bench.do(bench.store.stats()).scrub_pending
+        assert bench.do(bench.store.finish_scrub())
+        assert not bench.do(bench.store.stats()).scrub_pending
+        assert bench.do(bench.store.traces(['tea 1'])) == []
+    assert sql(url, dead) == [(0,)]
+
+
+def test_texts_are_found_in_rows(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('green tea')
+        (found,) = bench.do(bench.store.traces(['coffee', 'GREEN tea']))
+        assert found.text == 1
+        assert {'episode', 'memory'} <= set(found.where)
+
+
+# --- a server of its own
+
+
+def test_a_server_that_stops_and_starts_again_heals() -> None:
+    with own_server() as mine:
+        with contextlib.closing(mine.connect()) as boss:
+            boss.execute(f'CREATE DATABASE app OWNER {ROLE} TEMPLATE with_vector')
+        with opened(mine.url('app')) as bench:
+            bench.learn('tea')
+            mine.stop()
+            for _ in range(2):
+                with pytest.raises(StoreUnreachable):
+                    bench.texts()
+                with pytest.raises(StoreUnreachable):
+                    bench.say('more')
+            mine.start()
+            assert bench.texts() == ['tea']
+            bench.learn('coffee')
+            assert bench.texts() == ['tea', 'coffee']
+
+
+# --- as a memory
+
+
+def test_a_memory_may_be_kept_in_postgresql(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fast(url) as memory:
+        memory.add('Ana likes green tea', user_id='ana')
+        assert texts(memory.get_all(user_id='ana'))
+        assert memory.search('tea', user_id='ana')
+        assert memory.location == PostgresStore(url).location
+        assert memory.stats().backend == 'postgresql'
+        assert memory.forget(user_id='ana').counts['memories'] == 1
+        assert memory.get_all(user_id='ana') == []
+
+
+async def from_another_loop(url: str) -> list[str]:
+    async with fast_async(url) as memory:
+        await memory.add('Ana likes green tea', user_id='ana')
+        return texts(await memory.get_all(user_id='ana'))
+
+
+def test_a_memory_may_be_awaited(url: str) -> None:
+    import asyncio
+
+    assert len(asyncio.run(from_another_loop(url))) == 1
+
+
+def test_text_that_no_database_carries_is_kept_as_in_sqlite(url: str, tmp_path: Path) -> None:
+    def kept(memory: Any) -> list[str]:
+        with memory:
+            memory.add('Ana likes \0 and \ud800 tea', user_id='ana')
+            return [e.text for e in memory.episodes(user_id='ana').items]
+
+    assert kept(fast(url)) == kept(fast(tmp_path / 'm.db'))
+
+
+def used(do: Callable[[], T]) -> T:
+    return do()
