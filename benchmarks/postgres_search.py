@@ -127,7 +127,12 @@ def measured(base: Database, count: int, place: Path, arguments: argparse.Namesp
         if arguments.profile:
             from _postgres_profile import profiled
 
-            profiled(bench, memory)
+            for size, names in sorted(owners.groups.items()):
+                title(f'what a call consists of, an owner with {size:,} memories')
+                profiled(
+                    lambda name=names[0]: bench.search(memory, name),
+                    lambda name=names[0]: memory.add(next(bench.facts), user_id=name, infer=False),
+                )
         alternating(bench, memory)
         adding(bench, memory)
     print(f'  {others}')

@@ -135,7 +135,9 @@ def reader(database: str, stop: Event, wanted: Mapping[str, tuple[str, dict[str,
                 elif not all(abs(found[i] - expected[i]) < SAME for i in found):
                     wrong.append(f'an answer mixes vectors ({by})')
                 right[by] = right.get(by, 0) + 1
-    pipe.send({'right': right, 'wrong': wrong[:3], 'p50_ms': 1e3 * quantile(seconds, 0.5), 'max_ms': 1e3 * max(seconds)})
+    pipe.send(
+        {'right': right, 'wrong': wrong[:3], 'p50_ms': 1e3 * quantile(seconds, 0.5), 'max_ms': 1e3 * max(seconds)}
+    )
 
 
 def writer(database: str, stop: Event, pipe: Pipe) -> None:
@@ -246,11 +248,15 @@ def main() -> int:
     if given.json:
         print(json.dumps(told))
     else:
-        print(f'killed when {", ".join(f"{place:,}" for place in told["killed_at"])} of {told["texts"]:,} texts were done')
+        print(
+            f'killed when {", ".join(f"{place:,}" for place in told["killed_at"])} of {told["texts"]:,} texts were done'
+        )
         print(f'{told["seconds"]:.1f} s in all, {told["texts"] / told["seconds"]:,.0f} texts a second')
         print(f'answers with either embedder: {told["right"]}; wrong: {told["wrong"] or "none"}')
         print(f'a question for all {OWNED} memories of a user: p50 {told["p50_ms"]:.1f}, worst {told["max_ms"]:.0f} ms')
-        print(f'{told["written"]:,} facts written meanwhile, {told["written_without_vector"]} texts of them after the switch')
+        print(
+            f'{told["written"]:,} facts written meanwhile, {told["written_without_vector"]} texts of them after the switch'
+        )
     return 1 if told['wrong'] or len(told['right']) < 2 else 0
 
 

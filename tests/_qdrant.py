@@ -5,6 +5,9 @@ vectors, filters, payload indexes, sparse vectors and inverse document frequenci
 and consistency between them are not. It can be stopped and started again, hang, fail, and pretend to be older.
 """
 
+# JSON is anything.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import contextlib
@@ -159,23 +162,23 @@ class FakeQdrant:
                     return function(self, *found.groups(), body)
         raise _Refused(404, f'{method} {path} is unknown here')
 
-    def _info(self, body: Json) -> Json:
+    def do_info(self, body: Json) -> Json:
         return {'title': 'qdrant - vector search engine', 'version': self.version}
 
-    def _list(self, body: Json) -> Json:
+    def do_list(self, body: Json) -> Json:
         return {'collections': [{'name': name} for name in self.collections]}
 
-    def _exists(self, name: str, body: Json) -> Json:
+    def do_exists(self, name: str, body: Json) -> Json:
         return {'exists': name in self.collections}
 
-    def _create(self, name: str, body: Json) -> bool:
+    def do_create(self, name: str, body: Json) -> bool:
         if name in self.collections:
             raise _Refused(409, f'Wrong input: Collection `{name}` already exists!')
         self._made += 1
         self.collections[name] = _Held(self._folder / str(self._made), body)
         return True
 
-    def _delete(self, name: str, body: Json) -> bool:
+    def do_delete(self, name: str, body: Json) -> bool:
         return self.collections.pop(name, None) is not None
 
     def _held(self, name: str) -> _Held:
@@ -183,7 +186,7 @@ class FakeQdrant:
             raise _Refused(404, f"Not found: Collection `{name}` doesn't exist!")
         return self.collections[name]
 
-    def _get(self, name: str, body: Json) -> Json:
+    def do_get(self, name: str, body: Json) -> Json:
         held = self._held(name)
         params = {
             'vectors': held.spec['vectors'],
@@ -214,7 +217,7 @@ class FakeQdrant:
             'payload_schema': schema,
         }  # fmt: skip
 
-    def _index(self, name: str, body: Json) -> Json:
+    def do_index(self, name: str, body: Json) -> Json:
         held = self._held(name)
         schema = body['field_schema']
         held.indexes[body['field_name']] = body
@@ -222,11 +225,11 @@ class FakeQdrant:
         held.shard.update(edge.UpdateOperation.create_field_index(body['field_name'], params))
         return {'operation_id': 0, 'status': 'completed'}
 
-    def _shard_key(self, name: str, body: Json) -> bool:
+    def do_shard_key(self, name: str, body: Json) -> bool:
         self._held(name).shard_keys.add(body['shard_key'])
         return True
 
-    def _upsert(self, name: str, body: Json) -> Json:
+    def do_upsert(self, name: str, body: Json) -> Json:
         held = self._held(name)
         held.check_keys(body.get('shard_key'))
         points = [edge.Point(p['id'], _vectors(p['vector']), p.get('payload')) for p in body['points']]
@@ -237,7 +240,7 @@ class FakeQdrant:
         held.shard.update(edge.UpdateOperation.upsert_points(points))
         return {'operation_id': 0, 'status': 'completed'}
 
-    def _remove(self, name: str, body: Json) -> Json:
+    def do_remove(self, name: str, body: Json) -> Json:
         held = self._held(name)
         held.check_keys(body.get('shard_key'))
         if 'points' in body:
@@ -246,7 +249,7 @@ class FakeQdrant:
             held.shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(body['filter'])))
         return {'operation_id': 0, 'status': 'completed'}
 
-    def _query(self, name: str, body: Json) -> Any:
+    def do_query(self, name: str, body: Json) -> Any:
         held = self._held(name)
         answers: list[Json] = []
         for search in body['searches']:
@@ -263,11 +266,11 @@ class FakeQdrant:
             answers.append({'points': [{'id': p.id, 'version': 0, 'score': p.score} for p in found]})
         return answers
 
-    def _count(self, name: str, body: Json) -> Json:
+    def do_count(self, name: str, body: Json) -> Json:
         request = edge.CountRequest(exact=True, filter=_filter(body.get('filter')))
         return {'count': self._held(name).shard.count(request)}
 
-    def _scroll(self, name: str, body: Json) -> Json:
+    def do_scroll(self, name: str, body: Json) -> Json:
         records, following = self._held(name).shard.scroll(
             edge.ScrollRequest(
                 offset=body.get('offset'),
@@ -279,27 +282,27 @@ class FakeQdrant:
         after = following if following is None or isinstance(following, int) else str(following)
         return {'points': [_record(r) for r in records], 'next_page_offset': after}
 
-    def _retrieve(self, name: str, body: Json) -> Any:
+    def do_retrieve(self, name: str, body: Json) -> Any:
         found = self._held(name).shard.retrieve(body['ids'], True, bool(body.get('with_vector')))
         return [_record(r) for r in found]
 
 
 _NAME = r'/collections/([^/]+)'
 _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ('GET', '/', FakeQdrant._info),
-    ('GET', '/collections', FakeQdrant._list),
-    ('GET', _NAME, FakeQdrant._get),
-    ('PUT', _NAME, FakeQdrant._create),
-    ('DELETE', _NAME, FakeQdrant._delete),
-    ('GET', _NAME + '/exists', FakeQdrant._exists),
-    ('PUT', _NAME + '/index', FakeQdrant._index),
-    ('PUT', _NAME + '/shards', FakeQdrant._shard_key),
-    ('PUT', _NAME + '/points', FakeQdrant._upsert),
-    ('POST', _NAME + '/points', FakeQdrant._retrieve),
-    ('POST', _NAME + '/points/delete', FakeQdrant._remove),
-    ('POST', _NAME + '/points/query/batch', FakeQdrant._query),
-    ('POST', _NAME + '/points/count', FakeQdrant._count),
-    ('POST', _NAME + '/points/scroll', FakeQdrant._scroll),
+    ('GET', '/', FakeQdrant.do_info),
+    ('GET', '/collections', FakeQdrant.do_list),
+    ('GET', _NAME, FakeQdrant.do_get),
+    ('PUT', _NAME, FakeQdrant.do_create),
+    ('DELETE', _NAME, FakeQdrant.do_delete),
+    ('GET', _NAME + '/exists', FakeQdrant.do_exists),
+    ('PUT', _NAME + '/index', FakeQdrant.do_index),
+    ('PUT', _NAME + '/shards', FakeQdrant.do_shard_key),
+    ('PUT', _NAME + '/points', FakeQdrant.do_upsert),
+    ('POST', _NAME + '/points', FakeQdrant.do_retrieve),
+    ('POST', _NAME + '/points/delete', FakeQdrant.do_remove),
+    ('POST', _NAME + '/points/query/batch', FakeQdrant.do_query),
+    ('POST', _NAME + '/points/count', FakeQdrant.do_count),
+    ('POST', _NAME + '/points/scroll', FakeQdrant.do_scroll),
 )
 
 

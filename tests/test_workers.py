@@ -25,8 +25,8 @@ from memoranda.testing import HashingEmbedder
 pytestmark = pytest.mark.skipif(not _postgres.available(), reason='needs psycopg and a PostgreSQL from a wheel')
 
 WORKERS = 4
-USERS = 6
-TURNS = 6
+USERS = 5
+TURNS = 4
 SECONDS = 90
 """What a hung test waits before it says so; nothing here takes that long."""
 
@@ -75,7 +75,7 @@ def url() -> Iterator[str]:
 @contextmanager
 def worker(number: int, log: Path, url: str) -> Iterator[subprocess.Popen[str]]:
     """The command, in a process of its own."""
-    settings = {'DATABASE': url, 'POLL_SECONDS': '0.02', 'POSTGRES_POOL': '4'}
+    settings = {'DATABASE': url, 'POLL_SECONDS': '0.1', 'POSTGRES_POOL': '4'}
     with subprocess.Popen(
         [
             sys.executable,

@@ -12,9 +12,10 @@ from memoranda.errors import ConfigurationError, shown
 if TYPE_CHECKING:
     from memoranda.engine import Closing, Engine
     from memoranda.policy import Policy
-    from memoranda.settings import Settings
+    from memoranda.settings import DatabaseTarget, Settings
     from memoranda.stores.base import Store
     from memoranda.stores.index import VectorIndex
+    from memoranda.stores.sql.store import SqlStore
     from memoranda.write.background import Background
     from memoranda.write.extract import Extractor, PureExtractor
     from memoranda.write.worker import Worker
@@ -140,6 +141,14 @@ def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store
     from memoranda.settings import resolve_database
 
     target = resolve_database(database, settings)
+    if target.kind == 'shards':
+        from memoranda.stores.sharding import ShardedStore
+
+        return ShardedStore([_database(part, settings) for part in target.parts])
+    return _database(target, settings)
+
+
+def _database(target: DatabaseTarget, settings: Settings) -> SqlStore:
     if target.kind == 'postgresql':
         return _postgres(target.url, settings)
     from memoranda.stores.sqlite import SQLiteStore
@@ -153,7 +162,7 @@ def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store
     )
 
 
-def _postgres(url: str, settings: Settings) -> Store:
+def _postgres(url: str, settings: Settings) -> SqlStore:
     try:
         from memoranda.stores.postgres import PostgresStore
     except ImportError as error:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from memoranda._bridge import wait_for
 from memoranda._precedence import for_job
 from memoranda._threads import Closed, Pool
-from memoranda.errors import ConfigurationError, IndexFailed, IndexLost, StoreError, shown
+from memoranda.errors import (
+    ConfigurationError,
+    IndexFailed,
+    IndexLost,
+    IndexMismatch,
+    IndexRefused,
+    StoreError,
+    shown,
+)
 from memoranda.stores.index import Asked, Collection, Nearest, VectorIndex
 from memoranda.stores.leases import new_token
 
@@ -112,6 +120,7 @@ class Indexer:
         self._pool: Pool[None] | None = None
         self._tending: Future[None] | None = None
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._told = ''
         self._name: str | None = None
         self._prepared: set[int] = set()
         self._noted: set[int] = set()
@@ -242,7 +251,7 @@ class Indexer:
                         pause = 0.0 if await self._look() else poll
                 except IndexFailed as error:
                     part.failed(type(error).__name__)
-                    log.debug('the vector index fails (%s)', error)
+                    self._tell(error)
                     pause = part.breaker.resting
                 except Exception as error:  # the next look may go better, and changes must not wait for a restart
                     log.debug('changes could not be sent to the vector index (%s)', type(error).__name__)
@@ -250,6 +259,13 @@ class Indexer:
                 finally:
                     part.breaker.withdraw()
             await asyncio.sleep(min(pause, poll) if pause else 0)
+
+    def _tell(self, error: IndexFailed) -> None:
+        """Say what somebody has to mend, once; an outage is told of anyway."""
+        told = str(error)
+        if isinstance(error, IndexMismatch | IndexRefused) and told != self._told:
+            self._told = told
+            log.warning('%s', told)
 
     async def _look(self) -> bool:
         """Send some of what is noted. Whether it makes sense to go on at once."""
@@ -284,15 +300,19 @@ class Indexer:
             return False
         for generation in generations:
             await self._prepare(generation)
-        unnoted = [g for g in generations if g.id not in self._noted]
-        for generation in unnoted:
-            if await source.note_all(generation, token, limit=NOTED_AT_ONCE):
-                self._noted.add(generation.id)
+        for generation in generations:
+            # When nothing is noted, the database is asked whether another process has begun anew.
+            if not noted.ids or generation.id not in self._noted:
+                if await source.note_all(generation, limit=NOTED_AT_ONCE):
+                    self._noted.add(generation.id)
+                else:
+                    self._noted.discard(generation.id)
         if noted.ids:
             for generation in generations:
                 await self._send(generation, noted)
-            await source.settle(token, noted)
-        if noted.ids or unnoted:
+            await source.settle(noted)
+            return True
+        if await source.has_work():
             return True
         await source.release(token)
         return False

@@ -40,19 +40,24 @@ SettingSource = Literal['default', 'file', 'environment', 'argument']
 
 _MEMORY = ':memory:'
 _POSTGRES = ('postgresql', 'postgres')
+_SHARDS = 'shards:'
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget:
     """What to open."""
 
-    kind: Literal['sqlite', 'postgresql']
+    kind: Literal['sqlite', 'postgresql', 'shards']
     path: Path | Literal[':memory:']
     """Absolute. Of PostgreSQL it means nothing."""
     url: str = field(default='', repr=False)
     """Of PostgreSQL, with its password."""
+    parts: tuple[DatabaseTarget, ...] = ()
+    """Of shards, in their order."""
 
     def __str__(self) -> str:
+        if self.parts:
+            return ' '.join(str(part) for part in self.parts)
         return _masked(self.url) if self.url else str(self.path)
 
 
@@ -268,6 +273,7 @@ def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | 
         value: A path (`~` is the home directory; a relative one starts at the working directory), `':memory:'`, or
             `sqlite:///` and an absolute path; `postgresql://user:password@host:5432/database`; None:
             `settings.database`, else the default. A relative path in a settings file starts at that file's directory.
+            `shards:` and several of these, with white space between them, are one store (docs/sharding.md).
         settings: None reads them.
 
     Raises:
@@ -286,6 +292,8 @@ def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | 
     if isinstance(value, str):
         if text in (_MEMORY, 'sqlite://', 'sqlite:///:memory:'):
             return DatabaseTarget('sqlite', _MEMORY)
+        if text.startswith(_SHARDS):
+            return _shards(text.removeprefix(_SHARDS).split(), settings)
         # Two letters at least: C:\ is a drive.
         scheme = re.match(r'([A-Za-z][A-Za-z0-9+.-]+):', text)
         if scheme and scheme[1].lower() in _POSTGRES:
@@ -310,6 +318,19 @@ def _path_text(value: object) -> str:
     if not text.strip() or '\0' in text:
         raise ConfigurationError(f'database={text!r} is no path: name a file, or leave it out for the default')
     return text
+
+
+def _shards(places: list[str], settings: Settings | None) -> DatabaseTarget:
+    if not places:
+        raise ConfigurationError(
+            "database='shards:' names none: write their URLs behind it, with white space between them, in the order "
+            'they were made in'
+        )
+    parts = tuple(resolve_database(place, settings) for place in places)
+    for place, part in zip(places, parts, strict=True):
+        if part.parts or (part.kind == 'sqlite' and part.path == _MEMORY):
+            raise ConfigurationError(f'database: {place!r} cannot be a shard: name a file or a PostgreSQL URL')
+    return DatabaseTarget('shards', _MEMORY, parts=parts)
 
 
 def _postgres_url(url: str) -> str:

@@ -53,6 +53,22 @@ def test_what_else_was_said_beside_a_fact_is_told_without_it(
     assert [line.partition('"')[2].partition('"')[0] for line in lines] == [told]
 
 
+def test_of_a_sentence_that_a_fact_tells_in_part_the_rest_has_to_answer(memory: Memory) -> None:
+    memory.add("Suggest dinners. And it has to be careful, because I'm allergic to peanuts.", user_id='peanuts')
+    assert 'said:' not in memory.context('Which dinner can I cook tonight?', user_id='peanuts').text
+    memory.add('I live in Lisbon and the tram to my office is often late.', user_id='tram')
+    assert 'often late' in memory.context('Is the tram to the office late?', user_id='tram').text
+
+
+def test_who_asks_the_same_more_often_than_a_search_reads_rows_finds_the_answer(memory: Memory) -> None:
+    memory.add('On the balcony there are tomatoes that Jonas waters every evening.', user_id='often')
+    asked = [{'role': 'user', 'content': 'Who waters the tomatoes on our balcony?'} for _ in range(60)]
+    memory.add(asked, user_id='often', run_id='c1')
+    text = memory.context('Who waters the tomatoes on our balcony?', user_id='often').text
+    assert 'Jonas waters' in text
+    assert 'Who waters' not in text
+
+
 def test_what_no_longer_holds_is_not_told_with_the_rest_of_its_message(memory: Memory) -> None:
     memory.add('I live in Berlin. I am allergic to nuts. Our bakery opens at five.', user_id='moved')
     memory.add('I moved to Lisbon.', user_id='moved')
@@ -68,7 +84,15 @@ def test_a_message_whose_fact_is_told_is_not_told_again(memory: Memory) -> None:
 
 @pytest.mark.parametrize(
     'text',
-    ['What are my hobbies?', 'Hi! Where do I live?', 'ok, thanks. and what do we eat?', 'Why? How?', 'Morning run?'],
+    [
+        'What are my hobbies?',
+        'Hi! Where do I live?',
+        'ok, thanks. and what do we eat?',
+        'Why? How?',
+        'Morning run?',
+        'Suggest dinners.',
+        'Okay. Please write the code.',
+    ],
 )
 def test_questions_only_ask(text: str) -> None:
     assert only_asks(text)
@@ -84,6 +108,9 @@ def test_questions_only_ask(text: str) -> None:
         'Can you book a table with Anna?',
         'Remind me of the milk, will you?',
         'Thanks!',
+        'Suggest dinners for my brother.',
+        'Try Alheira.',
+        'Plant beans.',
         '',
     ],
 )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _postgres import available, fresh_database
 
+from _postgres import available, fresh_database
 from memoranda.stores.base import Store
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing import StoreSuite

@@ -25,7 +25,8 @@ from memoranda.settings import Settings
 from memoranda.stores.qdrant import QdrantIndex
 from memoranda.testing.embedders import HashingEmbedder
 
-ANA, BOB = {'user_id': 'ana'}, {'user_id': 'bob'}
+ANA: dict[str, Any] = {'user_id': 'ana'}
+BOB: dict[str, Any] = {'user_id': 'bob'}
 SETTINGS = Settings(poll_seconds=0.02)
 FRUITS = ('apple', 'pear', 'plum', 'quince', 'cherry', 'medlar', 'fig', 'grape', 'peach', 'lemon')
 PLACES = ('Lisbon', 'Porto', 'Madrid', 'Turin', 'Graz', 'Bergen', 'Gent', 'Brno', 'Cork', 'Split')
@@ -70,7 +71,7 @@ def facts(count: int, seed: int = 1) -> list[str]:
     ]
 
 
-def learn(memory: Memory, texts: list[str], **ids: str) -> None:
+def learn(memory: Memory, texts: list[str], **ids: Any) -> None:
     memory.add([{'role': 'user', 'content': text} for text in texts], **ids)
 
 
@@ -467,8 +468,8 @@ def test_sharding_replication_and_quantisation_are_passed_on(tmp_path: Path, qdr
         assert spec['hnsw_config'] == {'m': 0, 'payload_m': 16}
         assert qdrant.one.indexes['owner']['field_schema'] == {'type': 'keyword', 'is_tenant': True}
         assert qdrant.one.shard_keys == {f'owners-{i}' for i in range(4)}
-        keys = [body['shard_key'] for body in qdrant.bodies if 'points' in body and 'shard_key' in body]
-        assert {k for key in keys for k in (key if isinstance(key, list) else [key])} == qdrant.one.shard_keys
+        keys: set[str] = {body['shard_key'] for body in qdrant.bodies if 'points' in body and 'shard_key' in body}
+        assert keys == qdrant.one.shard_keys
         assert found(memory, 'quince', user_id='user 3')
         assert memory.index_verify(vectors=True).ok
 

@@ -212,7 +212,7 @@ def fill(bench: Bench, owners: int) -> None:
         "FROM n JOIN owner o ON o.key = 'user ' || (i % ?1)",
         [owners, payload, us(-HOUR)],
     )
-    execute(bench, 'INSERT INTO queue SELECT id, ?, 1 FROM owner', [us(-HOUR)])
+    execute(bench, 'INSERT INTO queue SELECT id, ?, 1, project FROM owner', [us(-HOUR)])
 
 
 def work_through(bench: Bench, times: int = 5) -> None:

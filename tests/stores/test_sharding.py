@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from _fakes import Grammar, fast
+from _postgres import available, fresh_database, own_server
 from memoranda import Memory
 from memoranda.errors import ConfigurationError, StoreError
+from memoranda.moving import migrate
 from memoranda.scope import Owner
 from memoranda.stores.base import Store
 from memoranda.stores.sharding import ShardedStore
@@ -184,3 +186,41 @@ class TestShards:
             receipt = memory.project_wide().forget(whole_project=True)
             assert (memory.stats()).memories == 0
             assert (memory.verify_erasure(receipt)).ok
+
+
+@pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+class TestShardsOfServers:
+    def test_a_server_that_stops_costs_its_owners_their_memory_until_it_is_back(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with own_server() as other, fresh_database() as first:
+            places = f'shards: {first} {other.url("with_vector")}'
+            there = [f'user-{n}' for n in range(8) if place(Owner('default', 'user', f'user-{n}'), 2) == 0]
+            gone = [f'user-{n}' for n in range(8) if f'user-{n}' not in there]
+            with fast(places, errors='raise') as memory:
+                for user in (*there, *gone):
+                    memory.add(f'Likes the tea of {user}', user_id=user)
+                other.stop()
+                for user in there:
+                    assert [h.text for h in memory.search('tea', user_id=user)] == [f'Likes the tea of {user}']
+                    memory.add('Drinks it cold', user_id=user)
+                with pytest.raises(StoreError, match=r'127\.0\.0\.1'):
+                    memory.search('tea', user_id=gone[0])
+                with pytest.raises(StoreError):
+                    memory.stats()
+                other.start()
+                for user in gone:
+                    assert [h.text for h in memory.search('tea', user_id=user)] == [f'Likes the tea of {user}']
+                assert memory.verify(all_projects=True).ok
+            assert caplog.text.count('shard 1 of 2 fails') == 1
+
+    def test_a_shard_moves_to_another_server(self) -> None:
+        with fresh_database() as first, fresh_database() as second, fresh_database() as third:
+            with fast(f'shards: {first} {second}') as memory:
+                for n in range(8):
+                    memory.add(f'Likes tea number {n}', user_id=f'user-{n}')
+            migrate(second, third)
+            with fast(f'shards: {first} {third}') as memory:
+                for n in range(8):
+                    assert [h.text for h in memory.search('tea', user_id=f'user-{n}')] == [f'Likes tea number {n}']
+                assert memory.verify(all_projects=True).ok

@@ -286,7 +286,7 @@ class ReviewQueue:
             reason = 'approved' if correct is None else 'approved in other words'
             change = await self._commit(approval.edits, reason, snapshot.owner_version, clashes)
             if change is not None:
-                memory = await self._outcome(approval)
+                memory = await self._outcome(replace(approval, edits=tuple(change.edits)))
                 return ReviewResult(id=item_id, outcome='approved', change=change, memory=memory, notes=approval.notes)
         raise Conflict(f'proposal {item_id} met a concurrent change {MAX_TRIES} times: try again')
 

@@ -24,6 +24,12 @@ _STATES: Final = re.compile(
 )
 """A question in which the speaker tells something."""
 _NAME: Final = re.compile(r'(?<=[\w,] )(?!I\b)[A-Z\u00c0-\u00de]\w')
+_REQUEST: Final = re.compile(
+    r'(?:please |now |then |and |ok |okay )*(?:suggest|recommend|tell|show|give|write|explain|list|find|describe'
+    r'|summari[sz]e|translate|compare|sketch|draw|plan|fix|check|look up)\b(?!.*\b(?:my|our|mine|ours|i|we|us)\b)',
+    re.IGNORECASE,
+)
+"""A sentence that wants something done, without a word of whoever says it."""
 _LONGEST: Final = 300
 _FEW: Final = 6
 """Words of a question that needs no question word."""
@@ -38,7 +44,7 @@ def _sentences(text: str) -> list[tuple[int, int]]:
 
 
 def only_asks(text: str) -> bool:
-    """Whether somebody only asks, and tells nothing by it: no name, no number, nothing of themself beside the question.
+    """Whether somebody only asks or requests, and tells nothing by it: no name, no number, nothing of themself.
 
     What was asked once answers no question that is asked later. In doubt it is not.
     """
@@ -50,7 +56,9 @@ def only_asks(text: str) -> bool:
         if says_nothing(sentence):
             continue
         plain = not (any(c.isdigit() for c in sentence) or _NAME.search(sentence) or _STATES.search(sentence))
-        if not (plain and sentence.endswith(('?', '\uff1f')) and (asks(sentence) or len(sentence.split()) <= _FEW)):
+        short = len(sentence.split()) <= _FEW
+        question = sentence.endswith(('?', '\uff1f')) and (asks(sentence) or short)
+        if not (plain and (question or (short and _REQUEST.match(sentence)))):
             return False
         asked = True
     return asked

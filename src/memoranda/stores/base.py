@@ -411,6 +411,9 @@ class Store(ABC):
     async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
         """Lease the job that is due for longest, of any owner none of whose jobs is running.
 
+        Projects take turns: it is of the next project that has one. A store that several machines write to may pass
+        over owners whom somebody writes for at this moment.
+
         Args:
             worker: The lease's token, of this claim alone.
             lease_seconds: How long others leave it alone.

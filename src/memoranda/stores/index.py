@@ -280,7 +280,7 @@ class IndexSource(Protocol):
         """
         ...
 
-    async def settle(self, worker: str, noted: Noted) -> None:
+    async def settle(self, noted: Noted) -> None:
         """These were seen to. What somebody else has seen to meanwhile is noted anew: who was last is unknown."""
         ...
 
@@ -288,8 +288,8 @@ class IndexSource(Protocol):
         """Give the turn back."""
         ...
 
-    async def note_all(self, generation: Generation, worker: str, *, limit: int) -> bool:
-        """Note so many rows of a generation that was never noted. True when all of them are."""
+    async def note_all(self, generation: Generation, *, limit: int) -> bool:
+        """Note so many rows of a generation that was never noted. True when all of them were."""
         ...
 
     async def begin_anew(self, generation: Generation) -> None:

@@ -120,7 +120,7 @@ class QdrantIndex:
         self._url, self._key = _address(url, host, port, tls=tls), api_key or os.environ.get('QDRANT_API_KEY') or None
         self._ca, self._prefix, self._timeout, self._tries = ca, prefix, timeout, tries
         self._quantization, self._on_disk, self._exact, self._words = quantization, on_disk, exact, words
-        self._shards = {
+        self._shards: dict[str, Any] = {
             'shard_number': shard_number,
             'replication_factor': replication_factor,
             'write_consistency_factor': write_consistency_factor,
@@ -257,7 +257,7 @@ class QdrantIndex:
     def _check(self, name: str, collection: Collection, info: Any) -> None:
         vectors: Any = info.config.params.vectors
         for lane in LANES:
-            found = vectors.get(lane) if isinstance(vectors, dict) else None
+            found: Any = cast('dict[str, Any]', vectors).get(lane) if isinstance(vectors, dict) else None
             size, distance = getattr(found, 'size', None), str(getattr(found, 'distance', ''))
             if size != collection.dimensions or distance != 'Cosine':
                 holds = f'{size} dimensions and {distance} distance' if size is not None else f'no vectors {lane!r}'
@@ -266,7 +266,7 @@ class QdrantIndex:
                     'dimensions and Cosine distance: name another prefix, or delete that collection if it is nobody '
                     "else's and run `memoranda index rebuild`"
                 )
-        sparse = getattr(info.config.params, 'sparse_vectors', None) or {}
+        sparse: dict[str, Any] = getattr(info.config.params, 'sparse_vectors', None) or {}
         if self.has_words and f'{LANES[0]}_words' not in sparse:
             raise IndexMismatch(
                 f'collection {name!r} at {self._url} was made without words: leave out words, '
@@ -400,7 +400,7 @@ class QdrantIndex:
     def _name(self, collection: Collection) -> str:
         return f'{self._prefix}_{collection.store}_{collection.generation}'
 
-    def _keys_of(self, owners: Any) -> list[str] | None:
+    def _keys_of(self, owners: Any) -> Any:
         if not self._custom_shards:
             return None
         return sorted({f'owners-{owner % self._custom_shards}' for owner in owners})
@@ -522,7 +522,8 @@ def _read(record: Any) -> IndexPoint | None:
     if lane not in LANES or not isinstance(run, str):
         return None
     vectors = cast('dict[str, Any]', record.vector) if isinstance(record.vector, dict) else {}
-    vector = np.array(vectors.get(lane, ()), dtype=np.float32)
+    found: Any = vectors.get(lane, ())
+    vector = np.array(found, dtype=np.float32)
     return IndexPoint(row=record.id, owner=int(owner), lane=lane, run=run, vector=vector)
 
 

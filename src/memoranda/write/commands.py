@@ -35,6 +35,9 @@ __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
 
 _ENDS: Final = re.compile(r'[^.!?\n;\u3002]{1,800}[.!?;\n\u3002]*')
 _MOST: Final = 20_000
+_SIGNS: Final = re.compile(r'\W{60,}')
+"""Forms begin at the beginning of a line, after any signs: in a long run of signs each line would be a beginning."""
+_FEW: Final = 20
 _OVERLAP: Final = 500
 _NEAR: Final = 30
 """Code points after who is spoken to, within which a colon begins what they are told."""
@@ -116,10 +119,16 @@ def _others(text: str) -> Iterator[str]:
 
 
 def _tells(sentence: str) -> bool:
+    sentence = _SIGNS.sub(_shortened, sentence)
     return _addresses(sentence) or any(
         (not needs or any(word in sentence for word in needs)) and pattern.search(sentence)
         for needs, pattern in forms()
     )
+
+
+def _shortened(signs: re.Match[str]) -> str:
+    run = signs[0]
+    return f'{run[:_FEW]}\n{run[-_FEW:]}' if '\n' in run else run[:_FEW] + run[-_FEW:]
 
 
 def _addresses(sentence: str) -> bool:

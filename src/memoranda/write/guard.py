@@ -127,8 +127,9 @@ class _Judge:
         tiers: list[Trust] = [tier for _, _, _, tier in held]
         trust = weakest(tiers if proposal.trust is None else [*tiers, proposal.trust])
         quotes = [self._messages[i].text[a:b] for i, a, b, _ in held]
-        if not self._given and trust in ('user', 'assistant') and self._is_borrowed(proposal.text, quotes):
-            trust = 'external'
+        if not self._given and trust in ('user', 'assistant'):
+            own = [self._own_words(i, a, b) for i, a, b, _ in held]
+            trust = 'external' if self._is_borrowed(proposal.text, own) else trust
         if self._is_echo(proposal, trust):
             return 'recalled'
         reasons = self._reasons(proposal, trust, held, quotes)
@@ -152,6 +153,16 @@ class _Judge:
         if self._given:
             return message.trust
         return source_of(message, start, end, (*self._previous, *self._messages[:index]))
+
+    def _own_words(self, index: int, start: int, end: int) -> str:
+        """What somebody quotes of a message, without what that message quotes."""
+        message = self._messages[index]
+        if message.role != 'user':
+            return message.text[start:end]
+        within = [
+            (max(a, start) - start, min(b, end) - start) for a, b in foreign(message.text) if a < end and start < b
+        ]
+        return without(message.text[start:end], within)
 
     def _is_borrowed(self, text: str, quotes: Sequence[str]) -> bool:
         """Whether it says what stands in somebody else's words only, whatever it quotes."""

@@ -70,7 +70,7 @@ class Shared:
         """The search path, once the schema was seen to."""
         self.vector: int | None = None
         """Number of pgvector's type."""
-        self.identity: object = None
+        self.identity: str | None = None
         """What tells this database from one that takes its place."""
 
 
@@ -177,7 +177,7 @@ class Link:
         return connection
 
     def _begin(self, how: str, *, durably: bool = False, last: str = '') -> Any:
-        options = self._options
+        options, connection = self._options, self._open()  # which finds the search path
         settings = {
             'search_path': self._shared.path,
             'statement_timeout': f'{options.statement_timeout * 1000:.0f}',
@@ -186,7 +186,6 @@ class Link:
             **({'synchronous_commit': 'on'} if durably else {}),
         }
         chosen = ', '.join(f'set_config({_quoted(name)}, {_quoted(value)}, true)' for name, value in settings.items())
-        connection = self._open()
         return connection.script(f'BEGIN {how}; SELECT {chosen}{last}').fetchone()
 
     def _read(self, function: Callable[[Connection], T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -52,12 +53,20 @@ def check_url(url: str) -> dict[str, str]:
         raise ConfigurationError(
             f'database={_masked(url)} is no PostgreSQL URL ({reason}): write postgresql://user:password@host:5432/name'
         ) from None
-    return {name: str(value) for name, value in found.items() if value is not None}
+    parts = {name: str(value) for name, value in found.items() if value is not None}
+    if not all(port.isdecimal() for port in parts.get('port', '5432').split(',') if port):
+        # Not shown: it may be the rest of a password with a slash in it.
+        raise ConfigurationError(
+            f'database={_masked(url)} has a port that is no number: write postgresql://user:password@host:5432/name, '
+            'with %40 %3A %2F %23 for the characters @ : / # of a password'
+        )
+    return parts
 
 
 def _masked(url: str) -> str:
     scheme, _, rest = url.partition('://')
-    return f'{scheme}://***@{rest.rpartition("@")[2]}' if '@' in rest else url
+    host = rest.rpartition('@')[2] if '@' in rest else rest
+    return f'{scheme}://***@{re.sub(r":[^/?]*", "", host)}' if scheme.startswith('postgres') else 'a text'
 
 
 def shown_url(parts: dict[str, str]) -> str:
@@ -170,6 +179,11 @@ _WORDS = (
         ('timeout expired', 'timed out'),
         'did not answer in time',
         'check host, port and firewall, or raise MEMORANDA_POSTGRES_CONNECT_TIMEOUT',
+    ),
+    (
+        ('server closed the connection', 'terminating connection', 'connection reset', 'Broken pipe'),
+        'ended the connection',
+        'try again in a moment; the log of the server tells why',
     ),
     (
         ('could not translate host name', 'Name or service not known', 'failed to resolve'),

@@ -15,7 +15,7 @@ from memoranda.errors import ConfigurationError, StoreUnreadable, StoreUnwritabl
 from memoranda.stores.postgres.database import PostgresConnection
 from memoranda.stores.sql.keys import SEQ_BITS
 
-__all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'migrate']
+__all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'identity', 'migrate']
 
 _LOCK: Final = 'hashtextextended(?, 1296387407)'
 """Named after the schema, so that programs that share a database don't wait for each other."""
@@ -345,7 +345,7 @@ def migrate(connection: PostgresConnection, schema: str, where: str) -> str:
 def _path(connection: PostgresConnection, schema: str, where: str) -> str:
     version, vector, home = connection.execute(
         "SELECT current_setting('server_version_num')::int, "
-        "(SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
+        '(SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace '
         "WHERE e.extname = 'vector'), "
         "(SELECT name FROM pg_available_extensions WHERE name = 'vector')"
     ).fetchone()
@@ -375,6 +375,13 @@ def _version(connection: PostgresConnection, schema: str) -> int:
         return 0
     found = connection.execute(f"SELECT value FROM {_name(schema)}.meta WHERE key = 'schema_version'").fetchone()
     return int(found[0]) if found else 0
+
+
+def identity(connection: PostgresConnection, schema: str) -> str | None:
+    """What tells this database from one that takes its place; None where there are no tables."""
+    if not _version(connection, schema):
+        return None
+    return connection.execute(f"SELECT value FROM {_name(schema)}.meta WHERE key = 'file'").fetchone()[0]
 
 
 def _forward(connection: PostgresConnection, schema: str, where: str, path: str) -> None:

@@ -23,7 +23,7 @@ from memoranda.stores.postgres import vacuuming
 from memoranda.stores.postgres.connection import Link, Options, Shared, unlimited
 from memoranda.stores.postgres.database import PostgresConnection
 from memoranda.stores.postgres.errors import check_url, shown_url
-from memoranda.stores.postgres.schema import migrate
+from memoranda.stores.postgres.schema import identity, migrate
 from memoranda.stores.postgres.stats import stats
 from memoranda.stores.sql import erasing, forgetting, remaining, usage
 from memoranda.stores.sql.cache import Cache
@@ -158,10 +158,11 @@ class PostgresStore(SqlStore):
                 "WHERE e.extname = 'vector' AND t.typname = 'vector'"
             ).fetchone()
             shared.path = path
-        found = connection.execute(f'SELECT value FROM "{schema}".meta WHERE key = \'file\'').fetchone()
+        found = identity(connection, schema)
         if shared.identity is None:
             shared.identity = found
         elif found != shared.identity:
+            log.warning('%s was replaced by another database: what is there now is opened', self._where)
             shared.path, shared.identity = '', None
             self._cache = Cache(self._cache.max_bytes)
             for tell in self._when_replaced:
@@ -198,16 +199,8 @@ class PostgresStore(SqlStore):
 
         def look(link: Link) -> None:
             self._save_uses(link)
-            erasures, pending = link.read(
-                lambda c: (
-                    c.execute("SELECT value FROM meta WHERE key = 'erasures'").fetchone()[0],
-                    c.execute('SELECT EXISTS(SELECT 1 FROM scrub)').fetchone()[0],
-                )
-            )
-            if erasures != running.erasures:
-                running.erasures = erasures
-                link.read(self._cache.drop_stale)
-            if pending:
+            link.read(self._cache.drop_stale)
+            if link.read(lambda c: c.execute('SELECT EXISTS(SELECT 1 FROM scrub)').fetchone()[0]):
                 self._scrub(link)
 
         try:
@@ -273,8 +266,6 @@ class _Running:
 
     def __init__(self, count: int, link: Callable[[], Link], chores: Callable[[_Running], None]) -> None:
         self.pid = os.getpid()
-        self.erasures: object = None
-        """How many erasures were seen to."""
         self._chores = chores
         self._links: list[Link] = []
         left = count - len(self.POOLS)

@@ -84,7 +84,7 @@ class SqlIndexSource:
         """What an index shall hold of these rows."""
         return await self._read(lambda c: _points(c, generation, rows, words))
 
-    async def settle(self, worker: str, noted: Noted) -> None:
+    async def settle(self, noted: Noted) -> None:
         """These were seen to."""
         await self._write(lambda c: _settle(c, noted))
 
@@ -92,7 +92,7 @@ class SqlIndexSource:
         """Give the turn back."""
         await self._write(lambda c: _release(c, worker))
 
-    async def note_all(self, generation: Generation, worker: str, *, limit: int) -> bool:
+    async def note_all(self, generation: Generation, *, limit: int) -> bool:
         """Note so many rows of a generation that was never noted."""
         return await self._write(lambda c: _note_all(c, generation, limit))
 

@@ -15,7 +15,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.dialect import Dialect
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
-from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, moment_of, next_owner, settle
+from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, Turn, moment_of, next_owner, settle
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
@@ -63,10 +63,10 @@ def claim(
     return _claim(connection, found.id, worker, lease_seconds, due=due, turns=0, ahead=ahead)
 
 
-def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int) -> Work | None:
-    """Lease the job that is due for longest."""
+def claim_next(connection: Connection, worker: str, lease_seconds: float, turns: int, turn: Turn) -> Work | None:
+    """Lease the job that is due for longest in the project whose turn it is."""
     passed: set[int] = set()
-    while (owner := next_owner(connection, passed)) is not None:
+    while (owner := next_owner(connection, passed, turn)) is not None:
         try:
             work = _claim(connection, owner, worker, lease_seconds, due=True, turns=turns)
         except NewerJob:  # whoever knows it does it, and nobody else's jobs wait for that

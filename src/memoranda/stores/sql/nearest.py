@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from memoranda.lanes import FloatVector, LaneName, Posting, Rest
+from memoranda.lanes import FloatVector, Ints, LaneName, Posting, Rest
 from memoranda.stores.base import Generation
 from memoranda.stores.index import Nearest
 from memoranda.stores.sql.database import Connection
@@ -72,7 +72,7 @@ def cosines(
     return dense, Rest(round(rest * share), float(known.mean()), float(known.std()))
 
 
-def _places(key: Places, rows: Places) -> tuple[Places, Places]:
+def _places(key: Places, rows: Ints) -> tuple[Places, Places]:
     """Where in `key` these rows are, and which of them that are."""
     if not len(key) or not len(rows):
         empty = np.zeros(0, dtype=np.int64)

@@ -7,6 +7,7 @@ share it may each have another idea of what time it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from memoranda.records import now
 from memoranda.scope import Owner
@@ -20,6 +21,7 @@ from memoranda.stores.sql.rows import find_owner, row_range, to_us
 __all__ = [
     'OPEN_JOBS',
     'SET_BACK_US',
+    'Turn',
     'due_at',
     'due_in',
     'hurry',
@@ -36,7 +38,6 @@ _FIRST = (
     "SELECT run_after, format, (SELECT max(lease_until) FROM job WHERE state = 'running' AND row BETWEEN ?1 AND ?2) "
     "FROM job WHERE row BETWEEN ?1 AND ?2 AND state IN ('queued', 'running') ORDER BY row LIMIT 1"
 )
-_DUE = 'due <= ? AND format <= ?'
 SET_BACK_US = 1_000_000
 """What was set later than so long from now, in microseconds, was set before the clock was."""
 
@@ -68,19 +69,56 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
         )
 
 
-def next_owner(connection: Connection, passed: Collection[int]) -> int | None:
-    """The owner whose job is due for longest, but for those that were passed over; held for this transaction."""
-    values = (moment_of(connection), JOB_FORMAT, len(passed) + 1)
-    if not connection.dialect.shared:
-        found = connection.execute(f'SELECT owner FROM queue WHERE {_DUE} ORDER BY due LIMIT ?', values)
-        return next((owner for (owner,) in found if owner not in passed), None)
-    # Those that somebody else writes for now are left to the next look.
-    found = connection.execute(
-        f'SELECT o.id{WRITES} FROM queue q JOIN owner o ON o.id = q.owner '
-        f'WHERE q.due <= ? AND q.format <= ? ORDER BY q.due LIMIT ?{HELD} OF o SKIP LOCKED',
-        values,
-    )
-    return next((row[0] for row in found if row[0] not in passed), None)
+@dataclass(slots=True)
+class Turn:
+    """Which project was served last, by one process: projects take turns, however much one of them has waiting."""
+
+    project: str | None = None
+
+
+_PROJECT = (
+    '(WITH RECURSIVE p(project) AS (SELECT min(project) FROM queue{0} UNION ALL '
+    'SELECT (SELECT min(n.project) FROM queue n WHERE n.project > p.project) FROM p WHERE p.project IS NOT NULL) '
+    'SELECT p.project FROM p WHERE EXISTS(SELECT 1 FROM queue d WHERE d.project = p.project AND d.due <= ?1 '
+    'AND d.format <= ?2) LIMIT 1)'
+)
+"""A project in which a job is due: looks at one row of each until it finds one."""
+_NEXT = f'coalesce({_PROJECT.format(" WHERE project > ?4")}, {_PROJECT.format("")})'
+
+
+def next_owner(connection: Connection, passed: Collection[int], turn: Turn) -> int | None:
+    """The owner whose job is due for longest in the project whose turn it is; held for this transaction.
+
+    Args:
+        connection: In a transaction.
+        passed: Owners to pass over.
+        turn: Is moved on.
+    """
+    moment = moment_of(connection)
+    found = None
+    if turn.project is not None:
+        found = _next_of(connection, passed, f' AND q.project = {_NEXT}', (moment, turn.project))
+    if found is None:
+        found = _next_of(connection, passed, '', (moment,))
+    if found is None:
+        return None
+    owner, turn.project = found
+    return owner
+
+
+def _next_of(
+    connection: Connection, passed: Collection[int], which: str, values: tuple[int] | tuple[int, str]
+) -> tuple[int, str] | None:
+    moment, *project = values
+    given = (moment, JOB_FORMAT, len(passed) + 1, *project)
+    due = f'q.due <= ?1 AND q.format <= ?2{which} ORDER BY q.due LIMIT ?3'
+    sql = f'SELECT q.owner, q.project FROM queue q WHERE {due}'
+    if connection.dialect.shared:  # those that somebody else writes for now are left to the next look
+        sql = (
+            f'SELECT o.id, q.project{WRITES} FROM queue q JOIN owner o ON o.id = q.owner '
+            f'WHERE {due}{HELD} OF o SKIP LOCKED'
+        )
+    return next(((row[0], row[1]) for row in connection.execute(sql, given) if row[0] not in passed), None)
 
 
 def due_in(connection: Connection) -> float | None:

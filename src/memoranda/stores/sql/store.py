@@ -81,6 +81,7 @@ class SqlStore(Store):
     def __init__(self, *, cache_mb: int) -> None:
         self._cache = Cache(cache_mb << 20)
         self._uses = PendingUses()
+        self._turn = queue.Turn()
         self._abandoned: dict[str, None] = {}
         """Tokens whose leases are not given back yet: it is tried again, for the disk may be full."""
 
@@ -166,7 +167,7 @@ class SqlStore(Store):
 
     async def claim_next(self, *, worker: str, lease_seconds: float, turns: int = 1) -> Work | None:
         """Lease the job that is due for longest."""
-        return await self._write(lambda c: jobs.claim_next(c, worker, lease_seconds, turns))
+        return await self._write(lambda c: jobs.claim_next(c, worker, lease_seconds, turns, self._turn))
 
     async def due_in(self) -> float | None:
         """Seconds until a job is due."""
