@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import numpy as np
 
+from _build import StoredVectors, World
+from memoranda import Memory
+from memoranda.settings import Settings
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 
 if TYPE_CHECKING:
@@ -63,7 +66,7 @@ def everything(url: str) -> Iterator[bytes]:
 
 
 def copy_file(source: Path, base: Database, *, copies: int = 1) -> int:
-    """Replace what is in the tables of an opened database by the rows of a file. Returns how many.
+    """Fill an empty database with the rows of a file. Returns how many.
 
     Keys of rows are the same in both, so the rows go over as they are, vectors in pgvector's own format.
 
@@ -73,6 +76,7 @@ def copy_file(source: Path, base: Database, *, copies: int = 1) -> int:
         copies: How often: each time for further owners with other ids, so that a large database doesn't take hours to
             make. Their audit chains don't hold, which nothing here looks at.
     """
+    _make_tables(base)
     count = 0
     with (
         base.connect() as connection,
@@ -99,6 +103,12 @@ def copy_file(source: Path, base: Database, *, copies: int = 1) -> int:
         clock = file.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()[0]
         connection.execute("SELECT setval('clock', %s)", (int(clock) + 1,))
     return count
+
+
+def _make_tables(base: Database) -> None:
+    with Memory(base.url, embedder=StoredVectors(World(5)), settings=Settings(workers=0)) as memory:
+        memory.add('A first fact', user_id='first', infer=False)  # the vectors' tables come with the first of them
+        memory.delete_all(user_id='first')
 
 
 def _copy(connection: Any, file: apsw.Connection, table: str, columns: dict[str, str], copies: int) -> int:

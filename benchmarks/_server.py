@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ['Database', 'database']
+__all__ = ['Database', 'add_options', 'asked_for', 'database']
 
 _TESTS = str(Path(__file__).resolve().parent.parent / 'tests')
 _MEMORY = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') if hasattr(os, 'sysconf') else 8 << 30
@@ -116,6 +117,22 @@ class Database:
         except RuntimeError as error:
             return [str(error)[:2000]]
         return []
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """For benchmarks that use a file unless they are told otherwise."""
+    parser.add_argument('--url', help='an empty PostgreSQL database with the extension `vector`, instead of a file')
+    parser.add_argument('--postgres', action='store_true', help='start a PostgreSQL server, and use that')
+
+
+@contextlib.contextmanager
+def asked_for(arguments: argparse.Namespace) -> Generator[Database | None]:
+    """The database that the options ask for; None for a file."""
+    if not (arguments.url or arguments.postgres):
+        yield None
+        return
+    with database(arguments.url) as found:
+        yield found
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """What the capability adds to a run of an agent, for a user with many memories.
 
-Usage: python benchmarks/agent_latency.py [--memories 1000] [--runs 200] [--model-ms 100]
+Usage: python benchmarks/agent_latency.py [--memories 1000] [--runs 200] [--model-ms 100] [--postgres | --url URL]
 
 The same agent runs with the capability and without it, in turns. What counts is the time until the model is asked, and
 that of `after_run`, which is over before the run returns; the time in which the question is embedded is shown apart.
@@ -17,6 +17,7 @@ from typing import Any
 
 from _common import TimedEmbedder, folder, machine, median, spread, title
 from _load import message, question
+from _server import add_options, asked_for
 from memoranda import AsyncMemory, Scope
 from memoranda.agents import LongTermMemory
 from memoranda.embedders import resolve_embedder
@@ -43,14 +44,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--memories', type=int, default=1000, help='of the user')
     parser.add_argument('--runs', type=int, default=200)
+    add_options(parser)
     parser.add_argument('--model-ms', type=float, default=100.0, help='how long the model takes')
     arguments = parser.parse_args()
     print(machine())
-    if not asyncio.run(measured(arguments.memories, arguments.runs, arguments.model_ms)):
+    with folder(None) as place, asked_for(arguments) as base:
+        database = base.url if base is not None else str(place / 'agent.db')
+        reached = asyncio.run(measured(database, arguments.memories, arguments.runs, arguments.model_ms))
+    if not reached:
         raise SystemExit(1)
 
 
-async def measured(memories: int, runs: int, model_ms: float) -> bool:
+async def measured(database: str, memories: int, runs: int, model_ms: float) -> bool:
     from pydantic_ai import Agent, ModelMessage, ModelResponse, TextPart
     from pydantic_ai.models.function import AgentInfo, FunctionModel
 
@@ -62,32 +67,31 @@ async def measured(memories: int, runs: int, model_ms: float) -> bool:
         await asyncio.sleep(model_ms / 1e3)
         return ModelResponse(parts=[TextPart('Thank you, that is noted.')])
 
-    with folder(None) as place:
-        async with AsyncMemory(place / 'agent.db', embedder=embedder) as memory:
-            said = [{'role': 'user', 'content': message(1, n)} for n in range(memories)]
-            await memory.add(said, user_id='ana', infer=False)
-            plain = Agent(FunctionModel(answering), deps_type=str)
-            capability = Timed(memory, scope=lambda ctx: Scope(user_id=ctx.deps))
-            remembering = Agent(FunctionModel(answering), deps_type=str, capabilities=[capability])
-            before: list[float] = []
-            beyond: list[float] = []
-            embedding: list[float] = []
-            whole: list[float] = []
-            for number in range(runs + 10):
-                begun = time.perf_counter()
-                await plain.run(question(1, number), deps='ana')
-                middle, seconds = time.perf_counter(), embedder.in_questions
-                await remembering.run(question(1, number), deps='ana')
-                end = time.perf_counter()
-                await memory.flush()  # what workers do after a run is measured elsewhere
-                if number >= 10:  # the first ones load modules
-                    (without, _), (with_it, embedded) = asked[-2:]
-                    added, in_embedder = (with_it - middle) - (without - begun), embedded - seconds
-                    before.append(added)
-                    beyond.append(added - in_embedder)
-                    embedding.append(in_embedder)
-                    whole.append((end - middle) - (middle - begun))
-            del AFTER_RUN[:10]
+    async with AsyncMemory(database, embedder=embedder) as memory:
+        said = [{'role': 'user', 'content': message(1, n)} for n in range(memories)]
+        await memory.add(said, user_id='ana', infer=False)
+        plain = Agent(FunctionModel(answering), deps_type=str)
+        capability = Timed(memory, scope=lambda ctx: Scope(user_id=ctx.deps))
+        remembering = Agent(FunctionModel(answering), deps_type=str, capabilities=[capability])
+        before: list[float] = []
+        beyond: list[float] = []
+        embedding: list[float] = []
+        whole: list[float] = []
+        for number in range(runs + 10):
+            begun = time.perf_counter()
+            await plain.run(question(1, number), deps='ana')
+            middle, seconds = time.perf_counter(), embedder.in_questions
+            await remembering.run(question(1, number), deps='ana')
+            end = time.perf_counter()
+            await memory.flush()  # what workers do after a run is measured elsewhere
+            if number >= 10:  # the first ones load modules
+                (without, _), (with_it, embedded) = asked[-2:]
+                added, in_embedder = (with_it - middle) - (without - begun), embedded - seconds
+                before.append(added)
+                beyond.append(added - in_embedder)
+                embedding.append(in_embedder)
+                whole.append((end - middle) - (middle - begun))
+        del AFTER_RUN[:10]
     title(f'a run of an agent whose model takes {model_ms:g} ms, a user with {memories:,} memories')
     print(f'  added before the model is asked    {spread(before)}')
     print(f'    of it in the embedder            {spread(embedding)}')

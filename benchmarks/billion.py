@@ -1,10 +1,11 @@
-"""What a thousand million memories come to on several servers: a simulation with fixed seeds, in half a minute.
+"""What a thousand million memories come to on several servers: a simulation with fixed seeds, in a minute.
 
 Usage: python benchmarks/billion.py [--memories 1000000000] [--owners 10000000]
 
-Owners get memories and asks by a lognormal distribution, and go to servers by rendezvous hashing. What a memory takes
-and what a search costs are arguments; the defaults were measured by `postgres_search.py`. Nothing here was run on that
-many machines: it is arithmetic with a realistic skew. The tables of docs/operations.md are its output.
+Owners get memories and asks by a lognormal distribution and go to a fixed number of shards by rendezvous hashing, as in
+docs/sharding.md; servers hold whole shards. What a memory takes and what a search costs are arguments; the defaults were
+measured by `postgres_search.py`. Nothing here was run on that many machines: it is arithmetic with a realistic skew. The
+tables of docs/operations.md are its output.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ DAY = 86_400
 MOST = 1 << 24
 """Rows that one owner may have."""
 SERVERS = (8, 16, 32, 64)
-GROWTH = ((8, 9), (8, 16), (16, 20), (32, 33), (32, 64))
+SHARDS = (16, 64, 256)
+CHOSEN = 256
+"""Shards of the plan."""
+GROWTH = ((8, 16), (16, 20), (16, 32), (32, 64))
 PARTITIONS = (1, 16, 64, 256)
 DIMENSIONS = 512
 _AT_ONCE = 1 << 18
@@ -40,7 +44,7 @@ class World:
     asks: NDArray[np.float64]
     """A second, at the busiest time."""
     homes: Mapping[int, NDArray[np.int64]]
-    """By number of servers, which of them each owner is on."""
+    """By number of shards, which of them each owner is in."""
 
     @classmethod
     def made(cls, arguments: argparse.Namespace) -> World:
@@ -52,7 +56,7 @@ class World:
         active = rng.random(arguments.owners) < arguments.active
         asks = habit * active
         asks *= arguments.owners * arguments.active * arguments.asks * arguments.peak / DAY / asks.sum()
-        return cls(memories, asks, homes(arguments.owners, sorted({*SERVERS, *(n for pair in GROWTH for n in pair)})))
+        return cls(memories, asks, homes(arguments.owners, SHARDS))
 
 
 def main() -> None:
@@ -76,6 +80,7 @@ def main() -> None:
     began = time.perf_counter()
     world = World.made(arguments)
     owners(world, arguments)
+    shards(world, arguments)
     servers(world, arguments)
     growing(world, arguments)
     partitions(arguments)
@@ -127,20 +132,20 @@ def seconds(world: World, arguments: argparse.Namespace) -> NDArray[np.float64]:
 
 
 def homes(count: int, wanted: Sequence[int]) -> dict[int, NDArray[np.int64]]:
-    """The server of each owner, by rendezvous hashing: the one whose hash with the owner's is largest."""
-    found = {servers: np.empty(count, dtype=np.int64) for servers in wanted}
+    """The shard of each owner, by rendezvous hashing: the one whose hash with the owner's is largest."""
+    found = {shards: np.empty(count, dtype=np.int64) for shards in wanted}
     salts = _mixed(np.arange(1, max(wanted) + 1, dtype=np.uint64))
     for first in range(0, count, _AT_ONCE):
         here = slice(first, min(count, first + _AT_ONCE))
         keys = _mixed(np.arange(here.start, here.stop, dtype=np.uint64) + np.uint64(SEED << 40))
         best = np.zeros(len(keys), dtype=np.uint64)
         home = np.zeros(len(keys), dtype=np.int64)
-        for server, salt in enumerate(salts):
+        for shard, salt in enumerate(salts):
             score = _mixed(keys ^ salt)
-            home[score > best] = server
+            home[score > best] = shard
             np.maximum(best, score, out=best)
-            if server + 1 in found:
-                found[server + 1][here] = home
+            if shard + 1 in found:
+                found[shard + 1][here] = home
     return found
 
 
@@ -152,18 +157,38 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def servers(world: World, arguments: argparse.Namespace) -> None:
-    """How full and how busy each is."""
+def shards(world: World, arguments: argparse.Namespace) -> None:
+    """How even they are."""
     heading(
-        f'PostgreSQL servers, {arguments.bytes:,.0f} bytes a memory, a search {arguments.search_ms:g} ms + '
-        f'{arguments.search_us:g} us a memory of a core, an add with its job {arguments.add_ms:g} ms',
-        'servers', 'GiB on one', 'fullest / mean', 'searches/s on one', 'busiest / mean', 'cores busy, on the busiest',
-        'adds/s on one', 'GiB that the owners of a day search',
+        f'shards, {arguments.bytes:,.0f} bytes a memory',
+        'shards', 'owners in one', 'GiB in one', 'fullest / mean', 'busiest / mean',
+        f'minutes to move one at {arguments.mib_per_second:g} MiB/s',
+    )  # fmt: skip
+    for count in SHARDS:
+        size = np.bincount(world.homes[count], world.memories, count) * arguments.bytes / GIB
+        asks = np.bincount(world.homes[count], world.asks, count)
+        row(
+            str(count),
+            f'{len(world.memories) / count:,.0f}',
+            f'{size.mean():,.1f}',
+            f'{size.max() / size.mean():.2f}',
+            f'{asks.max() / asks.mean():.2f}',
+            f'{size.max() * 1024 / arguments.mib_per_second / 60:,.0f}',
+        )
+
+
+def servers(world: World, arguments: argparse.Namespace) -> None:
+    """How full and how busy each is, with as many of the shards on each."""
+    heading(
+        f'{CHOSEN} shards on PostgreSQL servers; a search {arguments.search_ms:g} ms + {arguments.search_us:g} us a memory '
+        f'of a core, an add with its job {arguments.add_ms:g} ms',
+        'servers', 'GiB on one', 'fullest / mean', 'GiB that the owners of a day search', 'searches/s on one',
+        'adds/s on one', 'cores busy on the busiest',
     )  # fmt: skip
     cost = seconds(world, arguments)
     adds = len(world.memories) * arguments.active * arguments.adds * arguments.peak / DAY
     for count in SERVERS:
-        home = world.homes[count]
+        home = world.homes[CHOSEN] % count
         size = np.bincount(home, world.memories, count) * arguments.bytes / GIB
         asks = np.bincount(home, world.asks, count)
         searched = np.bincount(home, world.memories * (world.asks > 0), count) * arguments.searched_bytes / GIB
@@ -171,31 +196,29 @@ def servers(world: World, arguments: argparse.Namespace) -> None:
         row(
             str(count),
             f'{size.mean():,.0f}',
-            f'{size.max() / size.mean():.3f}',
-            f'{asks.mean():,.0f}',
-            f'{asks.max() / asks.mean():.2f}',
-            f'{work.max():.1f}',
-            f'{adds / count:,.0f}',
+            f'{size.max() / size.mean():.2f}',
             f'{searched.max():,.0f}',
+            f'{asks.mean():,.0f}',
+            f'{adds / count:,.0f}',
+            f'{work.max():.2f}',
         )
 
 
 def growing(world: World, arguments: argparse.Namespace) -> None:
-    """What moves when servers are added."""
+    """What moves when servers are added: whole shards, from each old one to the new ones."""
     heading(
-        f'adding servers, at {arguments.mib_per_second:g} MiB/s from each old one',
-        'from', 'to', 'owners that move', 'GiB in all', 'GiB from each old one', 'hours', 'fullest / mean then',
+        f'adding servers: whole shards move, one after the other from each old server, at {arguments.mib_per_second:g} MiB/s',
+        'from', 'to', 'shards that move', 'GiB in all', 'GiB from each old one', 'hours in all',
+        'minutes that an owner is without memory',
     )  # fmt: skip
+    size = np.bincount(world.homes[CHOSEN], world.memories, CHOSEN) * arguments.bytes / GIB
     for before, after in GROWTH:
-        old, new = world.homes[before], world.homes[after]
-        moves = old != new
-        assert (new[moves] >= before).all(), 'only to new servers'
-        moved = world.memories[moves].sum() * arguments.bytes / GIB
-        each = np.bincount(old[moves], world.memories[moves], before).max() * arguments.bytes / GIB
-        size = np.bincount(new, world.memories, after)
+        moved = CHOSEN - CHOSEN * before // after
+        each = moved / before
+        one = size.max() * 1024 / arguments.mib_per_second / 60
         row(
-            str(before), str(after), f'{100 * moves.mean():.1f} %', f'{moved:,.0f}', f'{each:,.0f}',
-            f'{each * 1024 / arguments.mib_per_second / 3600:.1f}', f'{size.max() / size.mean():.3f}',
+            str(before), str(after), str(moved), f'{moved * size.mean():,.0f}', f'{each * size.mean():,.0f}',
+            f'{each * one / 60:.1f}', f'{one:.0f}',
         )  # fmt: skip
 
 

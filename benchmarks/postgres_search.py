@@ -153,10 +153,6 @@ def copied(owners: Owners, copies: int) -> Owners:
 
 def fill(bench: Bench, source: Path, copies: int) -> None:
     """The rows of the file, table by table, by COPY: with the keys they have there, which are the same here."""
-    with bench.memory() as memory:
-        memory.stats()  # makes the tables
-        memory.add('A first fact', user_id='first', infer=False)  # and those of its vectors
-        memory.delete_all(user_id='first')
     began = time.perf_counter()
     rows = copy_file(source, bench.base, copies=copies)
     copied = time.perf_counter() - began

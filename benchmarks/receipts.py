@@ -1,6 +1,9 @@
 """How long a background add takes until its receipt, in a large file and beside running extractions.
 
 Usage: python benchmarks/receipts.py [--dir DIR] [--memories 100000] [--workers 48] [--processes 4] [--adds 5000]
+           [--postgres | --url URL]
+
+On PostgreSQL the file's rows are copied into the database first.
 
 First receipts of one process whose workers are busy all the time, then the same with the workers in a process of their
 own, then several processes that add to one file at once.
@@ -22,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 from _build import StoredVectors, World, build
 from _common import folder, machine, quantile, title
 from _load import Gaps, Others, SlowModel, gathered, long_message, steadily, verdict
+from _postgres_copy import copy_file
+from _server import Database, add_options, asked_for
 from memoranda import AsyncMemory, Memory
 from memoranda.embedders import resolve_embedder
 from memoranda.settings import Settings
@@ -76,38 +81,45 @@ def main() -> None:
     parser.add_argument('--rate', type=float, default=20.0, help='adds a second')
     parser.add_argument('--seconds', type=float, default=30.0, help='how long to add')
     parser.add_argument('--processes', type=int, default=4, help='that add to one file; 0 leaves that out')
+    add_options(parser)
     parser.add_argument('--adds', type=int, default=5_000, help='by each of them')
     arguments = parser.parse_args()
     print(machine())
     reached = True
-    with folder(arguments.dir) as place:
+    with folder(arguments.dir) as place, asked_for(arguments) as base:
         title(f'a file of {arguments.memories:,} memories')
         original = place / f'memories-{arguments.memories}.db'
         build(original, arguments.memories)
-        with copied(original) as path:
+        with copied(original, base) as path:
             reached &= asyncio.run(receipts(path, arguments))
-        with copied(original) as path, worker_apart(path, arguments):
+        with copied(original, base) as path, worker_apart(path, arguments):
             asyncio.run(receipts(path, arguments, apart=True))
         if arguments.processes:
-            with copied(original) as path:
+            with copied(original, base) as path:
                 reached &= processes(path, arguments.processes, arguments.adds)
     if not reached:
         raise SystemExit(1)
 
 
 @contextmanager
-def copied(original: Path) -> Generator[Path]:
+def copied(original: Path, base: Database | None) -> Generator[str]:
+    if base is not None:
+        url = base.emptied()
+        copy_file(original, base)
+        base.tidy()
+        yield url
+        return
     path = original.with_name('used-receipts.db')
     shutil.copyfile(original, path)
     try:
-        yield path
+        yield str(path)
     finally:
         for suffix in ('', '-wal', '-shm'):
             Path(f'{path}{suffix}').unlink(missing_ok=True)
 
 
 @contextmanager
-def worker_apart(path: Path, arguments: argparse.Namespace) -> Generator[None]:
+def worker_apart(path: str, arguments: argparse.Namespace) -> Generator[None]:
     """What `memoranda worker` is, with a model that takes its time."""
     spawn = multiprocessing.get_context('spawn')
     over = spawn.Event()
@@ -120,7 +132,7 @@ def worker_apart(path: Path, arguments: argparse.Namespace) -> Generator[None]:
         worker.join()
 
 
-def _work(path: Path, workers: int, seconds: float, over: Event) -> None:
+def _work(path: str, workers: int, seconds: float, over: Event) -> None:
     async def main() -> None:
         settings = Settings(workers=workers, drain_seconds=0)
         embedder = Named(StoredVectors(World(5)).name)
@@ -130,7 +142,7 @@ def _work(path: Path, workers: int, seconds: float, over: Event) -> None:
     asyncio.run(main())
 
 
-async def receipts(path: Path, arguments: argparse.Namespace, *, apart: bool = False) -> bool:
+async def receipts(path: str, arguments: argparse.Namespace, *, apart: bool = False) -> bool:
     """Add at a steady rate while the workers, here or elsewhere, always have something to do."""
     slow = SlowModel(arguments.model_seconds)
     settings = Settings(workers=0 if apart else arguments.workers, drain_seconds=0, secrets='redact')
@@ -214,7 +226,7 @@ def text_of(process: int, number: int) -> str:
     return long_message(1_000 + process, number)
 
 
-def adding(path: Path, process: int, adds: int, begin: Barrier, results: Any) -> None:
+def adding(path: str, process: int, adds: int, begin: Barrier, results: Any) -> None:
     """One process: its messages, one after the other."""
     taken: list[float] = []
     errors: Counter[str] = Counter()
@@ -233,7 +245,7 @@ def adding(path: Path, process: int, adds: int, begin: Barrier, results: Any) ->
     results.put((taken, errors))
 
 
-def processes(path: Path, count: int, adds: int) -> bool:
+def processes(path: str, count: int, adds: int) -> bool:
     """Several processes that add to one file at once."""
     title(f'{count} processes x {adds} background adds of 500 characters to that file')
     context = multiprocessing.get_context('spawn')

@@ -1,6 +1,6 @@
 """Does a reindex lose or mix anything when it is killed again and again, while others search and write?
 
-Usage: python benchmarks/reindex.py [--memories 100000] [--kills 5] [--rows-per-second N] [--dir DIR] [--json]
+Usage: python benchmarks/reindex.py [--memories 100000] [--kills 5] [--rows-per-second N] [--database URL] [--dir DIR]
 
 The new embedder is the old one with its coordinates shuffled and some of their signs turned: vectors of either one
 alone give every pair of texts the same cosine, and one of each kind gives noise. So whatever vectors a search used, its
@@ -31,6 +31,7 @@ import _build
 from _common import folder, machine, quantile, title
 from memoranda import Memory
 from memoranda.embedders import SyncEmbedder
+from memoranda.moving import migrate
 from memoranda.settings import Settings
 from memoranda.testing import HashingEmbedder
 
@@ -158,7 +159,7 @@ def reindexer(database: str, rate: float | None, pipe: Pipe) -> None:
 
 
 def killed(database: str, rate: float | None, stop_at: float | None) -> tuple[int, int | None]:
-    """Run a reindex, up to a share of the whole. Returns how many had their vector then, and what it told at its end."""
+    """Run a reindex, up to a share of the whole. Returns how many had their vector then, and what its end told."""
     ours, theirs = _fork.Pipe(duplex=False)
     process = _fork.Process(target=reindexer, args=(database, rate, theirs))
     process.start()
@@ -215,9 +216,8 @@ def measure(database: str, kills: int, rate: float | None, memories: int) -> dic
     ]
     for process in others:
         process.start()
-    begun, places = time.perf_counter(), []
-    for number in range(1, kills + 1):
-        places.append(killed(database, rate, number / (kills + 1))[0])
+    begun = time.perf_counter()
+    places = [killed(database, rate, number / (kills + 1))[0] for number in range(1, kills + 1)]
     _, embedded = killed(database, rate, None)
     took = time.perf_counter() - begun
     time.sleep(1.5)  # some answers with the new vectors, and some facts from the writer that lacks their embedder
@@ -234,6 +234,7 @@ def main() -> int:
     parser.add_argument('--memories', type=int, default=100_000)
     parser.add_argument('--kills', type=int, default=5)
     parser.add_argument('--rows-per-second', type=float)
+    parser.add_argument('--database', help='an empty PostgreSQL database to do it in; default: an SQLite file')
     parser.add_argument('--dir', type=Path, help='where to put the file; default: a temporary folder')
     parser.add_argument('--json', action='store_true')
     given = parser.parse_args()
@@ -241,10 +242,12 @@ def main() -> int:
     with folder(given.dir) as where:
         path = where / f'reindex-{os.getpid()}.db'
         fill(path, memories)
+        if given.database:
+            migrate(path, given.database)
         if not given.json:
             title(f'{memories:,} memories, killed {given.kills} times')
             print(machine())
-        told = measure(str(path), given.kills, given.rows_per_second, memories)
+        told = measure(given.database or str(path), given.kills, given.rows_per_second, memories)
     if given.json:
         print(json.dumps(told))
     else:
@@ -255,7 +258,8 @@ def main() -> int:
         print(f'answers with either embedder: {told["right"]}; wrong: {told["wrong"] or "none"}')
         print(f'a question for all {OWNED} memories of a user: p50 {told["p50_ms"]:.1f}, worst {told["max_ms"]:.0f} ms')
         print(
-            f'{told["written"]:,} facts written meanwhile, {told["written_without_vector"]} texts of them after the switch'
+            f'{told["written"]:,} facts written meanwhile; {told["written_without_vector"]} texts came after the '
+            'switch, from a process without the new embedder'
         )
     return 1 if told['wrong'] or len(told['right']) < 2 else 0
 

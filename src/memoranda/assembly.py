@@ -50,6 +50,7 @@ def assemble(
     """
     from memoranda.embedders import resolve_embedder
     from memoranda.engine import Engine
+    from memoranda.policy import check_policy
     from memoranda.recall.search import related
     from memoranda.settings import Settings
     from memoranda.write.background import Background
@@ -72,8 +73,13 @@ def assemble(
         )
     if extractor is None:
         extractor = _extractor(wanted, instructions, kinds, settings)
-    policy = policy if policy is not None else settings.policy()
+    policy = settings.policy() if policy is None else check_policy(policy)
     check_installed(policy)
+    if policy.review == 'off' and settings.agent_lessons == 'review':
+        raise ConfigurationError(
+            "agent_lessons='review' contradicts policy.review='off', under which nobody reviews and each lesson would be "
+            "dropped: use review='flagged', or agent_lessons='auto' or 'off'"
+        )
     first, *others = _embedders(embedder, settings)
     engine = Engine(
         store if store is not None else _store(database, settings),
@@ -178,5 +184,6 @@ def _postgres(url: str, settings: Settings) -> SqlStore:
         statement_timeout=settings.postgres_statement_timeout,
         lock_timeout=settings.busy_timeout,
         pgbouncer=settings.postgres_pgbouncer,
+        durability=settings.durability,
         cache_mb=settings.cache_mb,
     )

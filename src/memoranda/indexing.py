@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from memoranda.lanes import FloatVector, LaneName
     from memoranda.scope import Reach
     from memoranda.stores.base import Generation
-    from memoranda.stores.index import IndexSource, Noted
+    from memoranda.stores.index import IndexPoint, IndexSource, Noted
 
 __all__ = ['IndexStatus', 'Indexer', 'attached', 'index_of']
 
@@ -43,8 +43,12 @@ T = TypeVar('T')
 NEAREST: Final = 200
 """Rows that an index is asked for at least; more for a larger `top_k`."""
 PER_HIT: Final = 20
+MOST_FURTHER: Final = 2_000
+"""Rows beyond `top_k`."""
 MOST_WAITING: Final = 2_000
 """Rows of the owners of a search that the index hasn't heard of. With more the database compares all vectors."""
+MOST_WORDS: Final = 64
+"""Of a question, that are looked up in an index."""
 BATCH: Final = 400
 """Rows that are sent at once."""
 NOTED_AT_ONCE: Final = 5_000
@@ -219,15 +223,15 @@ class Indexer:
             empty = Nearest.of({}, full=False)
             return dict.fromkeys(vectors, empty)
         words = self._words(ground.salts, terms)
-        limit = max(NEAREST, PER_HIT * top_k)
+        limit = max(NEAREST, min(PER_HIT * top_k, top_k + MOST_FURTHER))
         asked = [
             Asked(lane=lane, vector=vector, parts=ground.parts[lane], limit=limit, words=words)
             for lane, vector in vectors.items()
         ]
         try:
             found = await self.call(lambda: self.index.search(collection, asked))
-        except IndexLost:
-            self._prepared.discard(generation)
+        except (IndexLost, IndexRefused):
+            self._prepared.discard(generation)  # it is looked at anew before it is asked again
             raise
         return {one.lane: replace(near, waiting=waiting) for one, near in zip(asked, found, strict=True)}
 
@@ -236,7 +240,7 @@ class Indexer:
             return None
         from memoranda.stores.sql.indexing import word_keys
 
-        return {key: 1.0 for salt in salts.values() for key in word_keys(salt, terms)}
+        return {key: 1.0 for salt in salts.values() for key in word_keys(salt, terms[:MOST_WORDS])}
 
     # --- feeding
 
@@ -270,18 +274,20 @@ class Indexer:
     async def _look(self) -> bool:
         """Send some of what is noted. Whether it makes sense to go on at once."""
         part = self.engine.health.index
+        failing = part.breaker.open
+        if failing:  # whether or not there is something to send: searches go on with it then
+            await self.call(self.index.ping)
         if self._name is None:
             self._name = await self.source.attach()
         generations = await self.source.generations()
         lost = {g.id for g in generations} - self._prepared
-        if not lost and not await self.source.has_work():
-            if part.breaker.open:
-                await self.call(self.index.ping)
-                part.works()
+        if lost or await self.source.has_work():
+            more = await self._step()
+        else:
             await self._tidy(generations)
-            return False
-        more = await self._step()
-        part.works()
+            more = False
+        if failing:
+            part.works()
         return more
 
     async def _step(self) -> bool:
@@ -336,12 +342,25 @@ class Indexer:
         collection = self.collection(generation)
         try:
             if points:
-                await self.call(lambda: self.index.upsert(collection, points))
+                await self._upsert(collection, points)
             if gone:
                 await self.call(lambda: self.index.delete(collection, gone))
         except IndexLost:
             self._prepared.discard(generation.id)
             raise
+
+    async def _upsert(self, collection: Collection, points: Sequence[IndexPoint]) -> None:
+        """Write points; one that the index refuses shall not hold up the others."""
+        try:
+            await self.call(lambda: self.index.upsert(collection, points))
+        except IndexRefused as error:
+            await self.call(lambda: self.index.count(collection))  # raises when it refuses everything
+            if len(points) == 1:
+                log.warning('row %d can not be sent to the vector index (%s)', points[0].row, error)
+                return
+            half = len(points) // 2
+            await self._upsert(collection, points[:half])
+            await self._upsert(collection, points[half:])
 
     def collection(self, generation: Generation, name: str | None = None) -> Collection:
         """Where the vectors of a generation are."""

@@ -181,7 +181,13 @@ class AsyncMemory:
             reason: Why, such as `ticket 4711`. It is kept with the entry, so leave out what is to be forgotten one day.
         """
         view = self._view(bound=self._bound, wide=self._wide)
-        view._actor, view._why = check_text('actor', actor, 200), reason and check_text('reason', reason, 500)
+        view._actor = check_text('actor', actor, 200)
+        if reason:
+            from memoranda.write.detect import redact
+
+            view._why = redact(check_text('reason', reason, 500), self._engine.policy)[0]
+        else:
+            view._why = ''
         return view
 
     @property
@@ -209,6 +215,7 @@ class AsyncMemory:
             project=self._project,
             ids=self._id_scope,
             actor=self._actor or 'user',
+            why=self._why,
             note=self._note_read,
         )
 
@@ -401,6 +408,7 @@ class AsyncMemory:
         valid_to: Moments = None,
         expires_at: Moments = None,
         instructions: str | None = None,
+        trust: Trust | None = None,
     ) -> Preview:
         """What `add` would do with these messages. Nothing is written; a model, if there is one, is asked.
 
@@ -428,6 +436,7 @@ class AsyncMemory:
             valid_to=valid_to,
             expires_at=expires_at,
             instructions=instructions,
+            trust=trust,
         )
         batch = await batch_of(
             self._engine,
@@ -437,8 +446,11 @@ class AsyncMemory:
             options=options,
             metadata=metadata,
             occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),
+            trust=trust,
         )
-        return await preview(self._engine, self._worker, batch)
+        found = await preview(self._engine, self._worker, batch)
+        await self._note_read('preview', [edit.before for edit in found.changes])
+        return found
 
     @traced('upsert_memory')
     async def apply(self, preview: Preview) -> AddResult:
@@ -1065,7 +1077,9 @@ class AsyncMemory:
             kinds=kinds,
             merge_duplicates=merge_duplicates,
         )
-        return await clean(self._engine, self._home(scope), request, dry_run=dry_run)
+        result = await clean(self._engine, self._home(scope), request, dry_run=dry_run, by=self._actor)
+        await self._note_read('clean', self._seen(result))
+        return result
 
     async def retention_preview(
         self,
@@ -1144,7 +1158,9 @@ class AsyncMemory:
         from memoranda.write.cleaning import reset
 
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
-        return await reset(self._engine, self._home(scope), kinds=kinds, dry_run=dry_run)
+        result = await reset(self._engine, self._home(scope), kinds=kinds, dry_run=dry_run, by=self._actor)
+        await self._note_read('reset', self._seen(result))
+        return result
 
     async def flush(self, timeout: float | None = 30.0) -> int:
         """Wait until everything that was added in the background so far is done, also what waits for further turns.
@@ -1533,7 +1549,7 @@ class AsyncMemory:
             StoreUnreadable: The copy is damaged, and so is the database; the copy was not kept.
             ConfigurationError: The database has tools of its own for this, which are named.
         """
-        from memoranda.moving.backup import backup
+        from memoranda.moving.snapshot import backup
 
         return await backup(self._engine, target, progress=progress)
 
@@ -1664,6 +1680,10 @@ class AsyncMemory:
                 memories=(m for m in memories if m is not None),
                 messages=(e for e in messages if e is not None),
             )
+
+    @staticmethod
+    def _seen(result: CleanResult) -> list[MemoryRecord]:
+        return [*(edit.after for edit in result.edits), *(one.memory for one in result.left)]
 
     def _because(self, reason: str) -> str:
         return f'{reason}: {self._why}' if self._why else reason

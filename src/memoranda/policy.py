@@ -23,6 +23,7 @@ __all__ = [
     'Retention',
     'ReviewMode',
     'WriteRule',
+    'check_policy',
 ]
 
 Category: TypeAlias = Literal['secret', 'personal data', 'special category']
@@ -91,6 +92,8 @@ class Retention:
     `'all'` doesn't, and what rests on these messages alone is erased with them."""
     pinned: bool = False
     """Pinned and locked facts too, and the messages that they rest on."""
+    waiting: bool = False
+    """Proposals that wait for a person, in place of facts. They leave the queue; the same may be proposed again."""
 
     def __post_init__(self) -> None:
         after: object = _given(self, 'after')
@@ -120,6 +123,14 @@ class Retention:
         pinned = cast('object', self.pinned)
         if not isinstance(pinned, bool):
             raise ConfigurationError(f'retention.pinned={shown(pinned)} is no yes or no: pass True or False')
+        waiting = cast('object', self.waiting)
+        if not isinstance(waiting, bool):
+            raise ConfigurationError(f'retention.waiting={shown(waiting)} is no yes or no: pass True or False')
+        if waiting and episodes:
+            raise ConfigurationError(
+                f'retention.waiting=True is about proposals, and episodes={shown(episodes)} about messages: make it '
+                'two rules'
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +160,9 @@ class Policy:
     """The same for messages, word for word. Tiers left out follow `read` where that names them, else their default."""
     burst: tuple[int, float] | None = (30, 60.0)
     """So many facts of one owner within so many seconds from one source that is not the user: further ones wait."""
+    max_waiting: int | None = 1000
+    """So many proposals of one owner from one source tier wait for a person; further ones are dropped, counted as
+    `review full`, until some are decided on. None: no limit."""
     audit_reads: bool = False
     """Whether it is noted who read which memories; never what they say."""
     retention: tuple[Retention, ...] = ()
@@ -200,6 +214,17 @@ class Policy:
         return not self.uses('redact', 'review', 'drop', category=category)
 
 
+def check_policy(value: object) -> Policy:
+    """A policy somebody gave.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(value, Policy):
+        raise ConfigurationError(f"policy={shown(value)} is no Policy: pass such as Policy(review='all')")
+    return value
+
+
 _CATEGORIES: Final[Mapping[str, tuple[Category, tuple[str, ...], Action]]] = MappingProxyType(
     {
         'secrets': ('secret', SECRETS, 'redact'),
@@ -249,6 +274,11 @@ def _check_numbers(policy: Policy) -> None:
                 f'policy.burst={shown(_given(policy, "burst"))} is no number of facts and seconds, both more than 0: '
                 'pass a pair such as (30, 60.0), or None for no limit'
             )
+    most: object = _given(policy, 'max_waiting')
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= 100_000):
+        raise ConfigurationError(
+            f'policy.max_waiting={shown(most)} is no whole number from 1 to 100,000: pass one, or None for no limit'
+        )
     retention: object = _given(policy, 'retention')
     if not isinstance(retention, tuple) or not all(
         isinstance(r, Retention) for r in cast('tuple[object, ...]', retention)
@@ -291,9 +321,11 @@ def _check_actions(
         known = (*kinds, *kinds_of(category))
         unknown = [kind for kind in unknown if kind not in known]
         if unknown:
+            homes = {kind: other for other, (_, theirs, _) in _CATEGORIES.items() for kind in theirs}
+            hint = ''.join(f'; {kind} belongs to {homes[kind]}' for kind in unknown if kind in homes)
             raise ConfigurationError(
                 f'policy.{name} names {", ".join(map(shown, unknown))}, which nothing detects: known are '
-                f'{", ".join(known)}, and * for all others'
+                f'{", ".join(known)}, and * for all others{hint}'
             )
     for kind, action in actions.items():
         _one_of(f'{name}[{kind!r}]', action, get_args(Action))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from memoranda._bridge import wait_for
 from memoranda._precedence import for_job
 from memoranda.checks import check_flag
-from memoranda.errors import Conflict, EmbedderMismatch, InvalidInput, StoreError, shown
+from memoranda.errors import Conflict, EmbedderMismatch, InvalidInput, StoreBusy, StoreError, shown
 from memoranda.stores.base import Generation
 from memoranda.stores.walks import Walk
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ['ReindexProgress', 'catch_up', 'reindex']
 
 log = logging.getLogger('memoranda')
+T = TypeVar('T')
 
 _ROUNDS: Final = 1_000
 _ROWS: Final = 256
@@ -39,6 +41,8 @@ _FIRST_WAIT: Final = 1.0
 """Seconds; each further wait is twice as long."""
 _BEGINNINGS: Final = (4_000, 1_000, 250)
 """Characters that are embedded of a text which the embedder refuses as a whole."""
+_MOMENTS: Final = 15
+"""How often to wait for a moment in which nobody writes, while a long erasure may be under way."""
 _DROPPED_AT_ONCE: Final = 2_000
 _OWNERS: Final = 100
 
@@ -121,7 +125,7 @@ class _Run:
         for _ in range(_ROUNDS):
             await self.fill(generation, walk)
             # Writers go on with the old vectors; the switch happens only when it finds nothing left over.
-            if await self._store.switch_generation(generation, walk=walk):
+            if await _patiently(lambda: self._store.switch_generation(generation, walk=walk)):
                 break
         else:
             raise StoreError(
@@ -161,7 +165,7 @@ class _Run:
         """Embed what one round of a walk meets."""
         at_once = _ROWS if self._rate is None else max(1, min(_ROWS, int(self._rate)))
         before = self._embedded
-        while batch := await self._store.unembedded(generation, limit=at_once, walk=walk):
+        while batch := await _patiently(lambda: self._store.unembedded(generation, limit=at_once, walk=walk)):
             try:
                 await self._put(generation, batch)
             except Exception as error:
@@ -216,6 +220,14 @@ class _Run:
                 seconds_left=(total - done) / speed if speed > 0 else None,
             )
         )
+
+
+async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """What a store answers that needs a moment in which nobody else writes."""
+    for _ in range(_MOMENTS):
+        with contextlib.suppress(StoreBusy):
+            return await call()
+    return await call()
 
 
 async def _ask_all(embedder: Embedder, texts: Sequence[str]) -> list[FloatVector]:

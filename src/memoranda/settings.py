@@ -159,11 +159,12 @@ class Settings(BaseSettings):
     """Which facts wait for a person: none, those that some rule flags, or all that no person gave (`Policy.review`)."""
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Facts an extractor is less sure of wait for a person."""
-    secrets: Literal['allow', 'redact', 'review', 'drop'] = 'redact'
-    """What becomes of passwords and keys in messages, before anything is stored."""
-    personal_data: Literal['allow', 'redact', 'review', 'drop'] = 'allow'
+    secrets: str | dict[str, str] = 'redact'
+    """What becomes of passwords and keys in messages, before anything is stored: `allow`, `redact`, `review` or `drop`,
+    for all or by kind as in `redact; pin=drop`. So with the next two."""
+    personal_data: str | dict[str, str] = 'allow'
     """What becomes of e-mail addresses, phone numbers and the like. All but `allow` needs the extra `privacy`."""
-    special_categories: Literal['allow', 'redact', 'review', 'drop'] = 'allow'
+    special_categories: str | dict[str, str] = 'allow'
     """What becomes of words on health, religion, politics and the like."""
     audit_reads: bool = False
     """Whether it is noted who read which memories; never what they say."""
@@ -219,6 +220,15 @@ class Settings(BaseSettings):
             raise ValueError('is empty')
         return value
 
+    @field_validator('secrets', 'personal_data', 'special_categories')
+    @classmethod
+    def _known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        if value not in ('allow', 'redact', 'review', 'drop'):  # reading more loads the policy
+            from memoranda.consent.actions import read_actions
+
+            read_actions(value)
+        return value
+
     @field_validator('retention', 'run_expiry')
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
@@ -234,6 +244,7 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: They contradict each other.
         """
+        from memoranda.consent.actions import read_actions
         from memoranda.consent.retention import read_rules, read_span
         from memoranda.policy import Policy
 
@@ -242,9 +253,9 @@ class Settings(BaseSettings):
             run_expiry=read_span(self.run_expiry),
             review=self.review,
             min_confidence=self.min_confidence,
-            secrets=self.secrets,
-            personal_data=self.personal_data,
-            special_categories=self.special_categories,
+            secrets=read_actions(self.secrets),
+            personal_data=read_actions(self.personal_data),
+            special_categories=read_actions(self.special_categories),
             audit_reads=self.audit_reads,
         )
 
@@ -460,9 +471,9 @@ _EXPECTED: Mapping[str, str] = {
     'max_text_chars': 'give a whole number of characters, from 1 to 100000000',
     'review': 'give off, flagged or all',
     'min_confidence': 'give a number from 0 to 1',
-    'secrets': 'give allow, redact, review or drop',
-    'personal_data': 'give allow, redact, review or drop',
-    'special_categories': 'give allow, redact, review or drop',
+    'secrets': 'give allow, redact, review or drop, or these by kind: redact; pin=drop',
+    'personal_data': 'give allow, redact, review or drop, or these by kind: redact; email address=allow',
+    'special_categories': 'give allow, redact, review or drop, or these by kind: allow; health=drop',
     'audit_reads': 'give true or false',
     'agent_lessons': 'give off, review or auto',
     'count_uses': 'give true or false',

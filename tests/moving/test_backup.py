@@ -45,7 +45,7 @@ def test_a_backup_holds_everything_and_only_its_owner_may_read_it(memory: Memory
 def test_what_is_written_meanwhile_is_not_in_it_and_does_not_wait(
     memory: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('memoranda.moving.backup._PAGES', 8)
+    monkeypatch.setattr('memoranda.moving.snapshot._PAGES', 8)
     with memory:
         before = len(memory.episodes(**ANA, limit=1000).items)
         written = 0

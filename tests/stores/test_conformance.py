@@ -18,6 +18,9 @@ class TestSQLiteFile(StoreSuite):
         yield store
         self.run(store.close())
 
+    def another(self, store: Store) -> Store:
+        return SQLiteStore(store.location)
+
 
 class TestSQLiteInMemory(StoreSuite):
     durable = False
@@ -36,6 +39,11 @@ class TestPostgres(StoreSuite):
         from memoranda.stores.postgres import PostgresStore
 
         with fresh_database(tables=True) as url:
-            store = PostgresStore(url)
+            self.url, store = url, PostgresStore(url)
             yield store
             self.run(store.close())
+
+    def another(self, store: Store) -> Store:
+        from memoranda.stores.postgres import PostgresStore
+
+        return PostgresStore(self.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _postgres import available, fresh_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +26,8 @@ from memoranda.testing._bench import Bench
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 USERS = itertools.count()
+ON_POSTGRESQL = int(os.environ.get('POSTGRESQL_EXAMPLES', '15'))
+"""Examples that are tried there, where each takes some journeys to the server."""
 
 ODD = "a A b ab Ab % _ * ' é É e\u0301 ß SS ǆ 1 true null \U0001f600 \ufffd \u202e 0 x.y [1] {}".split()
 texts = st.sampled_from(['', '"', *ODD]) | st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=6)
@@ -122,6 +126,18 @@ def bench() -> Iterator[Bench]:
     run(store.close())
 
 
+@pytest.fixture(scope='module')
+def on_postgresql() -> Iterator[Bench]:
+    if not available():
+        pytest.skip('no PostgreSQL for this platform')
+    from memoranda.stores.postgres import PostgresStore
+
+    with fresh_database(tables=True) as url:
+        store = PostgresStore(url)
+        yield Bench(store, run)
+        run(store.close())
+
+
 def remember(bench: Bench, user: str, drawn: list[dict[str, Any]]) -> list[MemoryRecord]:
     """Commit memories with these fields. No two say the same, which no owner can have."""
     memories: list[MemoryRecord] = []
@@ -145,18 +161,31 @@ def check(bench: Bench, user: str, memories: list[MemoryRecord], tree: Filter | 
     assert {m.id for m in found} == {m.id for m in memories if matches(tree, fields_of(m))}
 
 
-@settings(max_examples=80)
-@given(st.lists(fields, min_size=1, max_size=4), st.lists(filters, min_size=1, max_size=6))
-def test_a_page_holds_what_matches(bench: Bench, drawn: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+def check_each(bench: Bench, drawn: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
     user = f'user {next(USERS)}'
     memories = remember(bench, user, drawn)
     for one in wanted:
         check(bench, user, memories, parse(one))
 
 
+page_of = given(st.lists(fields, min_size=1, max_size=4), st.lists(filters, min_size=1, max_size=6))
+
+
 @settings(max_examples=80)
-@given(st.lists(metadata, min_size=1, max_size=4), st.data())
-def test_comparisons_with_values_that_are_there(bench: Bench, drawn: list[dict[str, Any]], data: st.DataObject) -> None:
+@page_of
+def test_a_page_holds_what_matches(bench: Bench, drawn: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+    check_each(bench, drawn, wanted)
+
+
+@settings(max_examples=ON_POSTGRESQL)
+@page_of
+def test_a_page_of_postgresql_holds_what_matches(
+    on_postgresql: Bench, drawn: list[dict[str, Any]], wanted: list[dict[str, Any]]
+) -> None:
+    check_each(on_postgresql, drawn, wanted)
+
+
+def check_present(bench: Bench, drawn: list[dict[str, Any]], data: st.DataObject) -> None:
     """Random operands rarely equal anything: here they come from the metadata itself."""
     user = f'user {next(USERS)}'
     memories = [bench.fact(f'fact {i}', (), scope=Scope(user_id=user), metadata=m) for i, m in enumerate(drawn)]
@@ -173,6 +202,23 @@ def test_comparisons_with_values_that_are_there(bench: Bench, drawn: list[dict[s
         check(bench, user, memories, parse({name: {'in': chosen}}))
         check(bench, user, memories, parse({name: {'nin': chosen}}))
         check(bench, user, memories, parse({name: {'exists': True}}))
+
+
+present = given(st.lists(metadata, min_size=1, max_size=4), st.data())
+
+
+@settings(max_examples=80)
+@present
+def test_comparisons_with_values_that_are_there(bench: Bench, drawn: list[dict[str, Any]], data: st.DataObject) -> None:
+    check_present(bench, drawn, data)
+
+
+@settings(max_examples=ON_POSTGRESQL)
+@present
+def test_comparisons_with_values_that_are_there_on_postgresql(
+    on_postgresql: Bench, drawn: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    check_present(on_postgresql, drawn, data)
 
 
 def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -322,7 +322,7 @@ def test_turns_go_on_under_load_while_it_comes_and_goes(memory: Memory, qdrant: 
     def agent(number: int) -> None:
         try:
             while not over.is_set():
-                mine = {'user_id': f'user {number}'}
+                mine: dict[str, Any] = {'user_id': f'user {number}'}
                 memory.search('quince', **ANA)
                 memory.add(f'{number} saw plum {len(turns)}', **mine)
                 assert memory.search(f'plum {len(turns)}', **mine)
@@ -508,3 +508,22 @@ def test_the_environment_names_the_server(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv('MEMORANDA_INDEX')
     with pytest.raises(ConfigurationError, match='no vector index is configured'):
         fast().index_status()
+
+
+def test_a_point_that_is_refused_holds_up_no_other(memory: Memory, qdrant: FakeQdrant, log: Log) -> None:
+    memory.add('Ana rows', **ANA)
+    memory.index_flush()
+    number = max(qdrant.points()) + 5  # of a row that is about to be written
+    refused: list[int] = []
+
+    def refuse(method: str, path: str) -> None:
+        points = qdrant.bodies[-1].get('points', ())
+        ids = [point['id'] for point in points if isinstance(point, dict)]
+        if method == 'PUT' and number in ids:
+            refused.append(len(ids))
+            raise ValueError
+
+    qdrant.before = refuse
+    learn(memory, facts(20), **ANA)
+    memory.index_flush()
+    assert refused or number not in qdrant.points()

@@ -11,7 +11,7 @@ from _postgres import available, fresh_database, own_server
 from memoranda import Memory
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.moving import migrate
-from memoranda.scope import Owner
+from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Store
 from memoranda.stores.sharding import ShardedStore
 from memoranda.stores.sharding.placement import place
@@ -26,6 +26,14 @@ class TestShardsOfFiles(StoreSuite):
         store = ShardedStore([SQLiteStore(tmp_path / f'{n}.db') for n in range(3)])
         yield store
         self.run(store.close())
+
+    def test_projects_take_turns(self, store: Store) -> None:
+        """They do inside each shard; between shards, whoever waits for longest comes first."""
+        bench = self.bench(store)
+        for n in range(3):
+            bench.queue(f'one {n}', scope=Scope(user_id=f'user-{n}'), project='big')
+        bench.queue('of the other', project='small')
+        assert {bench.taken(f'worker {n}').owner.project for n in range(4)} == {'big', 'small'}
 
 
 def shards_of(folder: Path, count: int = 3) -> ShardedStore:
@@ -81,7 +89,7 @@ class TestShards:
             parts = stats.details['shards']
             assert sum(part['owners'] for part in parts.values()) == 12
             assert all(part['owners'] > 0 for part in parts.values())
-            assert (memory.verify()).ok
+            assert memory.verify(all_projects=True).ok
 
     def test_a_search_over_several_shards_ranks_as_one_over_a_single_file(self, tmp_path: Path) -> None:
         questions = ('tea in the morning', 'what does the shop sell', 'opening hours', 'coffee')
@@ -179,7 +187,7 @@ class TestShards:
         places = ('0.db', 'elsewhere/moved.db', '2.db')
         with memory_of(ShardedStore([SQLiteStore(tmp_path / where) for where in places])) as memory:
             assert [m.id for n in range(12) for m in (memory.get_all(user_id=f'user-{n}')).items] == before
-            assert (memory.verify()).ok
+            assert memory.verify(all_projects=True).ok
 
     def test_what_is_forgotten_of_a_project_is_forgotten_in_all_shards(self, tmp_path: Path) -> None:
         with filled(shards_of(tmp_path)) as memory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import typer
 from rich.console import Group
@@ -19,9 +19,9 @@ from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.consent.review import ReviewEvidence, ReviewItem
+    from memoranda.consent.items import ReviewEvidence, ReviewItem, ReviewResult
 
-__all__ = ['Screen', 'why', 'words_of']
+__all__ = ['REASONS', 'Screen', 'why', 'words_of']
 
 _WHY: Final = {
     'burst': 'one of many at once from one source',
@@ -34,6 +34,19 @@ _WHY: Final = {
     'source:external': 'comes from outside',
     'source:tool': 'comes from a tool',
 }
+REASONS: Final = (
+    'burst',
+    'instruction',
+    'lesson',
+    'locked',
+    'low confidence',
+    'personal data',
+    'policy',
+    'secret',
+    'source',
+    'special category',
+)
+"""What a code begins with, up to a colon."""
 _NOTES: Final = {
     'known': 'nothing new in it: it is known already',
     'older': 'what it is about was said again since',
@@ -41,7 +54,7 @@ _NOTES: Final = {
     'unknown target': 'what it is about is no longer believed',
 }
 _ASKS: Final = ('confirm', 'retract')
-_KEYS: Final = 'a approve   e edit   r reject   s skip   q quit'
+_KEYS: Final = 'a approve   e edit   r reject   s skip   u undo   q quit'
 _SHOWN: Final = 3
 """Messages shown of the evidence."""
 _AROUND: Final = 160
@@ -59,6 +72,9 @@ def words_of(item: ReviewItem) -> str:
     return '(a memory that is gone)' if item.target is None else item.target.text
 
 
+Answer: TypeAlias = Literal['next', 'back', 'end']
+
+
 class Screen:
     """Goes through the queue from its beginning.
 
@@ -66,77 +82,103 @@ class Screen:
         view: The memory to ask.
         ids: The scope to ask it with.
         reasons: Only what waits for one of these.
+        hint: Said beside that nothing waits.
     """
 
-    def __init__(self, view: Memory, ids: dict[str, Any], *, reasons: list[str] | None) -> None:
-        self._view, self._ids, self._reasons = view, ids, reasons
+    def __init__(self, view: Memory, ids: dict[str, Any], *, reasons: list[str] | None, hint: str = '') -> None:
+        self._view, self._ids, self._reasons, self._hint = view, ids, reasons, hint
         self._done: Counter[str] = Counter()
         self._console = out()
+        self._cursor: str | None = None
+        self._last: tuple[str, str, str | None] | None = None
+        """What the last decision was, its change, and where its proposal stands."""
 
     def run(self) -> None:
         """Until the end of the queue, or of the input, or until it is left."""
-        cursor: str | None = None
         while True:
             # One at a time, so that what is shown is what the last decision has left.
-            page = self._view.review.list(**self._ids, reasons=self._reasons, limit=1, cursor=cursor)
+            page = self._view.review.list(**self._ids, reasons=self._reasons, limit=1, cursor=self._cursor)
+            answer: Answer = 'next'
             for item in page.items:
                 self._show(item)
-                if not self._decide(item):
-                    self._tell('nothing was changed')
-                    return
+                answer = self._decide(item)
+            if answer == 'end':
+                self._tell('nothing was changed')
+                return
+            if answer == 'back':
+                continue
             if page.cursor is None:
                 break
-            cursor = page.cursor
-        self._tell('nothing waits')
+            self._cursor = page.cursor
+        self._tell(f'nothing waits{self._hint}')
 
     def _tell(self, nothing: str) -> None:
-        if self._done:
-            self._console.print(', '.join(f'{count:,} {what}' for what, count in self._done.items()))
+        if done := +self._done:
+            self._console.print(', '.join(f'{count:,} {what}' for what, count in done.items()))
         else:
             note(nothing, style='yellow')
 
-    def _decide(self, item: ReviewItem) -> bool:
-        """Ask until there is an answer; whether to go on."""
+    def _decide(self, item: ReviewItem) -> Answer:
+        """Ask until there is an answer, and do it."""
         review = self._view.review
         while True:
             self._console.print(f'{_KEYS} > ', style='dim', end='')
             key = _letter()
             try:
-                if key in ('', 'q'):
-                    self._console.print('q')
-                    return False
-                if key == 's':
-                    self._note('skipped')
-                    return True
-                if key == 'a':
-                    result = review.approve(item.id, **self._ids)
-                    self._note('approved', *result.notes)
-                    return True
-                if key == 'r':
-                    review.reject(item.id, **self._ids)
-                    self._note('rejected')
-                    return True
-                if key == 'e':
-                    self._console.print('e')
-                    words = _line()
-                    if words:
-                        review.edit(item.id, text=words, **self._ids)
-                        self._note('edited')
-                        return True
-                    note('nothing was changed')
-                    continue
+                answer = self._act(key, item)
+                if answer is not None:
+                    return answer
+                continue
             except (Conflict, MemoryNotFound) as error:  # somebody else was faster
                 note(f'error: {one_line(str(error))}', style='red')
                 self._done['refused'] += 1
-                return True
+                return 'next'
             except InvalidInput as error:
                 note(f'error: {one_line(str(error))}', style='red')
-                continue
-            note(f'{one_line(key, 10)!r} is none of these')
 
-    def _note(self, what: str, *notes: str) -> None:
+    def _act(self, key: str, item: ReviewItem) -> Answer | None:
+        """Do what a key means; None when there is nothing to it, and it is asked again."""
+        review = self._view.review
+        if key in ('', 'q'):
+            self._console.print('q')
+            return 'end'
+        if key == 's':
+            return self._noted('skipped')
+        if key == 'a':
+            return self._noted('approved', review.approve(item.id, **self._ids))
+        if key == 'r':
+            return self._noted('rejected', review.reject(item.id, **self._ids))
+        if key == 'e':
+            self._console.print('e')
+            words = _line(words_of(item))
+            if words and words != words_of(item):
+                return self._noted('edited', review.edit(item.id, text=words, **self._ids))
+            note('nothing was changed')
+        elif key == 'u':
+            return self._undo()
+        else:
+            note(f'{one_line(key, 10)!r} is none of these')
+        return None
+
+    def _noted(self, what: str, result: ReviewResult | None = None) -> Answer:
         self._done[what] += 1
+        notes = () if result is None else result.notes
         self._console.print(what + ''.join(f' ({_NOTES.get(n, n)})' for n in notes))
+        if result is not None and result.change is not None:
+            self._last = (what, result.change.id, self._cursor)
+        return 'next'
+
+    def _undo(self) -> Answer | None:
+        """Take the last decision back, and show its proposal again."""
+        if self._last is None:
+            note('there is nothing to undo')
+            return None
+        what, change, self._cursor = self._last
+        self._view.revert(change, **self._ids)
+        self._last = None
+        self._done[what] -= 1
+        self._console.print(f'no longer {what}')
+        return 'back'
 
     def _show(self, item: ReviewItem) -> None:
         memory = item.memory
@@ -191,8 +233,16 @@ def _letter() -> str:
             return letter.lower()
 
 
-def _line() -> str:
-    """New words: from a pipe the rest of the line, or else the next one."""
-    if sys.stdin.isatty():
+def _line(words: str) -> str:
+    """New words: those proposed, to be edited; from a pipe the rest of the line, or else the next one."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip() or sys.stdin.readline().strip()
+    try:
+        import readline
+    except ImportError:  # not on Windows: there they are typed anew
         return typer.prompt('In these words', default='', show_default=False).strip()
-    return sys.stdin.readline().strip() or sys.stdin.readline().strip()
+    readline.set_startup_hook(lambda: readline.insert_text(one_line(words, 10_000)))
+    try:
+        return typer.prompt('In these words', default='', show_default=False).strip()
+    finally:
+        readline.set_startup_hook(None)

@@ -32,4 +32,4 @@ def backup(
         f'{many(report.memories, "memory")} and {many(report.episodes, "message")} of {many(report.owners, "owner")}; '
         f'{report.entries:,} entries of audit chains verified'
     )
-    say('Whoever is forgotten from now on is still in it: see docs/moving.md.', style='dim')
+    say('Whoever is forgotten from now on is still in it; `memoranda restore` sees to that.', style='dim')

@@ -215,7 +215,10 @@ def _look_inside(report: _Report, target: Target) -> None:
     if stats.scrub_pending:
         report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
     if stats.building is not None:
-        report.warnings.append('a reindex was begun and not finished: run `memoranda reindex` again')
+        report.warnings.append(
+            f'a reindex with {stats.building.embedder} was begun and not finished: run it again with that embedder, or '
+            '`memoranda reindex --discard`'
+        )
 
 
 def _look_at_jobs(report: _Report, memory: Memory) -> None:

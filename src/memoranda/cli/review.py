@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from memoranda.cli._output import day, emit, many, note, one_line, out, plain, short_id
-from memoranda.cli._review_screen import Screen, why, words_of
+from memoranda.cli._review_screen import REASONS, Screen, why, words_of
 from memoranda.cli._target import Target, find_id, scoped
 from memoranda.errors import MemorandaError
 
@@ -33,30 +33,36 @@ Reasons = Annotated[
     typer.Option('--reason', '-r', metavar='CODE', help='Only what waits for this reason; repeatable.'),
 ]
 Everybody = Annotated[bool, typer.Option('--all', '-a', help='Of everybody in the project.', rich_help_panel='Scope')]
+By = Annotated[
+    str | None, typer.Option('--by', metavar='NAME', help='Who decides, for the history. Default: user.')
+]
 Yes = Annotated[bool, typer.Option('--yes', '-y', help='Do not ask.')]
 View: TypeAlias = 'tuple[Memory, dict[str, Any]]'
 
 
 @app.callback(invoke_without_command=True)
 @scoped
-def review(target: Target, context: typer.Context, reason: Reasons = None, everybody: Everybody = False) -> None:
-    """Decide on what waits for a person, one by one: a approves, e edits, r rejects, s skips, q ends.
+def review(
+    target: Target, context: typer.Context, reason: Reasons = None, everybody: Everybody = False, by: By = None
+) -> None:
+    """Decide on what waits for a person, one by one: a approves, e edits, r rejects, s skips, u undoes, q ends.
 
     With --json it only lists what waits.
     """
     if context.invoked_subcommand is not None:
-        if target != Target() or reason or everybody:
+        if target != Target() or reason or everybody or by:
             raise typer.BadParameter(
                 f'write the options after the command: memoranda review {context.invoked_subcommand} ...'
             )
         return
+    _check_reasons(reason)
     with target.open() as memory:
-        view, ids = _reach(memory, target, everybody=everybody)
+        view, ids = _reach(memory, target, everybody=everybody, by=by)
         if target.as_json:
             _emit_page(view.review.list(**ids, reasons=reason, limit=_PAGE))
             return
         _introduce(target, everybody=everybody)
-        Screen(view, ids, reasons=reason).run()
+        Screen(view, ids, reasons=reason, hint=_hint(everybody=everybody)).run()
 
 
 @app.command('list')
@@ -70,6 +76,7 @@ def list_(
     full: Annotated[bool, typer.Option('--full', help='Show whole ids.')] = False,
 ) -> None:
     """List what waits, in the order it was proposed."""
+    _check_reasons(reason)
     with target.open() as memory:
         view, ids = _reach(memory, target, everybody=everybody)
         page = view.review.list(**ids, reasons=reason, limit=limit, cursor=cursor, details=target.as_json)
@@ -78,7 +85,8 @@ def list_(
         return
     _introduce(target, everybody=everybody)
     if not page.items:
-        note('nothing waits' if page.cursor is None else 'nothing in this part of the queue', style='yellow')
+        nothing = f'nothing waits{_hint(everybody=everybody)}'
+        note(nothing if page.cursor is None else 'nothing in this part of the queue', style='yellow')
     else:
         out().print(_table(page.items, full=full, scopes=everybody))
     if page.cursor is not None:
@@ -88,19 +96,29 @@ def list_(
 @app.command('approve')
 @scoped
 def approve(
-    target: Target, item_ids: ItemIds = None, reason: Reasons = None, everybody: Everybody = False, yes: Yes = False
+    target: Target,
+    item_ids: ItemIds = None,
+    reason: Reasons = None,
+    everybody: Everybody = False,
+    by: By = None,
+    yes: Yes = False,
 ) -> None:
     """Let proposals be believed, on the memories as they are now."""
-    _decide(target, item_ids, reason, everybody=everybody, yes=yes, verb='approve')
+    _decide(target, item_ids, reason, everybody=everybody, by=by, yes=yes, verb='approve')
 
 
 @app.command('reject')
 @scoped
 def reject(
-    target: Target, item_ids: ItemIds = None, reason: Reasons = None, everybody: Everybody = False, yes: Yes = False
+    target: Target,
+    item_ids: ItemIds = None,
+    reason: Reasons = None,
+    everybody: Everybody = False,
+    by: By = None,
+    yes: Yes = False,
 ) -> None:
     """Turn proposals down: the same words are not proposed again."""
-    _decide(target, item_ids, reason, everybody=everybody, yes=yes, verb='reject')
+    _decide(target, item_ids, reason, everybody=everybody, by=by, yes=yes, verb='reject')
 
 
 @app.command('edit')
@@ -113,25 +131,34 @@ def edit(
     slot: Annotated[str | None, typer.Option(help="Another slot; '' removes it.")] = None,
     value: Annotated[str | None, typer.Option(help="The bare value of the slot; '' removes it.")] = None,
     everybody: Everybody = False,
+    by: By = None,
 ) -> None:
     """Approve a proposal in other words, which extraction never overwrites."""
     fields: dict[str, Any] = {'text': text, 'kind': kind}
     fields |= {n: given or None for n, given in (('slot', slot), ('value', value)) if given is not None}
     with target.open() as memory:
-        view, ids = _reach(memory, target, everybody=everybody)
+        view, ids = _reach(memory, target, everybody=everybody, by=by)
         full = _resolve(view, ids, item_id)
         done = view.review.edit(full, **fields, **ids)
     _tell(target, [done], 'approved')
 
 
 def _decide(
-    target: Target, given: list[str] | None, reason: list[str] | None, *, everybody: bool, yes: bool, verb: str
+    target: Target,
+    given: list[str] | None,
+    reason: list[str] | None,
+    *,
+    everybody: bool,
+    by: str | None,
+    yes: bool,
+    verb: str,
 ) -> None:
+    _check_reasons(reason)
     if bool(given) is bool(reason):
         raise typer.BadParameter('name proposals by their ids, or all that wait for a reason by --reason')
     done = f'{verb}d' if verb.endswith('e') else f'{verb}ed'
     with target.open() as memory:
-        view, ids = _reach(memory, target, everybody=everybody)
+        view, ids = _reach(memory, target, everybody=everybody, by=by)
         act: Callable[..., Any] = getattr(view.review, verb)
         if given:
             wanted = list(dict.fromkeys(_resolve(view, ids, one) for one in given))
@@ -184,8 +211,19 @@ def _reason(error: MemorandaError) -> str:
     return str(error)
 
 
-def _reach(memory: Memory, target: Target, *, everybody: bool) -> View:
+def _check_reasons(reasons: list[str] | None) -> None:
+    for code in reasons or ():
+        if code.partition(':')[0] not in REASONS:
+            raise typer.BadParameter(f'--reason {one_line(code, 60)} is unknown: use one of {", ".join(REASONS)}')
+
+
+def _hint(*, everybody: bool) -> str:
+    return '' if everybody else ' (--all: of everybody in the project)'
+
+
+def _reach(memory: Memory, target: Target, *, everybody: bool, by: str | None = None) -> View:
     """The view to ask, and the ids to ask it with."""
+    memory = memory if by is None else memory.acting_as(by)
     if not everybody:
         return memory, target.ids
     if not target.assumed:
@@ -212,7 +250,7 @@ def _every(view: Memory, ids: dict[str, Any], reasons: list[str] | None) -> Iter
 
 def _resolve(view: Memory, ids: dict[str, Any], given: str) -> str:
     known = (item.id for item in _every(view, ids, None))
-    return find_id(given, known, noun='proposal', lister='memoranda review list')
+    return find_id(given, known, noun='proposal', lister='memoranda review list --all')
 
 
 def _emit_page(page: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Generator, Mapping
@@ -32,6 +33,8 @@ __all__ = ['verify']
 
 _PAGE = 1000
 _BROKEN = 1
+_TELLING = 3
+"""Words of a text that is worth searching for."""
 UserOption = Annotated[str | None, typer.Option('--user', '-u', help='Only this user.', rich_help_panel='Scope')]
 AnchorOption = Annotated[
     Path | None,
@@ -47,6 +50,14 @@ TextOption = Annotated[
     list[str] | None,
     typer.Option('--text', metavar='TEXT', help='With --erasure: words that must be gone; repeatable.'),
 ]
+TextsOption = Annotated[
+    Path | None,
+    typer.Option(
+        '--texts',
+        metavar='FILE',
+        help='With --erasure: the same for each line of a file, or for all that an export made before holds.',
+    ),
+]
 ExportOption = Annotated[
     str | None, typer.Option('--export', metavar='FILE', help='Write the entries as JSON lines; - prints them.')
 ]
@@ -60,6 +71,7 @@ def verify(
     words: WordsOption = True,
     erasure: ErasureOption = None,
     texts: TextOption = None,
+    texts_file: TextsOption = None,
     database: DatabaseOption = None,
     project: ProjectOption = None,
     user: UserOption = None,
@@ -76,15 +88,18 @@ def verify(
     target = Target(database=database, project=project, user=user, agent=agent, run=run, app=app, as_json=as_json)
     if erasure is not None and (anchor, checkpoint, export) != (None,) * 3:
         raise typer.BadParameter('--erasure stands alone: leave out --anchor, --checkpoint and --export')
-    if texts and erasure is None:
-        raise typer.BadParameter('--text says what must be gone after an erasure: name its receipt by --erasure')
+    if (texts or texts_file) and erasure is None:
+        raise typer.BadParameter(
+            '--text and --texts say what must be gone after an erasure: name its receipt by --erasure'
+        )
+    wanted = [*(texts or ()), *(() if texts_file is None else _texts_of(texts_file))]
     given = None if anchor is None else anchor.read_bytes()
     receipt = None if erasure is None else erasure.read_bytes()
     if checkpoint is not None and checkpoint.exists():
         raise InvalidInput(f'{checkpoint} exists, and a checkpoint is kept as it is: name another file')
     with _opened(target) as memory:
         if receipt is not None:
-            _erasure(memory, receipt, texts or [], as_json=as_json)
+            _erasure(memory, receipt, wanted, as_json=as_json)
             return
         which = _which(target)
         view = memory if target.project is None or not target.assumed else memory.project_wide()
@@ -170,8 +185,34 @@ def _erasure(memory: Memory, receipt: bytes, texts: list[str], *, as_json: bool)
             out().print(f'broken: {one_line(problem, 400)}', style='red')
         for remark in report.notes:
             note(one_line(remark, 400))
-        if report.ok:
-            searched = f', {many(report.searched, "text")} searched for and not found' if report.searched else ''
-            out().print(f'The erasure of {moment(read.at)} holds ({report.state}{searched}).')
+        for i in sorted(report.found):
+            note(f'text {i + 1}: “{one_line(texts[i], 120)}”')
+        if report.ok and report.searched:
+            found = f'{many(report.searched, "text")} searched for in tables and files, none found'
+            out().print(f'The erasure of {moment(read.at)} holds: its rows are gone, and {found}.')
+        elif report.ok:
+            out().print(f'The erasure of {moment(read.at)} holds: its rows are gone, and the audit chain records it.')
+            note('a receipt knows no words: --text or --texts searches the files for some')
     if not report.ok:
         raise typer.Exit(_BROKEN)
+
+
+def _texts_of(file: Path) -> list[str]:
+    """What to search for: the lines of a file, or the words of an export."""
+    text = file.read_text(encoding='utf-8')
+    if not text.lstrip().startswith('{'):
+        return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    try:
+        document = json.loads(text)
+        said = [episode['text'] for episode in document['episodes']]
+        known = [version['text'] for memory in document['memories'] for version in memory['versions']]
+    except (ValueError, TypeError, LookupError) as error:
+        raise InvalidInput(
+            f'{file} is neither lines of text nor an export ({type(error).__name__}): pass what `memoranda export -o` '
+            'wrote, or a file with a text on each line'
+        ) from error
+    # What is short, others have said too.
+    long = [t for t in (*said, *known) if isinstance(t, str) and len(t.split()) >= _TELLING]
+    if not long:
+        raise InvalidInput(f'{file} holds no text of {_TELLING} words or more: name words by --text')
+    return list(dict.fromkeys(long))

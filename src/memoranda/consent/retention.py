@@ -48,8 +48,8 @@ def _rule(text: str) -> Retention:
             field, read = f'{name}s', tuple(v for v in value.split(',') if v)
         elif name == 'messages' and value in ('', 'all'):
             field, read = 'episodes', value or True
-        elif word == 'pinned':
-            field, read = 'pinned', True
+        elif word in ('pinned', 'waiting'):
+            field, read = word, True
         elif _SPAN.fullmatch(word.lower()):
             field, read = 'after', read_span(word)
         else:

@@ -92,9 +92,17 @@ class ReviewQueue:
     """
 
     def __init__(
-        self, engine: Engine, *, project: str, ids: _Ids, actor: str = 'user', note: _Note | None = None
+        self,
+        engine: Engine,
+        *,
+        project: str,
+        ids: _Ids,
+        actor: str = 'user',
+        why: str = '',
+        note: _Note | None = None,
     ) -> None:
-        self._engine, self._project, self._ids, self._actor, self._note = engine, project, ids, actor, note
+        self._engine, self._project, self._ids = engine, project, ids
+        self._actor, self._why, self._note = actor, why, note
 
     async def list(
         self,
@@ -306,6 +314,7 @@ class ReviewQueue:
         """Write them; None when something was changed meanwhile and has to be read again."""
         engine, first = self._engine, edits[0].after
         edits = [replace(e, after=replace(e.after, actor=self._actor)) for e in edits]
+        reason = f'{reason}: {self._why}' if self._why else reason
         change = Change(id=first.change_id, edits=tuple(edits), actor=self._actor, reason=reason, at=first.recorded_at)
         # New words need a vector; everything else can be decided without the embedder that made the others.
         reworded = any(e.before is None or e.before.text != e.after.text for e in edits)

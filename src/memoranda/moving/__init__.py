@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from memoranda.moving.backup import BackupReport, backup
-from memoranda.moving.migrate import MigrateProgress, MigrationReport, fingerprint, migrate
+from memoranda.moving.restoring import RestoreReport, restore
+from memoranda.moving.snapshot import BackupReport, backup
 from memoranda.moving.tables import Digest
+from memoranda.moving.transfer import MigrateProgress, MigrationReport, fingerprint, migrate
 
-__all__ = ['BackupReport', 'Digest', 'MigrateProgress', 'MigrationReport', 'backup', 'fingerprint', 'migrate']
+__all__ = [
+    'BackupReport',
+    'Digest',
+    'MigrateProgress',
+    'MigrationReport',
+    'RestoreReport',
+    'backup',
+    'fingerprint',
+    'migrate',
+    'restore',
+]

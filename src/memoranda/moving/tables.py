@@ -45,7 +45,7 @@ _MADE_ANEW: Final = ('queue',)
 _ONLY: Final = {
     'meta': f'key NOT IN ({", ".join(f"{name!r}" for name in _OWN)})',
     'scrub': 'rest IS NOT NULL',  # what is left of erased words in the files of one database is not in another
-    'generation': "state <> 'old'",
+    'generation': "state IN ('current', 'building')",
 }
 
 
@@ -116,7 +116,7 @@ def tables_of(connection: Connection) -> list[Table]:
     vectors: dict[str, int] = {}
     ignored: set[str] = set(_MADE_ANEW)
     for id_, dimensions, state in connection.execute('SELECT id, dimensions, state FROM generation ORDER BY id'):
-        if state == 'old':
+        if state not in ('current', 'building'):
             ignored.update(vector_tables(id_))
         else:
             vectors |= dict.fromkeys(vector_tables(id_), dimensions)

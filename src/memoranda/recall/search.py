@@ -135,8 +135,8 @@ async def search(engine: Engine, request: SearchRequest, going: Straight | None 
     Raises:
         Without: The storage fails, and `going` goes on without it.
     """
-    # While a question is embedded elsewhere there is nothing to give way to.
-    with first() if engine.embedder.local else nullcontext():
+    # While a question is embedded or looked up elsewhere there is nothing to give way to.
+    with first() if engine.embedder.local and engine.index is None else nullcontext():
         room = _Room()
         while True:
             hits = await _search(engine, request, going or Straight(engine), room)

@@ -212,6 +212,8 @@ class Snapshot:
     """Hashes of facts a person has turned down, with the best source that they were turned down from."""
     pending: Sequence[Pending] = ()
     """What waits for a person: with one of the hashes, and the latest `PENDING_READ`."""
+    waiting: Mapping[Trust, int] = field(default_factory=dict[Trust, int])
+    """How many wait, by source tier; empty where `pending` are all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

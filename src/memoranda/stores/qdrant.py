@@ -7,6 +7,7 @@ tenants of a keyword index, so a search reads one owner's points whatever else t
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -217,6 +218,9 @@ class QdrantIndex:
             self._create(name, collection)
         info = self._ask(lambda c: c.get_collection(name))
         self._check(name, collection, info)
+        for number in range(self._custom_shards):
+            with contextlib.suppress(_Exists):
+                self._ask(lambda c, n=number: c.create_shard_key(name, f'owners-{n}', timeout=self._timeout))
         fields = {
             'owner': models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
             'run': models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
@@ -230,7 +234,7 @@ class QdrantIndex:
         vector = models.VectorParams(
             size=collection.dimensions, distance=models.Distance.COSINE, on_disk=self._on_disk or None
         )
-        quantization = None
+        quantization: Any = None
         if self._quantization:
             scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
             quantization = models.ScalarQuantization(scalar=scalar)
@@ -249,8 +253,6 @@ class QdrantIndex:
                     **self._shards,
                 )
             )
-            for number in range(self._custom_shards):
-                self._ask(lambda c, n=number: c.create_shard_key(name, f'owners-{n}', timeout=self._timeout))
         except _Exists:
             log.info('collection %s was made by another process just now', name)
 
@@ -464,9 +466,10 @@ class QdrantIndex:
         if status is None:
             cause = getattr(error, 'source', error)
             name = type(cause).__name__
+            if not isinstance(cause, OSError) and not type(cause).__module__.startswith(('http', 'ssl')):
+                return IndexRefused(f'{what} does not answer as Qdrant does ({name}): is it one?'), None
             slow = 'Timeout' in name and 'Connect' not in name
-            reason = f'does not answer ({name})' if type(cause).__module__.startswith(('http', 'ssl')) else f'({cause})'
-            return IndexUnreachable(f'{what} {reason}: is it running?'), None if slow else 0.0
+            return IndexUnreachable(f'{what} does not answer ({name}): is it running?'), None if slow else 0.0
         if status >= _SERVER:
             return IndexUnreachable(f'{what} failed ({status})'), 0.0
         if status == _NOT_FOUND:
@@ -521,9 +524,8 @@ def _read(record: Any) -> IndexPoint | None:
         return None
     if lane not in LANES or not isinstance(run, str):
         return None
-    vectors = cast('dict[str, Any]', record.vector) if isinstance(record.vector, dict) else {}
-    found: Any = vectors.get(lane, ())
-    vector = np.array(found, dtype=np.float32)
+    vectors = cast('dict[str, list[float]]', record.vector) if isinstance(record.vector, dict) else {}
+    vector = np.array(vectors.get(lane, ()), dtype=np.float32)
     return IndexPoint(row=record.id, owner=int(owner), lane=lane, run=run, vector=vector)
 
 

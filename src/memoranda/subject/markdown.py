@@ -27,6 +27,13 @@ _GROUPS = (
     ('What was turned down', ('rejected',)),
 )
 
+_FROM = {
+    'user': 'From the user',
+    'assistant': 'From the assistant',
+    'tool': 'From a tool, or from an answer that rests on one',
+    'external': 'From somebody else: a document, a page, a quotation',
+}
+
 
 def render(export: SubjectExport) -> Iterator[str]:
     """The document in parts: memories with the words they rest on, messages, what was changed, jobs."""
@@ -69,9 +76,10 @@ def _memory(
         facts.append(f'{latest["level"]} level')
     facts += [name for name in ('pinned', 'locked') if latest[name]]
     facts += [f'\\#{_words(tag)}' for tag in latest.get('tags', ())]
-    yield f'{", ".join(str(f) for f in facts if f)}. From the {latest["trust"]}, confidence {latest["confidence"]:g}.\n'
+    yield f'{", ".join(str(f) for f in facts if f)}. {_FROM[latest["trust"]]}, confidence {latest["confidence"]:g}.\n'
     yield f'Id `{memory["id"]}`'
-    yield f', recalled {memory["uses"]:,} times.\n' if memory.get('uses') else '.\n'
+    uses = memory.get('uses')
+    yield f', recalled {uses:,} {"time" if uses == 1 else "times"}.\n' if uses else '.\n'
     if latest.get('metadata'):
         yield f'Metadata: {_words(str(latest["metadata"]))}\n'
     review = memory.get('review')

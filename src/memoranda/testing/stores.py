@@ -17,6 +17,7 @@ from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_audits import AuditTests
 from memoranda.testing._store_base import StoreTests
 from memoranda.testing._store_changes import ChangeTests
+from memoranda.testing._store_concurrency import ConcurrencyTests
 from memoranda.testing._store_counts import CountTests
 from memoranda.testing._store_erasures import ForgetTests
 from memoranda.testing._store_exports import ExportTests
@@ -346,6 +347,7 @@ class StoreSuite(
     ExportTests,
     RetentionTests,
     GenerationTests,
+    ConcurrencyTests,
     LifeTests,
 ):
     """What everything above relies on in a store.
@@ -361,5 +363,6 @@ class StoreSuite(
             self.run(store.close())
     ```
 
-    Set `durable = False` when closing the store loses what it holds. Needs pytest and no plugin.
+    Set `durable = False` when closing the store loses what it holds, and override `another` when a second store can be
+    opened on the same database. Needs pytest and no plugin.
     """

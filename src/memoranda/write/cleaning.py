@@ -46,6 +46,8 @@ WORKSPACE_SLOTS: Final = (
 """Slots that are these, or begin with one of these and a dot."""
 
 _ACTIVE: Final = Compare(Field('status', 'choice'), 'eq', 'active')
+_OPEN: Final = Compare(Field('status', 'choice'), 'in', ('active', 'pending'))
+"""A proposal that is past its end would be believed and not recalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +197,9 @@ _Fill: TypeAlias = Callable[['Reach', Plan], Awaitable[None]]
 
 
 async def clean(
-    engine: Engine, reaches: Sequence[Reach], request: CleanRequest, *, dry_run: bool = False
+    engine: Engine, reaches: Sequence[Reach], request: CleanRequest, *, dry_run: bool = False, by: str | None = None
 ) -> CleanResult:
-    """Tidy what is within reach.
+    """Tidy what is within reach, on the account of somebody who was named.
 
     Raises:
         Conflict: Somebody kept writing; nothing was changed for the owner that this happened to.
@@ -212,11 +214,11 @@ async def clean(
 
     if request.unused_for is not None:
         await engine.store.save_uses()
-    return await settle(engine, reaches, fill, actor='clean', dry_run=dry_run)
+    return await settle(engine, reaches, fill, actor=by or 'clean', dry_run=dry_run)
 
 
 async def reset(
-    engine: Engine, reaches: Sequence[Reach], *, kinds: object = None, dry_run: bool = False
+    engine: Engine, reaches: Sequence[Reach], *, kinds: object = None, dry_run: bool = False, by: str | None = None
 ) -> CleanResult:
     """Retract what belongs to the workspace, or all memories of some kinds. Locked ones are left alone.
 
@@ -234,7 +236,7 @@ async def reset(
         # No words of the caller's: the reason outlives an erasure.
         plan.reasons.append('workspace' if chosen is None else 'kinds')
 
-    return await settle(engine, reaches, fill, actor='reset', dry_run=dry_run)
+    return await settle(engine, reaches, fill, actor=by or 'reset', dry_run=dry_run)
 
 
 def is_workspace(memory: MemoryRecord) -> bool:
@@ -289,7 +291,7 @@ async def every(
 
 async def expire(engine: Engine, reach: Reach, plan: Plan) -> None:
     """What is past its `expires_at` gets the status `expired`."""
-    where = All((_ACTIVE, Compare(Field('expires_at', 'time'), 'lte', plan.at)))
+    where = All((_OPEN, Compare(Field('expires_at', 'time'), 'lte', plan.at)))
     for memory in await every(engine, reach, where, plan.at, inactive=True):
         if not plan.spare(memory):
             plan.take('expire', memory, 'expired', status='expired')

@@ -42,6 +42,7 @@ def consolidate(
     change_id: str,
     at: datetime,
     review: bool = True,
+    most_waiting: int | None = None,
 ) -> Decision:
     """Decide what each candidate does to the owner's memories.
 
@@ -60,8 +61,9 @@ def consolidate(
         change_id: Of the change these edits become.
         at: When the change is recorded.
         review: Whether anybody reviews; without, what would have to wait is dropped and counted under its reason.
+        most_waiting: So many proposals from one source may wait; further ones are dropped and counted.
     """
-    state = Consolidation(snapshot, owner, actor, change_id, at, review=review)
+    state = Consolidation(snapshot, owner, actor, change_id, at, review=review, most=most_waiting)
     for candidate in candidates:
         state.take(candidate)
     return Decision(tuple(state.edits.values()), dict(state.skipped))
@@ -71,9 +73,17 @@ class Consolidation(Waiting):
     """The memories as they will be, edit by edit."""
 
     def __init__(
-        self, snapshot: Snapshot, owner: Owner, actor: str, change_id: str, at: datetime, *, review: bool = True
+        self,
+        snapshot: Snapshot,
+        owner: Owner,
+        actor: str,
+        change_id: str,
+        at: datetime,
+        *,
+        review: bool = True,
+        most: int | None = None,
     ) -> None:
-        super().__init__(snapshot, review=review)
+        super().__init__(snapshot, review=review, most=most)
         self._owner, self._actor, self._change_id, self._at = owner, actor, change_id, at
         self.edits: dict[str, Edit] = {}
 
@@ -354,7 +364,8 @@ class Consolidation(Waiting):
             'confirm',
             memory,
             evidence=evidence,
-            value=memory.value or (candidate.proposal.value if same_slot else None),
+            # Of an edited memory an extractor may not fill in what the person has left out.
+            value=memory.value or (candidate.proposal.value if same_slot and not self._is_locked(memory) else None),
             trust=min(memory.trust, candidate.trust, key=TIERS.index),
             confidence=max(memory.confidence, candidate.proposal.confidence),
             valid_from=min(memory.valid_from, began),

@@ -10,7 +10,7 @@ from memoranda.checks import KEEP, as_moment, check_flag, check_kind, check_slot
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import MemoryRecord
 from memoranda.write.detect import redact
-from memoranda.write.options import check_metadata, check_value
+from memoranda.write.options import check_metadata, check_named, check_value
 
 if TYPE_CHECKING:
     from memoranda.policy import Policy
@@ -41,6 +41,11 @@ def edited(
         InvalidInput: A value that can't be used.
     """
     slot = None if slot is None else check_slot(slot)
+    check_named(
+        policy=policy,
+        slot=None if slot == memory.slot else slot,
+        kind=None if kind in (None, memory.kind) else check_kind(kind),
+    )
     words = memory.text
     if text is not None:
         if not isinstance(text, str) or not text.strip():

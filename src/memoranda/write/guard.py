@@ -18,7 +18,7 @@ from memoranda.errors import InvalidInput
 from memoranda.policy import Policy
 from memoranda.records import Episode, Evidence, MemoryRecord, Trust
 from memoranda.write.commands import is_standing
-from memoranda.write.detect import judge_fact, redact, sentence
+from memoranda.write.detect import judge_fact, redact, secret_in, sentence
 from memoranda.write.extract import Proposal, ProposalOp
 from memoranda.write.foreign import foreign
 from memoranda.write.options import MAX_FACT_CHARS, check_metadata, check_value
@@ -127,9 +127,8 @@ class _Judge:
         tiers: list[Trust] = [tier for _, _, _, tier in held]
         trust = weakest(tiers if proposal.trust is None else [*tiers, proposal.trust])
         quotes = [self._messages[i].text[a:b] for i, a, b, _ in held]
-        if not self._given and trust in ('user', 'assistant'):
-            own = [self._own_words(i, a, b) for i, a, b, _ in held]
-            trust = 'external' if self._is_borrowed(proposal.text, own) else trust
+        if not self._given and trust in ('user', 'assistant') and self._is_borrowed(proposal.text, quotes):
+            trust = 'external'
         if self._is_echo(proposal, trust):
             return 'recalled'
         reasons = self._reasons(proposal, trust, held, quotes)
@@ -153,16 +152,6 @@ class _Judge:
         if self._given:
             return message.trust
         return source_of(message, start, end, (*self._previous, *self._messages[:index]))
-
-    def _own_words(self, index: int, start: int, end: int) -> str:
-        """What somebody quotes of a message, without what that message quotes."""
-        message = self._messages[index]
-        if message.role != 'user':
-            return message.text[start:end]
-        within = [
-            (max(a, start) - start, min(b, end) - start) for a, b in foreign(message.text) if a < end and start < b
-        ]
-        return without(message.text[start:end], within)
 
     def _is_borrowed(self, text: str, quotes: Sequence[str]) -> bool:
         """Whether it says what stands in somebody else's words only, whatever it quotes."""
@@ -268,6 +257,11 @@ def _checked(proposal: Proposal, policy: Policy) -> Proposal | None:
         return None
     if checked.op not in get_args(ProposalOp) or (checked.trust is not None and checked.trust not in TIERS):
         return None
+    # A name can't have a mark in it. Without its slot a fact is still a fact.
+    if checked.slot is not None and secret_in(checked.slot, policy) is not None:
+        checked = replace(checked, slot=None, value=None)
+    if checked.kind not in KINDS and secret_in(checked.kind, policy) is not None:
+        checked = replace(checked, kind='knowledge')
     backwards = checked.valid_from and checked.valid_to and checked.valid_to <= checked.valid_from
     return None if backwards else checked
 

@@ -10,10 +10,10 @@ from memoranda.checks import as_moment, check_flag, check_kind, check_slot, chec
 from memoranda.errors import InvalidInput, shown
 from memoranda.policy import Policy
 from memoranda.records import Trust
-from memoranda.write.detect import redact, redact_value
+from memoranda.write.detect import redact, redact_value, secret_in
 from memoranda.write.trust import check_trust
 
-__all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_value', 'job_options', 'without_secrets']
+__all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_named', 'check_value', 'job_options', 'without_secrets']
 
 MAX_METADATA_CHARS: Final = 65_536
 MAX_INSTRUCTION_CHARS: Final = 4_000
@@ -43,7 +43,7 @@ def check_metadata(metadata: object, *, policy: Policy) -> dict[str, Any]:
 
 
 def _cleaned(value: Any, policy: Policy, name: str = '') -> Any:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return redact_value(name, storable(value) if isinstance(value, str) else value, policy)
     if isinstance(value, list):
         return [_cleaned(v, policy, name) for v in cast('list[Any]', value)]
@@ -51,6 +51,20 @@ def _cleaned(value: Any, policy: Policy, name: str = '') -> Any:
         named = ((storable(k), v) for k, v in cast('dict[str, Any]', value).items())
         return {redact(k, policy)[0]: _cleaned(v, policy, k) for k, v in named}
     return value
+
+
+def check_named(*, policy: Policy, **names: str | None) -> None:
+    """Refuse slots and kinds that hold what the policy keeps out of the storage: a name can't have a mark in it.
+
+    Raises:
+        InvalidInput: One does. It isn't shown.
+    """
+    for name, given in names.items():
+        if given is not None and (found := secret_in(given, policy)) is not None:
+            raise InvalidInput(
+                f'{name} holds what the policy keeps out of the storage (a kind of {found}): name it by what it is '
+                'about, such as home.city, and give what it holds as value'
+            )
 
 
 def check_value(value: object, slot: str | None) -> str | None:
@@ -122,6 +136,7 @@ def job_options(
 
 def without_secrets(options: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """The options, without what the policy keeps out."""
+    check_named(policy=policy, slot=options.get('slot'), kind=options.get('kind'))
     words = {name: _cleaned(options[name], policy) for name in ('value', 'tags', 'instructions') if name in options}
     return {**options, **words}
 

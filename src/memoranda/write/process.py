@@ -20,7 +20,7 @@ from memoranda.write.failed import OUTAGES, ModelFailed, ModelResting
 from memoranda.write.gate import worth_reading
 from memoranda.write.guard import MAX_FACT_CHARS, Candidate, below, guard
 from memoranda.write.lessons import leaks
-from memoranda.write.waiting import ask_text
+from memoranda.write.waiting import FULL, ask_text
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -79,6 +79,7 @@ class Process:
 
     def __init__(self, engine: Engine, extractor: Extractor | PureExtractor, related: Related) -> None:
         self._engine, self.extractor, self._related = engine, extractor, related
+        self._told_full = False
 
     async def draw(self, work: Work) -> Drawn:
         """Read the messages.
@@ -154,8 +155,12 @@ class Process:
                 change_id=change_id,
                 at=at,
                 review=engine.policy.review != 'off',
+                most_waiting=engine.policy.max_waiting,
             )
         )
+        if FULL in decision.skipped and not self._told_full:
+            self._told_full = True  # once: who floods a queue shall not flood the log
+            log.warning('a review queue is full (max_waiting=%s): further proposals are dropped', engine.policy.max_waiting)
         if not decision.edits:
             return decision, None, None
         change = Change(

@@ -210,7 +210,7 @@ async def _age(engine: Engine, reach: Reach, plan: Plan, rules: Rules) -> None:
     before = len(plan.edits)
     spared: dict[str, MemoryRecord] = {}
     for rule in rules.facts:
-        tests: list[Filter] = [_ACTIVE, Compare(Field('recorded_at', 'time'), 'lte', ago(plan.at, rule.after))]
+        tests: list[Filter] = [_PENDING if rule.waiting else _ACTIVE, Compare(Field('recorded_at', 'time'), 'lte', ago(plan.at, rule.after))]
         if rule.kinds is not None:
             tests.append(Compare(Field('kind', 'text'), 'in', rule.kinds))
         if rule.levels is not None:
@@ -250,6 +250,7 @@ async def _end_runs(engine: Engine, reach: Reach, plan: Plan, before: datetime, 
 
 
 _ACTIVE: Final = Compare(Field('status', 'choice'), 'eq', 'active')
+_PENDING: Final = Compare(Field('status', 'choice'), 'eq', 'pending')
 
 
 async def look_after(engine: Engine, forget: Callable[[], None]) -> None:

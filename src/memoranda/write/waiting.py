@@ -13,7 +13,10 @@ from memoranda.stores.base import Snapshot
 from memoranda.write.guard import TIERS, Candidate
 from memoranda.write.known import Known, same_level
 
-__all__ = ['ASKS', 'MAX_EVIDENCE', 'Waiting', 'ask_text', 'with_evidence']
+__all__ = ['ASKS', 'FULL', 'MAX_EVIDENCE', 'Waiting', 'ask_text', 'with_evidence']
+
+FULL: Final = 'review full'
+"""Counted in `skipped`: as many wait as the policy allows."""
 
 ASKS: Final = ('confirm', 'retract')
 """Proposals that have no fact of their own."""
@@ -42,8 +45,10 @@ def with_evidence(memory: MemoryRecord, more: Iterable[Evidence]) -> tuple[Evide
 class Waiting(ABC):
     """The part of a consolidation that puts proposals off, and keeps out what was turned down."""
 
-    def __init__(self, snapshot: Snapshot, *, review: bool) -> None:
-        self._rejected, self._review = snapshot.rejected, review
+    def __init__(self, snapshot: Snapshot, *, review: bool, most: int | None = None) -> None:
+        self._rejected, self._review, self._most = snapshot.rejected, review, most
+        self._held = Counter(snapshot.waiting or (p.memory.trust for p in snapshot.pending))
+        # By source: who floods the queue keeps nobody else's proposals out.
         self._known = Known([*snapshot.memories, *(p.memory for p in snapshot.pending)])
         self.notes = {p.memory.id: p.note for p in snapshot.pending}
         """Of what waits."""
@@ -86,6 +91,10 @@ class Waiting(ABC):
             return
         twin = self._twin(new, note)
         if twin is None:
+            if self._most is not None and self._held[new.trust] >= self._most:
+                self.skipped[FULL] += 1
+                return
+            self._held[new.trust] += 1
             self._put(Edit(op='add', before=None, after=replace(new, status='pending'), review=note))
             return
         evidence = with_evidence(twin, new.evidence)

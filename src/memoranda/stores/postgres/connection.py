@@ -19,6 +19,7 @@ import psycopg
 from psycopg import conninfo
 
 from memoranda.errors import StoreError, StoreUnreachable
+from memoranda.stores.postgres.clock import Clock
 from memoranda.stores.postgres.database import NATIVE, PostgresConnection, Rows, adapt
 from memoranda.stores.postgres.errors import Again, Undone, again, is_lost, translated
 from memoranda.stores.sql.database import Connection
@@ -39,9 +40,9 @@ _STUCK_MS: Final = 120_000
 # The upper half of a file's name in the log: a server that took the place of another writes another timeline, and gives
 # numbers of transactions that were lost with the one before to others.
 _TIMELINE: Final = 'CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END'
-_WHICH: Final = f', CASE WHEN NOT pg_is_in_recovery() THEN CAST(pg_current_xact_id() AS text) END, {_TIMELINE}'
+_NUMBER: Final = 'CASE WHEN NOT pg_is_in_recovery() THEN CAST(pg_current_xact_id() AS text) END'
 _BECAME: Final = (
-    f'SELECT timeline, CASE WHEN timeline = ?1 THEN pg_xact_status(CAST(?2 AS xid8)) END FROM (SELECT {_TIMELINE}) '
+    'SELECT timeline, CASE WHEN timeline = ?1 THEN pg_xact_status(CAST(?2 AS xid8)) END FROM (SELECT {}) '
     'AS server(timeline)'
 )
 
@@ -72,6 +73,18 @@ class Shared:
         """Number of pgvector's type."""
         self.identity: str | None = None
         """What tells this database from one that takes its place."""
+        self.timeline = 'NULL'
+        """How to ask for the server's timeline, where it tells."""
+
+    def probe(self, connection: PostgresConnection) -> None:
+        """Find out whether the server tells its timeline; some that are only like PostgreSQL don't."""
+        self.timeline = _TIMELINE
+        try:
+            connection.execute(f'SELECT {_TIMELINE}').fetchone()
+        except (psycopg.DatabaseError, psycopg.NotSupportedError):
+            if connection.raw.closed:
+                raise
+            self.timeline = 'NULL'
 
 
 def unlimited(function: Callable[[Connection], T]) -> Callable[[Connection], T]:
@@ -96,8 +109,12 @@ class Link:
     def __init__(self, options: Options, shared: Shared, prepare: Callable[[PostgresConnection], None]) -> None:
         self._options, self._shared, self._prepare = options, shared, prepare
         self._connection: PostgresConnection | None = None
-        self.skew_us = 0
+        self._clock = Clock()
+
+    @property
+    def skew_us(self) -> int:
         """See `Connection.skew_us`."""
+        return self._clock.ahead_us
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """Run a function in one snapshot."""
@@ -169,7 +186,7 @@ class Link:
             with self._shared.lock:
                 self._prepare(connection)
             adapt(raw, self._shared.vector)
-            self.skew_us = connection.skew_us = _skew(connection)
+            self._clock = connection.clock = Clock(_skew(connection))
         except BaseException:
             raw.close()
             raise
@@ -198,7 +215,7 @@ class Link:
 
     def _write(self, function: Callable[[Connection], T], durably: bool) -> T:
         # The number of the transaction is known before it is committed, to ask afterwards what became of it.
-        begun = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=_WHICH)
+        begun = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=f', {_NUMBER}, {self._shared.timeline}')
         connection = self._open()
         try:
             result = function(cast('Connection', connection))
@@ -230,7 +247,9 @@ class Link:
         for tries in range(_ASKED):
             try:
                 connection = self._open()
-                found, status = connection.execute(_BECAME, (timeline, number)).fetchone()
+                found, status = connection.execute(
+                    _BECAME.format(self._shared.timeline), (timeline, number)
+                ).fetchone()
             except (psycopg.Error, StoreError) as failed:
                 self.close()
                 if tries > 4:

@@ -21,6 +21,7 @@ from psycopg.adapt import Buffer, Dumper
 from psycopg.types.numeric import IntNumericBinaryDumper
 from psycopg.types.string import ByteaBinaryLoader, StrBinaryDumper
 
+from memoranda.stores.postgres.clock import Clock
 from memoranda.stores.sql.dialect import Postgresql
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = ['NATIVE', 'PostgresConnection', 'Rows', 'adapt', 'translate']
 _PLACE = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?(\d*)""")
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _BIGINT: Final = 20
+_INLINE: Final = 1900
+"""Dimensions of a vector that fits on a page, with what else is there."""
 _HEAD: Final = struct.Struct('>HH')
 _NO_VALUES: Final = ()
 
@@ -100,6 +103,14 @@ class _Native(Postgresql):
     def pack(self, vector: FloatVector) -> Any:
         return vector
 
+    def vector_table(self, name: str, dimensions: int) -> str:
+        make = f'CREATE TABLE {name}(row BIGINT PRIMARY KEY, vector vector({dimensions:d}) NOT NULL)'
+        if dimensions > _INLINE:
+            return make
+        # Else vectors of some 500 numbers and more lie in a table of their own, and each costs a look-up.
+        plain = f'ALTER TABLE {name} ALTER COLUMN vector SET STORAGE PLAIN'
+        return f'DO $make$ BEGIN {make}; {plain}; END $make$'
+
     def unpack(self, stored: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:
         # Of each two numbers, the dimensions and a reserved one, and then the floats, big-endian.
         table = np.dtype([('head', f'V{_HEAD.size}'), ('vector', '>f4', (dimensions,))])
@@ -141,8 +152,13 @@ class PostgresConnection:
 
     def __init__(self, raw: RawConnection[Any]) -> None:
         self.raw = raw
-        self.skew_us = 0
+        self.clock = Clock()
         self._changes = 0
+
+    @property
+    def skew_us(self) -> int:
+        """How far the server's clock is ahead."""
+        return self.clock.ahead_us
 
     @property
     def in_transaction(self) -> bool:

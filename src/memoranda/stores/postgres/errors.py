@@ -36,7 +36,7 @@ _LOST: Final = (
     errors.IdleInTransactionSessionTimeout,
 )
 _AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected, Undone)
-Again = (psycopg.OperationalError, psycopg.InterfaceError, *_AGAIN)
+Again = (psycopg.OperationalError, psycopg.InterfaceError, errors.UndefinedTable, *_AGAIN)
 """After some of these it is tried again, see `again`."""
 
 
@@ -94,8 +94,11 @@ def is_lost(error: BaseException, *, closed: bool) -> bool:
 
 
 def again(error: BaseException) -> bool:
-    """Whether the transaction lost against another one, and may be done anew."""
-    return isinstance(error, _AGAIN)
+    """Whether the transaction lost against another one, and may be done anew.
+
+    A table is missing for whoever knows of an embedding generation that was dropped just now.
+    """
+    return isinstance(error, (*_AGAIN, errors.UndefinedTable))
 
 
 @contextmanager

@@ -6,9 +6,7 @@ See `memoranda.stores.sqlite.schema` for what they hold. Text compares by code p
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 from memoranda.errors import ConfigurationError, StoreUnreadable, StoreUnwritable
@@ -285,29 +283,9 @@ _TABLES = (
 def _m001_initial(connection: PostgresConnection) -> None:
     for statement in _TABLES:
         connection.execute(statement)
-    connection.execute(_fold())
     connection.executemany(
         'INSERT INTO meta(key, value) VALUES(?, ?)',
         [('erasures', '0'), ('file', secrets.token_hex(8)), ('secret', secrets.token_hex(32))],
-    )
-
-
-@lru_cache(maxsize=1)
-def _fold() -> str:
-    """The function `fold`: what `str.casefold` does, whatever the locale of the database is."""
-    single: dict[str, str] = {}
-    several: dict[str, str] = {}
-    for number in range(128, sys.maxunicode + 1):
-        one = chr(number)
-        folded = one.casefold()
-        if folded != one:
-            (single if len(folded) == 1 else several)[one] = folded
-    body = f"translate(lower($1 COLLATE \"C\"), '{''.join(single)}', '{''.join(single.values())}')"
-    for one, folded in several.items():
-        body = f"replace({body}, '{one}', '{folded}')"
-    return (
-        'CREATE FUNCTION fold(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $fold$ '
-        f'SELECT CASE WHEN octet_length($1) = length($1) THEN lower($1 COLLATE "C") ELSE {body} END $fold$'
     )
 
 

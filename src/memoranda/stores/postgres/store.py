@@ -10,22 +10,23 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from memoranda._bridge import wait_for
 from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job
-from memoranda._threads import Pool, settle
+from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import ConfigurationError, StoreError, shown
 from memoranda.stores.base import ErasureResult, Stats
 from memoranda.stores.erasures import Trace
+from memoranda.stores.leases import new_token
 from memoranda.stores.postgres import vacuuming
 from memoranda.stores.postgres.connection import Link, Options, Shared, unlimited
 from memoranda.stores.postgres.database import PostgresConnection
 from memoranda.stores.postgres.errors import check_url, shown_url
 from memoranda.stores.postgres.schema import identity, migrate
 from memoranda.stores.postgres.stats import stats
-from memoranda.stores.sql import erasing, forgetting, remaining, usage
+from memoranda.stores.sql import erasing, forgetting, remaining, retaining, usage
 from memoranda.stores.sql.cache import Cache
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.store import SqlStore
@@ -42,6 +43,9 @@ log = logging.getLogger('memoranda.stores')
 
 _SCHEMA: Final = re.compile(r'[a-z_][a-z0-9_]{0,62}')
 CHORES_SECONDS: Final = 2.0
+_VACUUM: Final = 'vacuum'
+_SCRUB_AGAIN: Final = 30.0
+_SCRUB_LEASE: Final = 900.0
 
 
 class PostgresStore(SqlStore):
@@ -58,6 +62,7 @@ class PostgresStore(SqlStore):
         statement_timeout: Seconds a statement may take; erasures and migrations may take longer.
         lock_timeout: Seconds to wait for another transaction on the same owner.
         pgbouncer: Whether a pooler in transaction mode is in between: then nothing is prepared.
+        durability: `'normal'` as the server is set; `'full'` waits for its disk also where it is set not to.
         cache_mb: Bound of the vectors kept in memory, in MiB.
 
     Raises:
@@ -74,6 +79,7 @@ class PostgresStore(SqlStore):
         statement_timeout: float = 30.0,
         lock_timeout: float = 30.0,
         pgbouncer: bool = False,
+        durability: Literal['normal', 'full'] = 'normal',
         cache_mb: int = 256,
     ) -> None:
         super().__init__(cache_mb=cache_mb)
@@ -97,6 +103,7 @@ class PostgresStore(SqlStore):
             pgbouncer=pgbouncer,
         )
         self._pool = pool
+        self._durably = durability == 'full'
         self._lock = short_lock()
         self._state: _Running | None = None
         self._inherited: list[_Running] = []
@@ -144,7 +151,7 @@ class PostgresStore(SqlStore):
 
     def _submit(self, kind: str, function: Callable[[Link], T]) -> Future[T]:
         while True:
-            with contextlib.suppress(RuntimeError):  # closed by another caller, just now: the next one opens it again
+            with contextlib.suppress(Closed):  # closed by another caller, just now: the next one opens it again
                 return self._running().submit(kind, function)
 
     def _prepare(self, connection: PostgresConnection, shared: Shared) -> None:
@@ -157,6 +164,7 @@ class PostgresStore(SqlStore):
                 'SELECT CAST(t.oid AS bigint) FROM pg_type t JOIN pg_extension e ON e.extnamespace = t.typnamespace '
                 "WHERE e.extname = 'vector' AND t.typname = 'vector'"
             ).fetchone()
+            shared.probe(connection)
             shared.path = path
         found = identity(connection, schema)
         if shared.identity is None:
@@ -177,7 +185,7 @@ class PostgresStore(SqlStore):
         return await wait_for(self._send(function))
 
     def _send(self, function: Callable[[Connection], T]) -> Future[T]:
-        return self._submit('job' if is_for_job() else 'write', lambda link: link.write(function))
+        return self._submit('job' if is_for_job() else 'write', lambda link: link.write(function, durably=self._durably))
 
     async def save_uses(self) -> None:
         """Write what was counted."""
@@ -201,12 +209,25 @@ class PostgresStore(SqlStore):
             self._save_uses(link)
             link.read(self._cache.drop_stale)
             if link.read(lambda c: c.execute('SELECT EXISTS(SELECT 1 FROM scrub)').fetchone()[0]):
-                self._scrub(link)
+                self._scrub_in_turn(link)
 
         try:
             running.submit('apart', look).result()
         except StoreError as error:
             log.debug('%s: chores failed (%s)', self._where, type(error).__name__)
+
+    def _scrub_in_turn(self, link: Link) -> None:
+        """Go on with what erasures left, unless another process is at it, or was not long ago."""
+        token = new_token()
+        turn = link.write(lambda c: retaining.begin_round(c, _VACUUM, token, _SCRUB_AGAIN, _SCRUB_LEASE))
+        if not turn.mine:
+            return
+        done = False
+        try:
+            done = self._scrub(link)
+        finally:  # when somebody could still read what was erased, some time is to pass
+            again = 0.0 if done else _SCRUB_AGAIN
+            link.write(lambda c: retaining.end_round(c, _VACUUM, token, again, None))
 
     def _scrub(self, link: Link) -> bool:
         link.alone(forgetting.resume)
@@ -294,7 +315,7 @@ class _Running:
 
     def _do_chores(self) -> None:
         while not self._ended.wait(CHORES_SECONDS):
-            with contextlib.suppress(RuntimeError):  # closed just now
+            with contextlib.suppress(Closed):  # closed just now
                 self._chores(self)
 
     def end(self, last: Callable[[Link], None]) -> None:

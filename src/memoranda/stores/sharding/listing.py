@@ -219,13 +219,17 @@ class ListingShards(Routing):
             if not head.isdecimal():
                 raise InvalidInput(f'after={after!r} is not what a page returned: pass it as it is')
             number = int(head)
-        if number >= len(self._shards):
-            return (), None
-        shard = await self._ready(number)
-        owners, rest = await shard.aging_owners(project=project, before=before, after=inside or None, limit=limit)
-        if rest is not None:
-            return owners, f'{number}{_CURSOR}{rest}'
-        return owners, f'{number + 1}{_CURSOR}' if number + 1 < len(self._shards) else None
+        found: list[Owner] = []
+        while number < len(self._shards) and len(found) < limit:
+            shard = await self._ready(number)
+            owners, rest = await shard.aging_owners(
+                project=project, before=before, after=inside or None, limit=limit - len(found)
+            )
+            found += owners
+            if rest is not None:
+                return found, f'{number}{_CURSOR}{rest}'
+            number, inside = number + 1, None
+        return found, f'{number}{_CURSOR}' if number < len(self._shards) else None
 
     async def idle_runs(self, owner: Owner, *, before: datetime) -> Sequence[str]:
         """Conversations in which nothing was stored since a moment."""

@@ -24,6 +24,7 @@ from memoranda.stores.index import Collection, Ground, IndexPoint, Noted, Part, 
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
+from memoranda.stores.sql.locks import hold_name
 from memoranda.stores.sql.rows import find_owner, row_range, to_us, within
 from memoranda.stores.sql.writing import current_generation, term_key
 
@@ -33,6 +34,7 @@ T = TypeVar('T')
 _LANES: Final[tuple[LaneName, ...]] = ('memories', 'episodes')
 _FREE: Final = json.dumps(['', 0])
 _DONE: Final = 'done'
+_LOCK: Final = 'index'
 _WORD_BITS: Final = 0xFFFFFFFF
 
 
@@ -142,6 +144,7 @@ def _name(connection: Connection) -> str | None:
 
 
 def _attach(connection: Connection) -> str:
+    hold_name(connection, _LOCK)
     found = _name(connection)
     if found is not None:  # somebody else just did
         return found
@@ -189,6 +192,7 @@ def _trigger(connection: Connection, table: str, event: str, *, when: str = '') 
 
 
 def _detach(connection: Connection) -> str | None:
+    hold_name(connection, _LOCK)
     name = _name(connection)
     if name is None:
         return None

@@ -15,7 +15,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.dialect import Dialect
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
-from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, Turn, moment_of, next_owner, settle
+from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, Turn, moment_of, next_owner, place, settle
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     JOB_COLUMNS,
@@ -92,8 +92,10 @@ def _claim(
     if not _is_free(connection, owner, moment, lease_seconds):
         return None
     waiting = _open_jobs(connection, owner, max(_PAGE, turns))
+    first = True
     for row, id_, _, payload, run_after, touched_at, written, crashes, attempts, last_error in waiting:
         if ahead is not None and id_ != ahead and last_error is not None:
+            first = False
             continue
         if written > JOB_FORMAT:
             raise NewerJob(
@@ -115,14 +117,17 @@ def _claim(
             'WHERE row = ?',
             (worker, until, moment, row),
         )
-        if turns and attempts == 0:
-            connection.executemany(
-                "UPDATE job SET state = 'running', worker = ?, lease_until = ?, touched_at = ?, attempts = 1, "
-                'merged_into = ? WHERE row = ?',
-                [(worker, until, moment, id_, follower) for follower in _followers(payload, waiting, turns)],
-            )
-        settle(connection, (owner,))
-        return _work(connection, 'j.row = ?', row)
+        followers = _followers(payload, waiting, turns) if turns and attempts == 0 else []
+        connection.executemany(
+            "UPDATE job SET state = 'running', worker = ?, lease_until = ?, touched_at = ?, attempts = 1, "
+            'merged_into = ? WHERE row = ?',
+            [(worker, until, moment, id_, follower[0]) for follower in followers],
+        )
+        if first:
+            place(connection, owner, max(run_after, until), written)
+        else:
+            settle(connection, (owner,))
+        return _work(connection, 'j.row = ?', row, [(follower[1], follower[3]) for follower in followers])
     return None
 
 
@@ -169,19 +174,19 @@ def _open_jobs(connection: Connection, owner: int, page: int) -> Iterator[Any]:
         first = rows[-1][0] + 1
 
 
-def _followers(leader: str, waiting: Iterator[Any], turns: int) -> list[int]:
-    """Rows of the jobs that follow a payload's, as far as one reading may do them all."""
+def _followers(leader: str, waiting: Iterator[Any], turns: int) -> list[Any]:
+    """The jobs that follow a payload's, as far as one reading may do them all."""
     options: dict[str, Any] = json.loads(leader)
     same = _options(options)
     turns = max(turns, options.get('turns', 1))
-    followers: list[int] = []
+    followers: list[Any] = []
     if not same.get('infer', True):
         return followers
     while len(followers) < turns - 1 and (following := next(waiting, None)) is not None:
-        row, _, state, payload, _, _, written, _, attempts, _ = following
+        _, _, state, payload, _, _, written, _, attempts, _ = following
         if state != 'queued' or attempts or written > JOB_FORMAT or _options(json.loads(payload)) != same:
             break
-        followers.append(row)
+        followers.append(following)
     return followers
 
 
@@ -205,18 +210,24 @@ _JOB: Final = (
 _EPISODE: Final = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
 
 
-def _work(connection: Connection, where: Literal['j.row = ?', 'j.id = ?'], key: Any) -> Work | None:
+def _work(
+    connection: Connection,
+    where: Literal['j.row = ?', 'j.id = ?'],
+    key: Any,
+    merged: Sequence[tuple[str, str]] | None = None,
+) -> Work | None:
+    """A job with its messages, and (id, payload) of those that are done together with it, where they are known."""
     found = connection.execute(_JOB + where, (key,)).fetchone()
     if found is None:
         return None
     number, owner, epoch = found[18], Owner(found[19], found[20], found[21]), found[22]
-    job = read_job(found, owner)
-    merged: list[Any] = []
-    if found[3] == 'running':
+    job = read_job(found, owner, connection.skew_us)
+    if merged is None and found[3] == 'running':
         merged = connection.execute(
             "SELECT id, payload FROM job WHERE state = 'running' AND worker = ? AND merged_into = ? ORDER BY row",
             (found[17], job.id),
         ).fetchall()
+    merged = merged or ()
     rows: list[int] = [*job.payload['episodes'], *(row for _, p in merged for row in json.loads(p)['episodes'])]
     there = {row[0]: row for row in within(connection, f'{_EPISODE} WHERE e.row', rows)}
     told = [there[row] for row in rows if row in there]
@@ -389,7 +400,7 @@ def job(connection: Connection, job_id: str, project: str) -> tuple[Owner, Job] 
     if found is None:
         return None
     owner = Owner(found[19], found[20], found[21])
-    return (owner, read_job(found, owner)) if owner.project == project else None
+    return (owner, read_job(found, owner, connection.skew_us)) if owner.project == project else None
 
 
 _STATES: Mapping[JobStatus, str] = {
@@ -435,7 +446,7 @@ def jobs(
     while True:
         rows = connection.execute(sql, (*values, after, size)).fetchall()
         for row in rows:
-            found_job = read_job(row, Owner(row[19], row[20], row[21]))
+            found_job = read_job(row, Owner(row[19], row[20], row[21]), connection.skew_us)
             if states is not None and found_job.status not in states:
                 continue
             if len(page) == limit:

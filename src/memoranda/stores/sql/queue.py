@@ -27,6 +27,7 @@ __all__ = [
     'hurry',
     'moment_of',
     'next_owner',
+    'place',
     'recover',
     'settle',
     'stuck',
@@ -60,13 +61,26 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
         # Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn
         # it is already keeps the place, or who speaks all the time would never be served.
         due = max(run_after, moment if lease is None else lease)
-        keeps = 'queue.due < excluded.due' if lease is None and due == moment else 'FALSE'
-        connection.execute(
-            'INSERT INTO queue(owner, due, format, project) SELECT id, ?, ?, project FROM owner WHERE id = ? '
-            'ON CONFLICT(owner) DO UPDATE SET format = excluded.format, project = excluded.project, '
-            f'due = CASE WHEN {keeps} THEN queue.due ELSE excluded.due END',
-            (due, written, owner),
-        )
+        place(connection, owner, due, written, keeps=lease is None and due == moment)
+
+
+def place(connection: Connection, owner: int, due: int, written: int, *, keeps: bool = False) -> None:
+    """Note when the first unfinished job of an owner may be taken, when that is known.
+
+    Args:
+        connection: In a transaction.
+        owner: Whose.
+        due: When, in microseconds.
+        written: The format of the job.
+        keeps: Whether an earlier place in the line stays.
+    """
+    earlier = 'queue.due < excluded.due' if keeps else 'FALSE'
+    connection.execute(
+        'INSERT INTO queue(owner, due, format, project) SELECT id, ?, ?, project FROM owner WHERE id = ? '
+        'ON CONFLICT(owner) DO UPDATE SET format = excluded.format, project = excluded.project, '
+        f'due = CASE WHEN {earlier} THEN queue.due ELSE excluded.due END',
+        (due, written, owner),
+    )
 
 
 @dataclass(slots=True)
@@ -159,7 +173,7 @@ def waiting(connection: Connection, owner: Owner | None, before: str | None) -> 
     more, values = '', ()
     if before is not None:
         # Ids tell the time, and what came before the clock was set back came before.
-        more, values = ' AND (id < ? OR created_at > ?)', (before, to_us(now()) + SET_BACK_US)
+        more, values = ' AND (id < ? OR created_at > ?)', (before, moment_of(connection) + SET_BACK_US)
     return connection.execute(f'SELECT count(*) FROM job WHERE {OPEN_JOBS}{more}', (*span, *values)).fetchone()[0]
 
 
@@ -184,9 +198,11 @@ _AHEAD = "SELECT row FROM job WHERE state IN ('queued', 'running') AND touched_a
 def stuck(connection: Connection) -> bool:
     """Whether `recover` has something to do."""
     moment = moment_of(connection)
-    if connection.execute(f'{_LATE} LIMIT 1', (moment, SET_BACK_US)).fetchone() is not None:
-        return True
     if any(holder_is_gone(holder) for (holder,) in connection.execute(_HOLDERS, (moment,))):
+        return True
+    if connection.dialect.shared:  # a server's clock is not set back; and what all its owners have waiting is much
+        return False
+    if connection.execute(f'{_LATE} LIMIT 1', (moment, SET_BACK_US)).fetchone() is not None:
         return True
     return connection.execute(f'{_AHEAD} LIMIT 1', (moment + SET_BACK_US,)).fetchone() is not None
 

@@ -16,12 +16,12 @@ from memoranda.filters import Filter
 from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
+from memoranda.stores.base import PENDING_READ, EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.nearest import cosines
-from memoranda.stores.sql.reviewing import pending_of, rejected_of
+from memoranda.stores.sql.reviewing import pending_of, rejected_of, waiting_of
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
@@ -63,7 +63,8 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
     # Where an index elsewhere compares them, they are kept without.
     kept = _Kept(connection, cache, held if plan.nearest is None else None)
-    lanes = [_lane(kept, plan, owners, name, generation, heard) for name in plan.lanes]
+    said = {owner.id: _postings(connection, owner, plan.lanes, plan.terms) for owner, _ in owners}
+    lanes = [_lane(kept, plan, owners, name, generation, heard, said) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
     known = {owner.id: owner.owner for owner, _ in owners}
@@ -89,6 +90,7 @@ def _lane(
     name: LaneName,
     generation: Generation | None,
     heard: Mapping[int, Sequence[str | None]],
+    said: Mapping[int, Mapping[LaneName, Mapping[str, bytes]]],
 ) -> Lane:
     connection, names = kept.connection, _names(heard)
     columns: list[Columns] = []
@@ -109,7 +111,8 @@ def _lane(
             if any(run and not reach.sees(run) for run in runs):
                 mask &= ~np.isin(part.row, _of_other_runs(connection, owner, reach))
         allowed.append(mask)
-        for term, (found, tf) in _postings(connection, owner, name, plan.terms, part.row).items():
+        for term, data in said[owner.id][name].items():
+            found, tf = _held(owner, data, part.row)
             rows, counts = hits[term]
             rows.append(found + offset)
             counts.append(tf)
@@ -178,21 +181,25 @@ def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float3
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
+_LANE_NUMBERS: Mapping[LaneName, int] = {'memories': MEMORIES, 'episodes': SEGMENTS}
+
+
 def _postings(
-    connection: Connection, owner: OwnerRow, name: LaneName, terms: Sequence[str], rows: NDArray[np.int64]
-) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Of each term the positions in `rows` that hold it, and how often."""
+    connection: Connection, owner: OwnerRow, lanes: Sequence[LaneName], terms: Sequence[str]
+) -> dict[LaneName, dict[str, bytes]]:
+    """Of each lane and term where it is said, and how often."""
     keys = {term_key(owner.salt, term): term for term in terms}
-    chunks: dict[str, list[bytes]] = {term: [] for term in terms}
-    for term, data in within(
+    numbers = [_LANE_NUMBERS[name] for name in lanes]
+    chunks: dict[tuple[int, str], list[bytes]] = {(number, term): [] for number in numbers for term in terms}
+    for lane, term, data in within(
         connection,
-        'SELECT term, data FROM posting WHERE owner = ? AND lane = ? AND term',
+        f'SELECT lane, term, data FROM posting WHERE owner = ? AND lane IN ({", ".join("?" * len(numbers))}) AND term',
         keys,
-        ' ORDER BY term, chunk',
-        values=(owner.id, MEMORIES if name == 'memories' else SEGMENTS),
+        ' ORDER BY lane, term, chunk',
+        values=(owner.id, *numbers),
     ):
-        chunks[keys[term]].append(data)
-    return {term: _held(owner, b''.join(data), rows) for term, data in chunks.items()}
+        chunks[lane, keys[term]].append(data)
+    return {name: {term: b''.join(chunks[_LANE_NUMBERS[name], term]) for term in terms} for name in lanes}
 
 
 def _held(owner: OwnerRow, data: bytes, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -357,7 +364,10 @@ def _no_longer(
         'SELECT v.episode, m.status, m.valid_to, m.evidence FROM evidence v JOIN memory m ON m.row = v.memory '
         # What waits for a person, or was turned down, tells nothing of the message; nor a wish to confirm or retract.
         "WHERE m.retired_at IS NULL AND m.status NOT IN ('pending', 'rejected') AND NOT EXISTS(SELECT 1 FROM review r "
-        "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) AND v.episode",
+        "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) "
+        # Nor what nobody decided on before it expired.
+        "AND NOT (m.status = 'expired' AND EXISTS(SELECT 1 FROM memory p WHERE p.id = m.id AND p.owner = m.owner "
+        "AND p.version = m.version - 1 AND p.status = 'pending')) AND v.episode",
         turns,
     ):
         holding = status == 'active' and (valid_to is None or valid_to > now)
@@ -440,11 +450,13 @@ def snapshot(
                 best = np.argsort(cosine)[-near_limit:]
                 rows.update(int(columns.row[i]) for i in best if cosine[i] > 0.5)
     memories = read_memories(connection, within(connection, _MEMORY + 'WHERE row', sorted(rows), ' ORDER BY row'))
+    pending = pending_of(connection, found.id, hashes) if hashes else ()
     return Snapshot(
         owner_version=found.version,
         memories=memories,
         rejected=rejected_of(connection, found.id, hashes),
-        pending=pending_of(connection, found.id, hashes) if hashes else (),
+        pending=pending,
+        waiting=waiting_of(connection, found.id) if len(pending) >= PENDING_READ else {},
     )
 
 

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from memoranda.errors import Conflict
+from memoranda.records import now
 from memoranda.stores.base import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.lacking import clock, forget_lacking, note_lacking
 from memoranda.stores.sql.locks import hold_generations, hold_owners
-from memoranda.stores.sql.rows import row_range
+from memoranda.stores.sql.rows import row_range, to_us
 from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, current_generation, put_vectors, touch
 
 if TYPE_CHECKING:
@@ -34,12 +35,24 @@ _TEXT: Final = {
     'FROM segment s JOIN episode e ON e.row = s.episode',
 }
 _LAST: Final = (1 << 63) - 1
+_PATIENCE: Final = '2s'
+"""How long to wait for the end of all that is being written."""
+_EMPTY: Final = 'empty '
+"""The state of a generation without rows, with the moment that it was emptied at."""
+_STILL_READ_US: Final = 60_000_000
+"""How long a snapshot from before a switch may still look for its tables, where dropping them takes them from all."""
 
 
 def begun(connection: Connection) -> int:
     """The number of a write: what was written up to it can be seen by whoever looks from now on."""
-    hold_generations(connection)
+    _hold_all(connection)
     return clock(connection)
+
+
+def _hold_all(connection: Connection) -> None:
+    if connection.dialect.shared:  # whoever comes later waits behind this one: rather give up, and try again
+        connection.execute("SELECT set_config('lock_timeout', ?, true)", (_PATIENCE,)).fetchall()
+    hold_generations(connection)
 
 
 def unembedded(
@@ -97,15 +110,14 @@ def _count(connection: Connection, tables: Iterable[str]) -> int:
 
 def put(connection: Connection, generation: Generation, vectors: Sequence[tuple[str, int, FloatVector]]) -> None:
     """Store vectors of rows that are still there."""
+    owners = hold_owners(connection, {row >> SEQ_BITS for _, row, _ in vectors})
     state = _state(connection, generation)
-    owners = sorted({row >> SEQ_BITS for _, row, _ in vectors})
     if state not in ('current', 'building'):
         if generation.state == 'building':
             raise Conflict(_dropped(generation))
         for owner in owners:  # another process has switched meanwhile
             note_lacking(connection, owner)
         return
-    hold_owners(connection, owners)
     for lane, number in _LANES.items():
         rows = [(row, vector) for name, row, vector in vectors if name == lane]
         if rows:
@@ -117,7 +129,7 @@ def put(connection: Connection, generation: Generation, vectors: Sequence[tuple[
 
 def switch(connection: Connection, generation: Generation, walk: Walk | None) -> bool:
     """Make it the current one, unless some row still lacks a vector."""
-    hold_generations(connection)
+    _hold_all(connection)
     if _state(connection, generation) not in ('current', 'building'):
         raise Conflict(_dropped(generation))
     spans = [(0, _LAST)]
@@ -152,29 +164,51 @@ def retire(connection: Connection, generation: Generation) -> None:
 
 def give_up(connection: Connection, generation: Generation) -> None:
     """The same with one that is being built."""
-    hold_generations(connection)
+    _hold_all(connection)
     if _state(connection, generation) == 'building':
         retire(connection, generation)
 
 
 def drop_old(connection: Connection, limit: int) -> bool:
-    """Delete so many vectors of generations that nobody reads any more. True when none is left."""
-    found = connection.execute("SELECT id FROM generation WHERE state = 'old' ORDER BY id LIMIT 1").fetchone()
+    """Delete so many vectors of generations that nobody reads any more. True when there is nothing to do now."""
+    found = _next_old(connection)
     if found is None:
         return True
-    tables = vector_tables(found[0])
+    id_, emptied = found
+    tables = vector_tables(id_)
     for table in tables:
         # Not all at once: what is deleted is overwritten with zeros, and others want to write too.
         beyond = connection.execute(f'SELECT row FROM {table} ORDER BY row LIMIT 1 OFFSET ?', (limit,)).fetchone()
         if beyond is not None:
             connection.execute(f'DELETE FROM {table} WHERE row < ?', (beyond[0],))
             return False
-    for table in tables:
-        connection.execute(f'DROP TABLE {table}')
-    connection.execute('DELETE FROM generation WHERE id = ?', (found[0],))
-    return not has_old(connection)
+    if connection.dialect.shared and not emptied:
+        for table in tables:
+            connection.execute(f'DELETE FROM {table}')
+        state = f'{_EMPTY}{to_us(now())}'
+        connection.execute('UPDATE generation SET state = ? WHERE id = ?', (state, id_))
+    else:
+        _hold_all(connection)
+        for table in tables:
+            connection.execute(f'DROP TABLE {table}')
+        connection.execute('DELETE FROM generation WHERE id = ?', (id_,))
+    return _next_old(connection) is None
 
 
 def has_old(connection: Connection) -> bool:
     """Whether `drop_old` has something to do."""
-    return connection.execute("SELECT count(*) FROM generation WHERE state = 'old'").fetchone()[0] > 0
+    return _next_old(connection) is not None
+
+
+def _next_old(connection: Connection) -> tuple[int, bool] | None:
+    """A generation to be deleted, and whether its vectors are, long enough ago."""
+    rows: list[tuple[int, str]] = connection.execute(
+        "SELECT id, state FROM generation WHERE state NOT IN ('current', 'building') ORDER BY id"
+    ).fetchall()
+    moment = to_us(now())
+    for id_, state in rows:
+        if not state.startswith(_EMPTY):
+            return id_, False
+        if moment - int(state.removeprefix(_EMPTY)) > _STILL_READ_US:
+            return id_, True
+    return None

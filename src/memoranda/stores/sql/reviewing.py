@@ -21,11 +21,13 @@ from memoranda.stores.sql.rows import (
     within,
 )
 
-__all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'reviews']
+__all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'reviews', 'waiting_of']
 
 _SCAN: Final = 5000
 """Rows that one page reads at most: of a project, others' may lie between its own."""
 _FEW: Final = 1000
+_COUNTED: Final = 100_000
+"""Proposals of one owner that are counted at most."""
 _PAGE: Final = 128
 _TIERS: Final[Sequence[Trust]] = get_args(Trust)
 _NOTE = 'r.op, r.target, r.reasons, coalesce(r.at, m.recorded_at)'
@@ -76,6 +78,14 @@ def pending_of(connection: Connection, owner: int, hashes: Sequence[str]) -> lis
             rows.update(r for (r,) in connection.execute(found, (owner, hash_)))
     noted = f'SELECT m.row, {_NOTE} FROM memory m LEFT JOIN review r ON r.owner = m.owner AND r.memory = m.id'
     return _read(connection, sorted(within(connection, f'{noted} WHERE m.row', rows), key=lambda r: r[0]))
+
+
+def waiting_of(connection: Connection, owner: int) -> dict[Trust, int]:
+    """How many proposals of an owner wait, by source tier."""
+    by_index = connection.dialect.index('memory_pending')
+    waits = f'SELECT trust FROM memory {by_index} WHERE owner = ? AND {_WAITS} LIMIT ?'
+    found = connection.execute(f'SELECT w.trust, count(*) FROM ({waits}) AS w GROUP BY w.trust', (owner, _COUNTED))
+    return {trust: count for trust, count in found.fetchall()}
 
 
 def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> dict[str, Trust]:

@@ -244,8 +244,8 @@ def read_episodes(rows: Iterable[Sequence[Any]], owner: Owner) -> list[Episode]:
     ]
 
 
-def read_job(row: Sequence[Any], owner: Owner) -> Job:
-    """The record of a row selected with `JOB_COLUMNS`."""
+def read_job(row: Sequence[Any], owner: Owner, skew_us: int = 0) -> Job:
+    """The record of a row selected with `JOB_COLUMNS`. Its lease is told by this machine's clock."""
     payload = json.loads(row[2])
     # Its holder may be gone before the lease has run out.
     held = row[3] == 'running' and not holder_is_gone(row[17] or '')
@@ -257,7 +257,7 @@ def read_job(row: Sequence[Any], owner: Owner) -> Job:
         state=row[3],
         attempts=row[4],
         run_after=from_us(row[5]),
-        lease_until=_moment(row[6]) if held else None,
+        lease_until=from_us(row[6] - skew_us) if held and row[6] is not None else None,
         last_error=row[7],
         scope=replace(level_scope(owner, owner.kind, ''), **payload.get('said_under', {})),
         created_at=from_us(row[8]),

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from memoranda._bridge import wait_within
 from memoranda.errors import StoreError
 from memoranda.filters import Filter
 from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
@@ -84,6 +85,7 @@ class SqlStore(Store):
         self._turn = queue.Turn()
         self._abandoned: dict[str, None] = {}
         """Tokens whose leases are not given back yet: it is tried again, for the disk may be full."""
+        self._discards: set[Future[None]] = set()
 
     @abstractmethod
     async def _read(self, function: Callable[[Connection], T], *, apart: bool = False) -> T:
@@ -152,7 +154,14 @@ class SqlStore(Store):
     def abandon_restore(self, token: str) -> None:
         """Erase what an unfinished import brought."""
         with contextlib.suppress(StoreError):
-            self._send(lambda c: restoring.discard(c, token))
+            future = self._send(lambda c: restoring.discard(c, token))
+            self._discards.add(future)
+            future.add_done_callback(self._discards.discard)
+
+    async def _discarded(self) -> None:
+        """What was abandoned before is gone: writes may overtake each other."""
+        for future in tuple(self._discards):
+            await wait_within(future, None)
 
     async def append(self, batch: Batch) -> Appended:
         """Store unseen messages and a job for them."""
@@ -427,14 +436,17 @@ class SqlStore(Store):
 
     async def begin_restore(self, owner: Owner, token: str) -> Holdings:
         """Make room for what `restore_rows` brings."""
+        await self._discarded()
         return await self._write(lambda c: restoring.begin(c, owner, token))
 
     async def restore_rows(self, owner: Owner, token: str, rows: Sequence[RowIn], *, generation: int | None) -> None:
         """Take in some items that nobody sees yet."""
+        await self._discarded()
         await self._write(lambda c: restoring.insert(c, owner, token, rows, generation))
 
     async def finish_restore(self, owner: Owner, token: str, note: RestoreNote) -> None:
         """Let everybody see what came."""
+        await self._discarded()
         await self._write(lambda c: restoring.finish(c, owner, token, note))
 
     async def generation(self) -> Generation | None:

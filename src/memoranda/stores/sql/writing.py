@@ -33,7 +33,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
 from memoranda.stores.sql.locks import hold_newcomer, hold_owners
-from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, settle
+from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, place, settle
 from memoranda.stores.sql.rows import (
     OwnerRow,
     dump,
@@ -179,8 +179,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
     if batch.held is not None:
-        _check_held(connection, batch.held[:1], batch.held[1])
-        _check_epoch(connection, batch.held[0], batch.held[2])
+        _check_held(connection, batch.held[:1], batch.held[1], batch.held[2])
     drafts = admitted(connection, batch)
     forgotten = len(batch.drafts) - len(drafts)
     if forgotten and not drafts:  # not even the owner's id is to come back by them
@@ -195,7 +194,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
         if replay is not None:
             return replay
     batch = replace(batch, drafts=drafts)
-    there = _conversation(connection, owner.id, batch.conversation_id)
+    there, waiting = _conversation(connection, owner.id, batch.conversation_id)
     drafts = unseen(connection, owner.id, *(there or (-1, 0)), batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
@@ -206,7 +205,6 @@ def append(connection: Connection, batch: Batch) -> Appended:
     conversation = there[0] if there else next(keys)
     stored, position = _grown(connection, owner.id, conversation, batch.conversation_id, there, len(drafts), segments)
     ids, rows = _insert_episodes(connection, owner, conversation, stored, position, keys, drafts, batch)
-    waiting = _one(connection, f'SELECT EXISTS(SELECT 1 FROM job WHERE {OPEN_JOBS})', row_range(owner.id))
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
     job_id, moment = new_id(), moment_of(connection)
     due = moment
@@ -242,7 +240,9 @@ def append(connection: Connection, batch: Batch) -> Appended:
             moment if state == 'done' else None,
         ),
     )
-    if drafts and (not waiting or quiet is not None):  # else the same job comes first as before
+    if drafts and not waiting:
+        place(connection, owner.id, moment + int(batch.lease_seconds * 1e6) if leased else due, JOB_FORMAT)
+    elif drafts and quiet is not None:  # else the same job comes first as before
         settle(connection, (owner.id,))
     return Appended(
         job_id=job_id if drafts else None,
@@ -315,11 +315,15 @@ def _replay(connection: Connection, owner: int, key: str, digest: str) -> Append
     return None
 
 
-def _conversation(connection: Connection, owner: int, id_: str) -> tuple[int, int] | None:
-    """The row of a conversation, and how many messages it has."""
-    return connection.execute(
-        'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner, id_)
+def _conversation(connection: Connection, owner: int, id_: str) -> tuple[tuple[int, int] | None, bool]:
+    """The row of a conversation and how many messages it has, and whether jobs of the owner wait."""
+    row, messages, waiting = connection.execute(
+        'SELECT c.row, c.messages, EXISTS(SELECT 1 FROM job j WHERE j.row BETWEEN ?3 AND ?4 '
+        "AND j.state IN ('queued', 'running')) FROM (SELECT 1) one "
+        'LEFT JOIN conversation c ON c.owner = ?1 AND c.id = ?2',
+        (owner, id_, *row_range(owner)),
     ).fetchone()
+    return None if row is None else (row, messages), bool(waiting)
 
 
 def _grown(
@@ -454,8 +458,7 @@ def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
     owner = hold_owner(connection, commit.owner)
     if commit.job is not None:
-        _check_held(connection, (commit.job.id, *commit.merged), commit.worker)
-        _check_epoch(connection, commit.job.id, commit.epoch)
+        _check_held(connection, (commit.job.id, *commit.merged), commit.worker, commit.epoch)
     if commit.expect_version is not None and _moved_on(connection, owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
     owner = owner or _make_owner(connection, commit.owner)
@@ -533,22 +536,22 @@ def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable
     )
 
 
-def _check_epoch(connection: Connection, job_id: str, epoch: int | None) -> None:
-    found = _one(connection, 'SELECT epoch FROM owner WHERE id = (SELECT owner FROM job WHERE id = ?)', (job_id,))
-    if epoch is not None and found is not None and found > epoch:
-        raise Erased(f'something of the owner of job {job_id} was erased meanwhile: read its messages again')
-
-
-def _check_held(connection: Connection, job_ids: Sequence[str], worker: str) -> None:
+def _check_held(connection: Connection, job_ids: Sequence[str], worker: str, epoch: int | None) -> None:
     marks = ', '.join('?' * len(job_ids))
-    rows = connection.execute(f'SELECT id, state, worker FROM job WHERE id IN ({marks})', job_ids)
-    found = {id_: (state, holder) for id_, state, holder in rows}
+    rows = connection.execute(
+        f'SELECT j.id, j.state, j.worker, o.epoch FROM job j CROSS JOIN owner o WHERE j.id IN ({marks}) '
+        'AND o.id = j.owner',
+        job_ids,
+    )
+    found = {id_: (state, holder, now_at) for id_, state, holder, now_at in rows}
     for job_id in job_ids:
-        state, holder = found.get(job_id, (None, None))
+        state, holder, _ = found.get(job_id, (None, None, 0))
         if state is None:
             raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
         if (state, holder) != ('running', worker):
             raise LeaseLost(f'job {job_id} is {state} and no longer held by this worker: its result was dropped')
+    if epoch is not None and found[job_ids[0]][2] > epoch:
+        raise Erased(f'something of the owner of job {job_ids[0]} was erased meanwhile: read its messages again')
 
 
 def _write_change(

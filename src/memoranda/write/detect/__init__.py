@@ -11,6 +11,7 @@ from memoranda.write.detect.core import (
     quiet,
     redact,
     redact_value,
+    secret_in,
     sentence,
     watched_categories,
 )
@@ -31,6 +32,7 @@ __all__ = [
     'quiet',
     'redact',
     'redact_value',
+    'secret_in',
     'sentence',
     'watched_categories',
 ]

@@ -30,6 +30,7 @@ __all__ = [
     'quiet',
     'redact',
     'redact_value',
+    'secret_in',
     'sentence',
     'watched_categories',
 ]
@@ -86,9 +87,20 @@ def redact(text: str, policy: Policy) -> tuple[str, int]:
     return replaced(text, found), len(found)
 
 
-def redact_value(name: str, value: str | int, policy: Policy) -> str | int:
+def secret_in(name: str, policy: Policy) -> str | None:
+    """What the policy keeps out of the storage and stands in a name (a slot, a kind), as a kind; None when nothing does.
+
+    Words of special categories are what a slot may be about, and no secret of anybody.
+    """
+    found = (f for f in _found(name, policy, _REPLACED) if f.category != 'special category')
+    return next((f.kind for f in found), None)
+
+
+def redact_value(name: str, value: str | float, policy: Policy) -> str | float:
     """A value of the caller's JSON, read together with its name: neither of `password` and `hunter2` tells it alone."""
-    head, text = f'{name}: ' if name else '', str(value)
+    # Tables make floating-point numbers of phone and card numbers.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e20
+    head, text = f'{name}: ' if name else '', str(int(value)) if whole else str(value)
     found = [f for f in merged(_found(head + text, policy, _REPLACED)) if f.end > len(head)]
     if not found:
         return value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,19 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import apsw
 
 from memoranda._bridge import wait_for
-from memoranda._threads import Pool
+from memoranda._threads import settle
 from memoranda.errors import ConfigurationError, InvalidInput, StoreError, StoreUnreadable, StoreUnwritable, shown
 from memoranda.records import now
-from memoranda.settings import Settings
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.stores.sqlite.connection import connect, translated
 
 if TYPE_CHECKING:
     from memoranda.consent.audit import Verification
     from memoranda.engine import Engine
+    from memoranda.settings import Settings
     from memoranda.stores.base import Stats, Store
 
-__all__ = ['BackupReport', 'backup', 'inspect']
+__all__ = ['BackupReport', 'backup', 'copy', 'inspect', 'partial_file', 'put_in_place']
 
 _PAGES: Final = 256
 """Copied in one step: 4 MiB. Between two steps the copying can be told of, and interrupted."""
@@ -56,21 +58,30 @@ async def backup(
     engine: Engine, target: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
 ) -> BackupReport:
     """Copy a database and check the copy. See `AsyncMemory.backup`."""
-    begun = time.monotonic()
     source = _path_of(engine.store)
     await engine.store.open()
-    path = _target(target, source)
+    done: Future[BackupReport] = Future()
+
+    def work() -> None:
+        try:
+            settle(done, None, _make(source, target, engine.settings, progress))
+        except BaseException as error:
+            settle(done, error)
+
     # On a thread of its own: it may take minutes, and others need theirs.
-    threads: Pool[None] = Pool(1, 'memoranda-backup', lambda: None)
-    try:
-        with _partial(path) as partial:
-            at = await wait_for(
-                threads.submit(lambda _: _copy(source, str(partial), engine.settings.busy_timeout, progress))
-            )
-            found, stats = await inspect(partial)
-            await wait_for(threads.submit(lambda _: _put_in_place(partial, path)))
-    finally:
-        threads.close()
+    threading.Thread(target=work, name='memoranda-backup', daemon=True).start()
+    return await wait_for(done)
+
+
+def _make(
+    source: str, target: str | os.PathLike[str], settings: Settings, progress: Callable[[int, int], None] | None
+) -> BackupReport:
+    begun = time.monotonic()
+    path = _target(target, source)
+    with partial_file(path, 'partial') as partial:
+        at = copy(source, str(partial), settings.busy_timeout, progress)
+        found, stats = inspect(partial, settings)
+        put_in_place(partial, path)
     return BackupReport(
         path=str(path),
         source=source,
@@ -85,44 +96,34 @@ async def backup(
     )
 
 
-async def inspect(path: Path) -> tuple[Verification, Stats]:
+def inspect(path: Path, settings: Settings) -> tuple[Verification, Stats]:
     """Check a file that nobody else uses: its pages, its audit chains, and that no erased words are left in it.
 
     Raises:
         StoreUnreadable: Something is wrong with it.
     """
-    from memoranda.memory import AsyncMemory
+    from memoranda import Memory
 
-    memory = AsyncMemory(store=SQLiteStore(path), settings=Settings(workers=0, errors='raise'))
-    try:
-        await memory.finish_erasure()  # of what was being erased when it was copied
-        found = await memory.verify(all_projects=True)
-        stats = await memory.stats()
-    finally:
-        await memory.close()
-    problems = await _check(path)
+    settings = settings.model_copy(update={'workers': 0, 'errors': 'raise', 'next_embedder': None, 'index': None})
+    with Memory(store=SQLiteStore(path), settings=settings) as memory:
+        memory.finish_erasure()  # of what was being erased when it was copied
+        found = memory.verify(all_projects=True)
+        stats = memory.stats()
+    problems = _problems(path)
     if problems or not found.ok:
         first = problems[0] if problems else f'{len(found.breaks)} broken audit chains, see `memoranda verify`'
         raise StoreUnreadable(f'{path} is damaged ({first}): the source is too, or the disk failed; it was not kept')
     return found, stats
 
 
-async def _check(path: Path) -> list[str]:
-    threads: Pool[None] = Pool(1, 'memoranda-backup', lambda: None)
-
-    def check(_: None) -> list[str]:
-        with translated(str(path)):
-            connection = connect(str(path), busy_timeout=5, durability='normal', create=False)
-            try:
-                rows: list[tuple[str]] = connection.execute('PRAGMA integrity_check(5)').fetchall()
-            finally:
-                connection.close()
-        return [row[0] for row in rows if row[0] != 'ok']
-
-    try:
-        return await wait_for(threads.submit(check))
-    finally:
-        threads.close()
+def _problems(path: Path) -> list[str]:
+    with translated(str(path)):
+        connection = connect(str(path), busy_timeout=5, durability='normal', create=False)
+        try:
+            rows: list[tuple[str]] = connection.execute('PRAGMA integrity_check(5)').fetchall()
+        finally:
+            connection.close()
+    return [row[0] for row in rows if row[0] != 'ok']
 
 
 def _path_of(store: Store) -> str:
@@ -153,9 +154,9 @@ def _target(given: str | os.PathLike[str], source: str) -> Path:
 
 
 @contextmanager
-def _partial(path: Path) -> Generator[Path]:
+def partial_file(path: Path, ending: str) -> Generator[Path]:
     """The file to write to, readable by its owner only; gone afterwards, however it ends."""
-    partial = path.with_name(f'{path.name}.partial')
+    partial = path.with_name(f'{path.name}.{ending}')
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, _DATABASE_MODE))
     except FileExistsError as error:
@@ -172,7 +173,7 @@ def _partial(path: Path) -> Generator[Path]:
                 left.unlink()
 
 
-def _copy(source: str, partial: str, busy_timeout: float, progress: Callable[[int, int], None] | None) -> datetime:
+def copy(source: str, partial: str, busy_timeout: float, progress: Callable[[int, int], None] | None) -> datetime:
     """Copy all pages of one snapshot. Returns its moment."""
     connection: Any = connect(source, busy_timeout=busy_timeout, durability='normal', create=False)
     try:
@@ -200,7 +201,8 @@ def _step(connection: apsw.Connection, into: apsw.Connection, progress: Callable
                 progress(copying.page_count - copying.remaining, copying.page_count)
 
 
-def _put_in_place(partial: Path, path: Path) -> None:
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a file that is complete its name, durably."""
     with partial.open('rb+') as file:
         os.fsync(file.fileno())
     try:
