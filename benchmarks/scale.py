@@ -188,25 +188,25 @@ def deleting(bench: Bench) -> None:
     bench.figures['sweep of the file'] = sweep.seconds[0]
 
 
-_SQLITE = 'memoranda.stores.sqlite'
+_SQLITE, _SQL = 'memoranda.stores.sqlite', 'memoranda.stores.sql'
 ERASURE = {
     'the transaction': (f'{_SQLITE}.connection', 'Writer._commit'),
-    '  rows deleted': (f'{_SQLITE}.erasing', 'erase'),
-    'what the files still hold': (f'{_SQLITE}.erasing', 'scrub'),
-    '  owners dropped from the cache': (f'{_SQLITE}.cache', 'Cache.drop_stale'),
-    '  log truncated': (f'{_SQLITE}.erasing', '_truncate'),
-    '  gaps swept': (f'{_SQLITE}.erasing', '_sweep'),
+    '  rows deleted': (f'{_SQL}.erasing', 'erase'),
+    'what the files still hold': (f'{_SQLITE}.sweeping', 'scrub'),
+    '  owners dropped from the cache': (f'{_SQL}.cache', 'Cache.drop_stale'),
+    '  log truncated': (f'{_SQLITE}.sweeping', '_truncate'),
+    '  gaps swept': (f'{_SQLITE}.sweeping', '_sweep'),
 }
 SEARCH = {
-    'on the reader thread': (f'{_SQLITE}.reading', 'search'),
-    '  a lane gathered': (f'{_SQLITE}.reading', '_lane'),
-    '    columns of the owner': (f'{_SQLITE}.cache', 'Cache.columns'),
-    '    cosines': (f'{_SQLITE}.reading', '_dense'),
-    '    postings': (f'{_SQLITE}.reading', '_postings'),
-    '    what may be seen': (f'{_SQLITE}.reading', '_allowed'),
+    'on the reader thread': (f'{_SQL}.reading', 'search'),
+    '  a lane gathered': (f'{_SQL}.reading', '_lane'),
+    '    columns of the owner': (f'{_SQL}.cache', 'Cache.columns'),
+    '    cosines': (f'{_SQL}.reading', '_cosines'),
+    '    postings': (f'{_SQL}.reading', '_postings'),
+    '    what may be seen': (f'{_SQL}.reading', '_allowed'),
     '  ranking': ('memoranda.recall.search', 'rank'),
-    '  rows read': (f'{_SQLITE}.reading', '_read_hits'),
-    '    memories': (f'{_SQLITE}.reading', 'read_memories'),
+    '  rows read': (f'{_SQL}.reading', '_read_hits'),
+    '    memories': (f'{_SQL}.reading', 'read_memories'),
     '  reranking': ('memoranda.recall.search', 'rerank'),
     'question analysed': ('memoranda.recall.search', 'analyse'),
 }

@@ -101,6 +101,8 @@ class FakeQdrant:
         """While it is set, requests are read and not answered."""
         self.before: Callable[[str, str], None] = lambda method, path: None
         """Called before each request is answered."""
+        self.refuses: set[Any] = set()
+        """Ids of points it doesn't take."""
         self.asked: list[tuple[str, str]] = []
         """Methods and paths of all requests."""
         self.bodies: list[Json] = []
@@ -261,6 +263,8 @@ class FakeQdrant:
         held = self._held(name)
         held.check_keys(body.get('shard_key'))
         points = [edge.Point(p['id'], _vectors(p['vector']), p.get('payload')) for p in body['points']]
+        if any(point['id'] in self.refuses for point in body['points']):
+            raise _Refused(400, 'Wrong input: told to refuse this point')
         for point in body['points']:
             for lane, vector in point['vector'].items():
                 if isinstance(vector, list) and len(vector) != held.spec['vectors'][lane]['size']:

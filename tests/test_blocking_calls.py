@@ -86,6 +86,7 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         await do('clean', merge_duplicates=True, **ANA)
         await do('reset', kinds=['profile'], **ANA)
         await do('reindex')
+        await do('backup', Path(memory.location).with_name('backup.db'))
         await do('stats')
         anchor = await do('checkpoint', all_projects=True)
         assert await do('verify', all_projects=True, anchor=anchor)

@@ -1381,6 +1381,7 @@ class AsyncMemory:
             cursor: `page.cursor` of the page before.
         """
         from memoranda.consent import audit
+        from memoranda.consent.readlog import Reader
 
         owners, project = self._chains(user_id, agent_id, run_id, app_id, session_id, all_projects)
         return await audit.audit_log(
@@ -1390,6 +1391,7 @@ class AsyncMemory:
             words=check_flag('words', words),
             limit=check_count('limit', limit, 1, 10_000),
             cursor=_cursor(cursor),
+            reader=Reader(self._actor or 'caller', self._why),
         )
 
     async def reads(

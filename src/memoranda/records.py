@@ -442,6 +442,9 @@ class Hit:
     """For an episode: a fact drawn from it was superseded or retracted since, and none of it still holds."""
     ended: tuple[tuple[int, int], ...] = ()
     """For an episode: where in its text facts were drawn from that don't hold any more."""
+    withheld: tuple[tuple[int, int], ...] = ()
+    """For an episode: where in its text facts were drawn from that a person turned down, or that the policy lets wait
+    for what their words are. No prompt shows these sentences."""
     why: Mapping[str, Any] | None = None
     """With `explain=True`: every part of the score."""
 

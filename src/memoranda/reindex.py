@@ -123,8 +123,9 @@ class _Run:
         self._tell()
         walk = Walk()
         for _ in range(_ROUNDS):
-            await self.fill(generation, walk)
-            # Writers go on with the old vectors; the switch happens only when it finds nothing left over.
+            if await self.fill(generation, walk) > _ROWS:
+                continue  # the next round is shorter, and the switch after a short one keeps writers waiting for less
+            # They go on with the old vectors; the switch happens only when it finds nothing left over.
             if await _patiently(lambda: self._store.switch_generation(generation, walk=walk)):
                 break
         else:

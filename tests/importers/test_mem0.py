@@ -2,7 +2,7 @@
 
 `tests/data/mem0_*.sql` hold what mem0ai 2.2.1 wrote for this: Ana's city, added with a date of its own and updated
 twice; two messages said to an agent in a run; Ben's chess, which expires, and a memory of his that was deleted; and
-one of the agent's own. The pgvector store is read through a recorded shape of its answers: no server runs here.
+one of the agent's own. The pgvector store is written by Mem0 itself, into a real server.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import pickle
 import sqlite3
 import sys
-import types
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from _fakes import fast, texts
+from _postgres import available, fresh_database
 from memoranda import Memory
 from memoranda.importers import ImportProblem
 from memoranda.importers.mem0 import Mem0Memory, read_mem0
@@ -292,63 +292,36 @@ def test_a_file_without_memories_is_refused(tmp_path: Path, content: str) -> Non
         list(read_mem0(path))
 
 
-class Recorded:
-    """What asyncpg answers about a table as mem0ai 2.2.1 makes it: (id uuid, vector vector, payload jsonb)."""
+def of_mem0(url: str, table: str) -> Any:
+    """Mem0's own pgvector store, on a real server."""
+    from mem0.vector_stores.pgvector import PGVector
 
-    def __init__(self, rows: list[tuple[str, str]]) -> None:
-        self.rows, self.asked, self.closed = rows, [], False
-
-    def module(self) -> types.ModuleType:
-        module = types.ModuleType('asyncpg')
-        module.connect = self.connect  # type: ignore[attr-defined]
-        module.PostgresError = type('PostgresError', (Exception,), {})  # type: ignore[attr-defined]
-        return module
-
-    async def connect(self, url: str) -> Recorded:
-        self.asked.append(url)
-        return self
-
-    def transaction(self, **options: Any) -> Recorded:
-        assert options == {'isolation': 'repeatable_read', 'readonly': True}
-        return self
-
-    async def start(self) -> None:
-        pass
-
-    async def cursor(self, sql: str) -> Recorded:
-        self.asked.append(sql)
-        return self
-
-    async def fetch(self, count: int) -> list[tuple[str, str]]:
-        taken, self.rows = self.rows[:2], self.rows[2:]
-        return taken
-
-    async def close(self) -> None:
-        self.closed = True
+    return PGVector(
+        dbname='', collection_name=table, embedding_model_dims=3, user='', password='', host='', port=0,
+        diskann=False, hnsw=False, connection_string=url,
+    )  # fmt: skip
 
 
-def test_a_pgvector_store_is_read_page_by_page(memory: Memory, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+def test_a_pgvector_store_that_mem0_wrote_is_read(memory: Memory, store: Path) -> None:
     payload = {'data': 'Ana lives in Porto', 'hash': 'x', 'text_lemmatized': 'ana live porto', 'user_id': 'ana',
                'created_at': '2024-03-01T10:00:00+00:00', 'topic': 'home'}  # fmt: skip
-    rows = [('0C371575-CF13-43CE-909C-D587AD6315BB', json.dumps(payload))]
-    rows += [
-        (f'00000000-0000-0000-0000-00000000000{n}', json.dumps({**payload, 'data': f'Fact {n}'})) for n in range(3)
-    ]
-    recorded = Recorded(rows)
-    monkeypatch.setitem(sys.modules, 'asyncpg', recorded.module())
-    report = bring(memory, 'postgresql://db/mem0', history=store.parent / 'history.db', collection='my "table')
-    assert recorded.asked == [
-        'postgresql://db/mem0',
-        'SELECT id::text, payload::text FROM "my ""table" ORDER BY id',
-    ]
-    assert recorded.closed
+    ids = ['0C371575-CF13-43CE-909C-D587AD6315BB', *(f'00000000-0000-0000-0000-00000000000{n}' for n in range(3))]
+    payloads = [payload, *({**payload, 'data': f'Fact {n}'} for n in range(3))]
+    with fresh_database() as url:
+        written = of_mem0(url, 'my "table')
+        written.insert([[1.0, 0.0, 0.0]] * 4, payloads=payloads, ids=ids)
+        written.connection_pool.close()
+        report = bring(memory, url, history=store.parent / 'history.db', collection='my "table')
+        with pytest.raises(ImportProblem, match='table other: can not be read'):
+            list(read_mem0(url, collection='other'))
     assert (report.memories, report.versions) == (4, 2)
     city = next(m for m in memory.get_all(user_id='ana') if 'Porto' in m.text)
     assert city.metadata['topic'] == 'home'
     assert 'text_lemmatized' not in city.metadata
 
 
-def test_without_asyncpg_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, 'asyncpg', None)
+def test_without_psycopg_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'psycopg', None)
     with pytest.raises(ImportProblem, match=r"pip install 'memoranda\[postgres\]'"):
         list(read_mem0('postgresql://db/mem0'))

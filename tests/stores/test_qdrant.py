@@ -18,6 +18,7 @@ pytest.importorskip('qdrant_edge')
 
 from _fakes import fast, subprocess_environment
 from _outages import SECONDS, Clock, Log
+from _postgres import available, fresh_database
 from _qdrant import FakeQdrant, running
 from memoranda import ConfigurationError, Memory
 from memoranda.errors import IndexMismatch, IndexRefused, IndexUnreachable
@@ -57,7 +58,7 @@ def log() -> Iterator[Log]:
     logging.getLogger('memoranda').removeHandler(log)
 
 
-def indexed(path: Path, qdrant: FakeQdrant | str, options: str = '', **arguments: Any) -> Memory:
+def indexed(path: Path | str, qdrant: FakeQdrant | str, options: str = '', **arguments: Any) -> Memory:
     """A memory over a file whose vectors are in Qdrant too. An outage costs one try: these tests wait for nothing."""
     url = qdrant if isinstance(qdrant, str) else qdrant.url
     return fast(path, index=f'{url}?tries=1{options}', settings=arguments.pop('settings', SETTINGS), **arguments)
@@ -511,19 +512,34 @@ def test_the_environment_names_the_server(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_point_that_is_refused_holds_up_no_other(memory: Memory, qdrant: FakeQdrant, log: Log) -> None:
-    memory.add('Ana rows', **ANA)
-    memory.index_flush()
-    number = max(qdrant.points()) + 5  # of a row that is about to be written
-    refused: list[int] = []
-
-    def refuse(method: str, path: str) -> None:
-        points = qdrant.bodies[-1].get('points', ())
-        ids = [point['id'] for point in points if isinstance(point, dict)]
-        if method == 'PUT' and number in ids:
-            refused.append(len(ids))
-            raise ValueError
-
-    qdrant.before = refuse
     learn(memory, facts(20), **ANA)
     memory.index_flush()
-    assert refused or number not in qdrant.points()
+    bad = sorted(qdrant.points())[7]
+    qdrant.refuses.add(bad)
+    memory.index_rebuild()
+    assert len(qdrant.points()) == 39
+    assert memory.index_verify().rows == (bad,)
+    assert log.lines(f'row {bad} can not be sent')
+
+
+@pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+def test_it_works_over_postgresql_as_over_a_file(qdrant: FakeQdrant) -> None:
+    with fresh_database(tables=True) as url, indexed(url, qdrant) as memory:
+        learn(memory, facts(300), **ANA)
+        memory.add('home.city = Lisbon', **BOB)
+        best = {question: found(memory, question) for question in QUESTIONS}
+        memory.index_flush()
+        before = asked(qdrant)
+        assert {question: found(memory, question) for question in QUESTIONS} == best
+        assert asked(qdrant) == before + len(QUESTIONS)
+        memory.add('home.city = Porto', **BOB)
+        assert found(memory, 'Porto', include=['memories'], **BOB)[0][0] == 'home.city is Porto'
+        memory.reindex(embedder=HashingEmbedder(32))
+        memory.forget(**ANA)
+        memory.index_flush()
+        assert memory.index_verify(vectors=True).ok
+        assert len(qdrant.points()) == 3
+        memory.index_drop()
+        assert not qdrant.collections
+        memory.add('Bob stays', **BOB)
+        assert found(memory, 'stays', **BOB)

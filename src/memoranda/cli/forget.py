@@ -53,6 +53,9 @@ def forget(
     receipt: Annotated[
         Path | None, typer.Option('--receipt', metavar='FILE', help='Write the receipt to this new file.')
     ] = None,
+    by: Annotated[
+        str | None, typer.Option('--by', metavar='NAME', help='Who does it, for the history. Default: user.')
+    ] = None,
     yes: Annotated[bool, typer.Option('--yes', '-y', help='Do not ask.')] = False,
 ) -> None:
     """Stop believing one memory, or erase a memory, a message, a conversation (--run), a user or a project.
@@ -72,10 +75,13 @@ def forget(
     if memory_id is not None and not erase:
         if receipt is not None:
             raise typer.BadParameter('a memory that is only retracted leaves no receipt: add --erase')
-        _retract(target, memory_id, yes=yes)
+        _retract(target, memory_id, by=by, yes=yes)
         return
     where = None if matching is None else _read_filter(matching)
-    with target.open() as memory, _new_file(receipt) as file:
+    with target.open() as opened, _new_file(receipt) as file:
+        memory = opened if by is None else opened.acting_as(by)
+        if receipt is None and not target.as_json and not yes:
+            note('No receipt will be kept: --receipt FILE writes one, which proves later that it was done.')
         if project_wide:
             found = _project(target, memory, yes=yes)
         elif memory_id is not None or episode is not None:
@@ -89,8 +95,9 @@ def forget(
     _tell(target, found, receipt)
 
 
-def _retract(target: Target, memory_id: str, *, yes: bool) -> None:
-    with target.open() as memory:
+def _retract(target: Target, memory_id: str, *, by: str | None, yes: bool) -> None:
+    with target.open() as opened:
+        memory = opened if by is None else opened.acting_as(by)
         full = resolve(memory, memory_id, target.ids)
         record = memory.get(full, **target.ids)
         if not yes:
@@ -104,10 +111,16 @@ def _retract(target: Target, memory_id: str, *, yes: bool) -> None:
 
 
 def _scope(target: Target, memory: Memory, *, yes: bool) -> ErasureReceipt:
+    if not target.as_json and not _holds_something(memory, target.ids):
+        note(f'Nothing is held on {target.whose}: is the id right? What was said before is refused from then on.')
     if not yes:
         note(f'Everything of {target.whose} will be erased: memories, messages, history.', style='yellow')
         _confirm(next(iter(target.ids.values())))
     return memory.forget(**target.ids)
+
+
+def _holds_something(memory: Memory, ids: dict[str, Any]) -> bool:
+    return bool(memory.episodes(**ids, limit=1).items or memory.get_all(**ids, limit=1, include_inactive=True).items)
 
 
 def _one(target: Target, memory: Memory, memory_id: str | None, episode: str | None, *, yes: bool) -> ErasureReceipt:
@@ -201,7 +214,9 @@ def _tell(target: Target, receipt: ErasureReceipt, path: Path | None) -> None:
         return
     whose = '' if receipt.asked in ('message', 'memory', 'filter', 'project') else f' of {target.whose}'
     out().print(f'Erased {many(counts["memories"], "memory")} and {many(counts["episodes"], "message")}{whose}.')
-    if receipt.done:
+    if not any(counts.values()):
+        note('Nothing was there to be erased.', style='yellow')
+    elif receipt.done:
         out().print('Checked: nothing of it is left in the database files.')
     else:
         note(

@@ -6,17 +6,18 @@ import json
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from memoranda.consent.chaincheck import Break, ChainCheck, Reason
 from memoranda.consent.checkpoint import ChainHead, Checkpoint, storage_key
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import now
-from memoranda.scope import Owner
+from memoranda.scope import Owner, OwnerKind
 from memoranda.stores.chains import Chain, ReadEntry, Seen
 from memoranda.stores.erasures import subject_key
 
 if TYPE_CHECKING:
+    from memoranda.consent.readlog import Reader
     from memoranda.engine import Engine
     from memoranda.scope import Reach
 
@@ -277,14 +278,21 @@ async def audit_log(
     words: bool,
     limit: int,
     cursor: str | None,
+    reader: Reader | None = None,
 ) -> AuditPage:
     """A slice of the chains. See `AsyncMemory.audit_log`."""
     await _write_reads(engine)
     number, seq = _place(cursor)
     items: list[AuditEntry] = []
+    told: dict[Owner, dict[str, None]] = {}
 
     def visit(chain: Chain, seen: Sequence[Seen]) -> bool:
         for one in seen[: limit + 1 - len(items)]:
+            # Entries that tell of reads have no words: whoever follows the log to its end doesn't make it longer so.
+            worded = words and one.link.salt is not None and bool(one.link.memory_id)
+            if worded and len(items) < limit and chain.kind in get_args(OwnerKind):
+                owner = Owner(chain.project, cast('Any', chain.kind), chain.key)
+                told.setdefault(owner, {})[one.link.memory_id] = None
             parts = {name: getattr(one.link, name) for name in _LINK}
             if not words:
                 parts |= {'before': None, 'after': None, 'salt': None}
@@ -296,6 +304,9 @@ async def audit_log(
         return len(items) <= limit
 
     await _each(engine, owners, project, look, after=max(number - 1, 0))
+    if reader is not None and engine.reads is not None:
+        for owner, ids in told.items():
+            await engine.reads.note_ids(reader, 'audit_log', owner, ids)
     if len(items) <= limit:
         return AuditPage(items=tuple(items), cursor=None)
     last = items[limit - 1]

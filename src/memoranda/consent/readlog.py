@@ -113,6 +113,11 @@ class ReadLog:
             found.setdefault(key, _Waiting(at, 1)).messages[message.id] = None
         await self._take(found)
 
+    async def note_ids(self, reader: Reader, purpose: str, owner: Owner, memory_ids: Iterable[str]) -> None:
+        """Note that somebody was given what memories of an owner say, or said. Raises as `note` does."""
+        one = _Waiting(now(), 1, dict.fromkeys(memory_ids))
+        await self._take({(owner, reader.actor, purpose, reader.reason): one} if one.memories else {})
+
     async def note_everything(self, reader: Reader, purpose: str, owner: Owner) -> None:
         """Note that somebody was given all that is held of an owner. Raises as `note` does."""
         await self._take({(owner, reader.actor, purpose, reader.reason): _Waiting(now(), 1, everything=True)})

@@ -11,7 +11,7 @@ import io
 import json
 import pickle
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -307,44 +307,24 @@ def _rows(file: Path, sql: str) -> Iterator[Sequence[Any]]:
 
 def _pgvector(url: str, table: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Ids and payloads, read a thousand at a time in one snapshot."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
     try:
-        import asyncpg  # pyright: ignore[reportMissingImports]
+        import psycopg
+        from psycopg import sql
     except ImportError as error:
-        raise ImportProblem('the pgvector store', f'needs asyncpg: {_INSTALL}') from error
-    client: Any = asyncpg
-    quoted = '.'.join('"' + part.replace('"', '""') + '"' for part in table.split('.'))
-
-    async def begin() -> tuple[Any, Any]:
-        connection = await client.connect(url)
-        transaction = connection.transaction(isolation='repeatable_read', readonly=True)
-        await transaction.start()
-        return connection, await connection.cursor(f'SELECT id::text, payload::text FROM {quoted} ORDER BY id')  # noqa: S608
-
-    # A loop of its own, in a thread of its own: this may be called from within another one.
-    with ThreadPoolExecutor(1) as thread:
-        runner = asyncio.Runner()
-
-        def do(make: Callable[[], Any]) -> Any:
-            return thread.submit(lambda: runner.run(make())).result()
-
-        connection = None
-        try:
-            connection, cursor = do(begin)
-            while page := do(lambda: cursor.fetch(_PAGE)):
-                for id_, payload in page:
+        raise ImportProblem('the pgvector store', f'needs psycopg: {_INSTALL}') from error
+    statement = sql.SQL('SELECT id::text, payload::text FROM {} ORDER BY id').format(sql.Identifier(*table.split('.')))
+    try:
+        with psycopg.connect(url) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            with connection.cursor(name='memoranda') as cursor:
+                cursor.itersize = _PAGE
+                for id_, payload in cursor.execute(statement):
                     value: object = json.loads(payload) if payload else {}
                     yield _normal(id_), value if is_object(value) else {}
-        except (OSError, ValueError, client.PostgresError) as error:
-            raise ImportProblem(f'table {table}', f'can not be read ({error}): check the URL and the table') from error
-        finally:
-            try:
-                if connection is not None:
-                    do(connection.close)
-            finally:
-                thread.submit(runner.close).result()
+    except (psycopg.Error, ValueError) as error:
+        told = str(error).strip().partition('\n')[0]
+        raise ImportProblem(f'table {table}', f'can not be read ({told}): check the URL and the table') from error
 
 
 # Files of the hosted service

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
     from memoranda.stores.base import Stats, Store
 
-__all__ = ['BackupReport', 'backup', 'copy', 'inspect', 'partial_file', 'put_in_place']
+__all__ = ['BackupReport', 'backup', 'copy', 'inspect', 'only_reading', 'partial_file', 'put_in_place']
 
 _PAGES: Final = 256
 """Copied in one step: 4 MiB. Between two steps the copying can be told of, and interrupted."""
@@ -60,17 +60,21 @@ async def backup(
     """Copy a database and check the copy. See `AsyncMemory.backup`."""
     source = _path_of(engine.store)
     await engine.store.open()
-    done: Future[BackupReport] = Future()
+    done: Future[None] = Future()
+    made: list[BackupReport] = []
 
     def work() -> None:
         try:
-            settle(done, None, _make(source, target, engine.settings, progress))
+            made.append(_make(source, target, engine.settings, progress))
         except BaseException as error:
             settle(done, error)
+        else:
+            settle(done)
 
     # On a thread of its own: it may take minutes, and others need theirs.
     threading.Thread(target=work, name='memoranda-backup', daemon=True).start()
-    return await wait_for(done)
+    await wait_for(done)
+    return made[0]
 
 
 def _make(
@@ -104,8 +108,7 @@ def inspect(path: Path, settings: Settings) -> tuple[Verification, Stats]:
     """
     from memoranda import Memory
 
-    settings = settings.model_copy(update={'workers': 0, 'errors': 'raise', 'next_embedder': None, 'index': None})
-    with Memory(store=SQLiteStore(path), settings=settings) as memory:
+    with Memory(store=SQLiteStore(path), settings=only_reading(settings)) as memory:
         memory.finish_erasure()  # of what was being erased when it was copied
         found = memory.verify(all_projects=True)
         stats = memory.stats()
@@ -114,6 +117,12 @@ def inspect(path: Path, settings: Settings) -> tuple[Verification, Stats]:
         first = problems[0] if problems else f'{len(found.breaks)} broken audit chains, see `memoranda verify`'
         raise StoreUnreadable(f'{path} is damaged ({first}): the source is too, or the disk failed; it was not kept')
     return found, stats
+
+
+def only_reading(settings: Settings) -> Settings:
+    """Settings to look at a database with, without a model, an embedder of anybody else's, or background work."""
+    none = dict.fromkeys(('embedder', 'next_embedder', 'index', 'model'))
+    return settings.model_copy(update={**none, 'workers': 0, 'errors': 'raise'})
 
 
 def _problems(path: Path) -> list[str]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from memoranda.errors import Conflict, InvalidInput, StoreError, StoreUnreadable
 from memoranda.moving.ends import End, open_end
+from memoranda.moving.snapshot import only_reading
 from memoranda.moving.tables import Digest, Table, digest, names_of, pages, tables_of
 from memoranda.records import now
 from memoranda.settings import Settings
@@ -328,7 +329,7 @@ def _set_counters(connection: Connection, numbers: Mapping[str, int], clock: int
 def _verify(target: str | os.PathLike[str], settings: Settings) -> tuple[int, int]:
     from memoranda import Memory
 
-    with Memory(target, settings=settings.model_copy(update={'workers': 0, 'errors': 'raise'})) as memory:
+    with Memory(target, settings=only_reading(settings)) as memory:
         found = memory.verify(all_projects=True)
     if not found.ok:
         raise StoreUnreadable(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from memoranda.recall.tokens import index_terms, query_terms
-from memoranda.recall.trusting import cut, cuts, tier_of
+from memoranda.recall.trusting import cut, cuts, sentences, tier_of
 from memoranda.write.gate import asks, says_nothing
 from memoranda.write.trust import shared
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ['Told', 'only_asks', 'untold']
 
-_SENTENCE: Final = re.compile(r'(?:[^.!?\u2026\u3002\uff01\uff1f\n]|[.](?=\w))*[.!?\u2026\u3002\uff01\uff1f\n]*')
 _STATES: Final = re.compile(
     r"\b(?:that|since|because|if|whether|though) (?:i|my|we|our|i['\u2019](?:m|ve))\b", re.IGNORECASE
 )
@@ -39,10 +38,6 @@ AS_WELL: Final = 0.9
 """A passage that answers so much worse than the fact drawn from it adds nothing to it."""
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
-    return [m.span() for m in _SENTENCE.finditer(text) if m[0].strip()]
-
-
 def only_asks(text: str) -> bool:
     """Whether somebody only asks or requests, and tells nothing by it: no name, no number, nothing of themself.
 
@@ -51,7 +46,7 @@ def only_asks(text: str) -> bool:
     if len(text) > _LONGEST:
         return False
     asked = False
-    for start, end in _sentences(text):
+    for start, end in sentences(text):
         sentence = text[start:end].strip()
         if says_nothing(sentence):
             continue
@@ -81,7 +76,7 @@ def untold(text: str, spans: Sequence[Span], *, ended: Sequence[Span] = (), ques
 def _untold(text: str, spans: Sequence[Span], ended: Sequence[Span], question: str) -> list[Span]:
     return [
         (start, end)
-        for start, end in _sentences(text)
+        for start, end in sentences(text)
         if not says_nothing(text[start:end])
         and not any(a < end and start < b for a, b in ended)
         and _tells(text, start, end, spans, question)
@@ -139,7 +134,7 @@ class Told:
             kept = _untold(text, inside, ended, self._question)
         elif self._question and tier_of(hit) == 'external':
             # Of somebody else's words no more than what was asked for; the rest may be meant for whoever reads it.
-            spans = _sentences(text)
+            spans = sentences(text)
             kept = [s for s in spans if _is_about(text[slice(*s)], self._question)] or spans
         else:
             return cut(text, hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from memoranda.write.trust import MOST, hostile
 if TYPE_CHECKING:
     from memoranda.policy import Policy, ReadRule
 
-__all__ = ['NOTE', 'UNCONFIRMED', 'cut', 'cuts', 'doubted', 'passage', 'rule_for', 'tier_of']
+__all__ = ['NOTE', 'UNCONFIRMED', 'cut', 'cuts', 'doubted', 'passage', 'rule_for', 'sentences', 'tier_of']
 
 UNCONFIRMED: Final = 'Unconfirmed, from tools, web pages or quotations; nobody has checked it:'
 """Begins the part of a block that holds what no rule lets in as known."""
@@ -23,6 +24,12 @@ _PERSON: Final = 'user'
 """The actor of what a person did."""
 _LEAST: Final = 3
 """Letters and digits that have to be left of a passage."""
+_SENTENCE: Final = re.compile(r'(?:[^.!?\u2026\u3002\uff01\uff1f\n]|[.](?=\w))*[.!?\u2026\u3002\uff01\uff1f\n]*')
+
+
+def sentences(text: str) -> list[Span]:
+    """Where the sentences of a text stand."""
+    return [m.span() for m in _SENTENCE.finditer(text) if m[0].strip()]
 
 
 def rule_for(found: MemoryRecord | Hit, policy: Policy, *, approved: Collection[str] = ()) -> ReadRule:
@@ -80,7 +87,10 @@ def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
     spans: Sequence[Span] = hostile(message)
     said = message.role == 'user' and message.trust == 'user'
     if said and policy is not None and policy.passages['external'] == 'exclude':
-        spans = sorted((*spans, *foreign(message.text)))
+        spans = (*spans, *foreign(message.text))
+    if hit.withheld:  # as whole sentences: what stands around a word may tell it
+        spans = (*spans, *(s for s in sentences(message.text) if any(a < s[1] and s[0] < b for a, b in hit.withheld)))
+    spans = sorted(spans)
     within = [(max(a, hit.start) - hit.start, min(b, hit.end) - hit.start) for a, b in spans]
     return [(a, b) for a, b in within if a < b]
 

@@ -16,7 +16,7 @@ from typing import Final, get_args
 from memoranda.checks import as_moment, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput
 from memoranda.policy import Policy
-from memoranda.records import Episode, Evidence, MemoryRecord, Trust
+from memoranda.records import KINDS, Episode, Evidence, MemoryRecord, Trust
 from memoranda.write.commands import is_standing
 from memoranda.write.detect import judge_fact, redact, secret_in, sentence
 from memoranda.write.extract import Proposal, ProposalOp

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ _CHAIN = (
     'AND owner = ? AND slot'
 )
 """What a slot has held."""
+_WITHHOLDING: Final = ('policy:', 'secret:', 'personal data:', 'special category:')
+"""Reasons to wait that are about the words themselves, and not about who said them."""
 
 Bools = NDArray[np.bool_]
 
@@ -341,7 +343,7 @@ def _read_hits(
         for row, *rest in within(connection, 'SELECT row, episode, first, last FROM segment WHERE row', wanted)
     }
     turns = list({episode for episode, _, _ in segments.values()})
-    episodes, (stale, ended) = _episodes_of(connection, turns, known), _no_longer(connection, turns, now)
+    episodes, (stale, ended, withheld) = _episodes_of(connection, turns, known), _no_longer(connection, turns, now)
     hits: list[tuple[Ranked, Hit]] = []
     for one, key in keys:
         if one.lane == 'memories':
@@ -349,32 +351,40 @@ def _read_hits(
         elif key in segments:
             turn, first, last = segments[key]
             hit = Hit(episode=episodes[turn], start=first, end=last, score=one.score, stale=turn in stale)
-            hits.append((one, replace(hit, ended=tuple(ended[turn])) if turn in ended else hit))
+            if turn in ended or turn in withheld:
+                hit = replace(hit, ended=tuple(ended.get(turn, ())), withheld=tuple(withheld.get(turn, ())))
+            hits.append((one, hit))
     return hits
 
 
-def _no_longer(
-    connection: Connection, turns: Sequence[int], now: int
-) -> tuple[set[int], dict[int, list[tuple[int, int]]]]:
-    """Those messages none of whose facts still holds, and where in messages the facts stand that don't."""
+Spans: TypeAlias = dict[int, list[tuple[int, int]]]
+
+
+def _no_longer(connection: Connection, turns: Sequence[int], now: int) -> tuple[set[int], Spans, Spans]:
+    """Those messages none of whose facts still holds, and where in messages facts stand that don't, or are withheld."""
     holds: dict[int, bool] = {}
-    ended: dict[int, list[tuple[int, int]]] = {}
-    for turn, status, valid_to, spans in within(
+    ended: Spans = {}
+    withheld: Spans = {}
+    for turn, status, valid_to, spans, op, reasons in within(
         connection,
-        'SELECT v.episode, m.status, m.valid_to, m.evidence FROM evidence v JOIN memory m ON m.row = v.memory '
-        # What waits for a person, or was turned down, tells nothing of the message; nor a wish to confirm or retract.
-        "WHERE m.retired_at IS NULL AND m.status NOT IN ('pending', 'rejected') AND NOT EXISTS(SELECT 1 FROM review r "
-        "WHERE r.owner = m.owner AND r.memory = m.id AND r.op IN ('confirm', 'retract')) "
-        # Nor what nobody decided on before it expired.
+        'SELECT v.episode, m.status, m.valid_to, m.evidence, r.op, r.reasons FROM evidence v '
+        'JOIN memory m ON m.row = v.memory LEFT JOIN review r ON r.owner = m.owner AND r.memory = m.id '
+        'WHERE m.retired_at IS NULL '
+        # What nobody decided on before it expired tells nothing of the message.
         "AND NOT (m.status = 'expired' AND EXISTS(SELECT 1 FROM memory p WHERE p.id = m.id AND p.owner = m.owner "
         "AND p.version = m.version - 1 AND p.status = 'pending')) AND v.episode",
         turns,
     ):
-        holding = status == 'active' and (valid_to is None or valid_to > now)
-        holds[turn] = holds.get(turn, False) or holding
-        if not holding:
-            ended.setdefault(turn, []).extend((a, b) for row, a, b in json.loads(spans) if row == turn)
-    return {turn for turn, holding in holds.items() if not holding}, ended
+        places = [(a, b) for row, a, b in json.loads(spans) if row == turn]
+        if status in ('pending', 'rejected'):  # nor does that, nor a wish to confirm or retract
+            if status == 'rejected' or any(code.startswith(_WITHHOLDING) for code in json.loads(reasons or '[]')):
+                withheld.setdefault(turn, []).extend(places)
+        elif op not in ('confirm', 'retract'):
+            holding = status == 'active' and (valid_to is None or valid_to > now)
+            holds[turn] = holds.get(turn, False) or holding
+            if not holding:
+                ended.setdefault(turn, []).extend(places)
+    return {turn for turn, holding in holds.items() if not holding}, ended, withheld
 
 
 def _episodes_of(connection: Connection, turns: Sequence[int], known: Mapping[int, Owner]) -> dict[int, Episode]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from memoranda.errors import Conflict
 from memoranda.records import new_id, now
@@ -18,6 +18,7 @@ from memoranda.stores.erasures import Forgetting, subject_key
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.portable import (
+    EntryItem,
     EpisodeIn,
     Holdings,
     MemoryIn,
@@ -31,7 +32,7 @@ from memoranda.stores.sql.inserting import insert_rows
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.locks import hold_name, hold_owners
 from memoranda.stores.sql.queue import settle
-from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us
+from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us, within
 from memoranda.stores.sql.writing import (
     ensure_owner,
     hold_owner,
@@ -63,14 +64,19 @@ def insert(connection: Connection, owner: Owner, token: str, rows: Sequence[RowI
     """Write rows where nobody sees them yet."""
     staging, seen = _staging(connection, owner, token)
     _check_ground(connection, owner, seen)
+    taken = (
+        f'an id in this document is held by somebody else in this storage already ({_first_id(rows)} or one of the '
+        f'{len(rows)} items from there on): a subject is held once, so forget it there, or use another storage'
+    )
     try:
         insert_rows(connection, staging, rows, generation)
         touch(connection, staging.id)  # for a reindex that has looked at this owner before
     except connection.violations as error:
-        raise Conflict(
-            f'an id in this document is held by somebody else in this storage already ({_first_id(rows)} or one of the '
-            f'{len(rows)} items from there on): a subject is held once, so forget it there, or use another storage'
-        ) from error
+        raise Conflict(taken) from error
+    # Another version number, or a mere entry of the history, would violate nothing and claim what is somebody else's.
+    named = {row.item.id if isinstance(row, MemoryIn) else row.memory_id for row in rows if _names_memory(row)}
+    if within(connection, 'SELECT id FROM memory WHERE owner <> ? AND id', sorted(named), values=(staging.id,)):
+        raise Conflict(taken)
 
 
 def finish(connection: Connection, owner: Owner, token: str, note: RestoreNote) -> None:
@@ -187,6 +193,10 @@ def _buried_at(connection: Connection, owner: Owner) -> int | None:
         'SELECT max(erased_at) FROM tombstone WHERE project = ?1 AND (of_owner = ?2 OR subject = ?2 OR subject = ?1)',
         (tombstones.project_key(key, owner.project), whole),
     ).fetchone()[0]
+
+
+def _names_memory(row: RowIn) -> TypeGuard[MemoryIn | EntryItem]:
+    return isinstance(row, MemoryIn) or (isinstance(row, EntryItem) and bool(row.memory_id))
 
 
 def _first_id(rows: Sequence[RowIn]) -> str:
