@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/billion.py [--memories 1000000000] [--owners 10000000]
 
-Owners get memories and asks by a lognormal distribution and go to a fixed number of shards by rendezvous hashing, as in
-docs/sharding.md; servers hold whole shards. What a memory takes and what a search costs are arguments; the defaults were
-measured by `postgres_search.py`. Nothing here was run on that many machines: it is arithmetic with a realistic skew. The
-tables of docs/operations.md are its output.
+Owners get memories and asks by a lognormal distribution and go to a fixed number of shards by rendezvous hashing, as
+in docs/sharding.md; servers hold whole shards. What a memory takes and what a search costs are arguments; the defaults
+were measured by `postgres_search.py`. Nothing here was run on that many machines: it is arithmetic with a realistic
+skew. The tables of docs/operations.md are its output.
 """
 
 from __future__ import annotations
@@ -180,8 +180,8 @@ def shards(world: World, arguments: argparse.Namespace) -> None:
 def servers(world: World, arguments: argparse.Namespace) -> None:
     """How full and how busy each is, with as many of the shards on each."""
     heading(
-        f'{CHOSEN} shards on PostgreSQL servers; a search {arguments.search_ms:g} ms + {arguments.search_us:g} us a memory '
-        f'of a core, an add with its job {arguments.add_ms:g} ms',
+        f'{CHOSEN} shards on PostgreSQL servers; a search {arguments.search_ms:g} ms + {arguments.search_us:g} us a '
+        f'memory of a core, an add with its job {arguments.add_ms:g} ms',
         'servers', 'GiB on one', 'fullest / mean', 'GiB that the owners of a day search', 'searches/s on one',
         'adds/s on one', 'cores busy on the busiest',
     )  # fmt: skip
@@ -207,7 +207,7 @@ def servers(world: World, arguments: argparse.Namespace) -> None:
 def growing(world: World, arguments: argparse.Namespace) -> None:
     """What moves when servers are added: whole shards, from each old one to the new ones."""
     heading(
-        f'adding servers: whole shards move, one after the other from each old server, at {arguments.mib_per_second:g} MiB/s',
+        f'adding servers: whole shards move, one by one from each old server, at {arguments.mib_per_second:g} MiB/s',
         'from', 'to', 'shards that move', 'GiB in all', 'GiB from each old one', 'hours in all',
         'minutes that an owner is without memory',
     )  # fmt: skip

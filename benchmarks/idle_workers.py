@@ -61,8 +61,9 @@ def measured(base: Database, count: int, arguments: argparse.Namespace) -> None:
     over.set()
     for process in processes:
         process.join()
+    transactions = (after['transactions'] - before['transactions']) / seconds
     print(
-        f'  {count:>3} workers: {(after["transactions"] - before["transactions"]) / seconds:7.1f} transactions a second, '
+        f'  {count:>3} workers: {transactions:7.1f} transactions a second, '
         f'server {100 * (after["seconds"] - before["seconds"]) / seconds:5.2f} % of a core, '
         f'workers {100 * (ours - mine) / seconds:5.2f} % of a core, {after["connections"]} connections',
         flush=True,
@@ -91,7 +92,8 @@ def _used(base: Database) -> dict[str, Any]:
     """Transactions and connections of the database, and the processor time of its server where it is our own."""
     with base.connect() as connection:
         transactions, connections = connection.execute(
-            'SELECT xact_commit + xact_rollback, numbackends - 1 FROM pg_stat_database WHERE datname = current_database()'
+            'SELECT xact_commit + xact_rollback, numbackends - 1 FROM pg_stat_database '
+            'WHERE datname = current_database()'
         ).fetchone()
     return {'transactions': transactions, 'connections': connections, 'seconds': _of_server(base)}
 

@@ -1,4 +1,4 @@
-"""The vector index is killed for a minute while agents work: does a turn fail, what do they wait, is it whole afterwards?
+"""The vector index is killed for a minute while agents work: does a turn fail, and is it whole afterwards?
 
 Usage: python benchmarks/index_outage.py [--seconds 60] [--agents 8] [--memories 2000] [--url DATABASE] [--index URL]
 
@@ -93,11 +93,8 @@ async def agent(memory: AsyncMemory, number: int, stages: Stages, over: asyncio.
 async def outage(memory: AsyncMemory, qdrant: Qdrant | None, arguments: argparse.Namespace) -> bool:
     """Up, down, up again."""
     stages, over = Stages(), asyncio.Event()
-    await memory.add(
-        [{'role': 'user', 'content': f'{FRUITS[i % 10]} {FRUITS[i // 10 % 10]} number {i}'} for i in range(arguments.memories)],
-        user_id='ana',
-        infer=True,
-    )  # fmt: skip
+    facts = [f'I like {FRUITS[i % 10]} and {FRUITS[i // 10 % 10]} number {i}' for i in range(arguments.memories)]
+    await memory.add([{'role': 'user', 'content': fact} for fact in facts], user_id='ana')
     await memory.index_flush()
     agents = [asyncio.create_task(agent(memory, i, stages, over)) for i in range(arguments.agents)]
     await asyncio.sleep(arguments.seconds / 4)
@@ -113,7 +110,7 @@ async def outage(memory: AsyncMemory, qdrant: Qdrant | None, arguments: argparse
     else:
         await asyncio.to_thread(qdrant.start)
     stages.now, begun = 'up again', time.perf_counter()
-    while (await memory.search('quince', user_id='ana')).degraded is not None:
+    while (await memory.search('quince', user_id='ana')).degraded is not None:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.05)
     healed = time.perf_counter() - begun
     await asyncio.sleep(arguments.seconds / 4)

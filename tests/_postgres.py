@@ -27,7 +27,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-__all__ = ['PASSWORD', 'ROLE', 'Server', 'admin', 'available', 'fresh_database', 'name_of', 'own_server', 'replica_of', 'server']
+__all__ = [
+    'PASSWORD',
+    'ROLE',
+    'Server',
+    'admin',
+    'available',
+    'fresh_database',
+    'name_of',
+    'own_server',
+    'replica_of',
+    'server',
+]
 
 ROLE, PASSWORD = 'memo', 'tr0ub:dor@3'
 """A plain role, with a password that a URL must escape."""

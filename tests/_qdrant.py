@@ -466,5 +466,5 @@ def running(folder: Path, **options: Any) -> Generator[FakeQdrant]:
 
 if __name__ == '__main__':  # python _qdrant.py FOLDER PORT: one of its own process, which may be killed
     with running(Path(sys.argv[1]), port=int(sys.argv[2])) as served:
-        print(served.url, flush=True)  # noqa: T201
+        print(served.url, flush=True)
         sys.stdin.read()

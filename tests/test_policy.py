@@ -55,7 +55,10 @@ def test_tiers_that_are_left_out_keep_their_default() -> None:
             {'personal_data': {'shoe size': 'drop', 'telephone': 'drop'}},
             r"names 'shoe size', 'telephone', which nothing detects: known are email address, phone number",
         ),
-        ({'special_categories': {'password': 'drop'}}, r"names 'password', which nothing detects: known are health"),
+        (
+            {'special_categories': {'password': 'drop'}},
+            r"names 'password', which nothing detects: known are health.*; password belongs to secrets$",
+        ),
         ({'min_confidence': 2}, r'policy\.min_confidence=2 is not a number from 0 to 1'),
         ({'min_confidence': True}, r'policy\.min_confidence=True is not a number'),
         ({'min_confidence': float('nan')}, r'policy\.min_confidence=nan is not a number'),
@@ -153,3 +156,8 @@ def test_settings_that_contradict_each_other_are_told_before_anything_is_opened(
 def test_a_policy_goes_before_the_settings() -> None:
     with fast(settings=Settings(secrets='redact'), policy=Policy(secrets='allow')) as memory:
         assert memory.add('My password is hunter2', user_id='ana').memories[0].text == 'My password is hunter2'
+
+
+def test_what_is_no_policy_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"policy=\{'review': 'all'\} is no Policy: pass such as Policy"):
+        fast(policy={'review': 'all'})  # pyright: ignore[reportArgumentType]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -67,14 +68,20 @@ def opened(path: Path | str, embedder: Any = 64, **more: Any) -> Memory:
     return Memory(path, embedder=made, extractor=ScriptedExtractor(), **more)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope='module')
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with 40 facts, and as many messages."""
-    file = tmp_path / 'memory.db'
+    file = tmp_path_factory.mktemp('filled') / 'memory.db'
     with opened(file) as memory:
         for number in range(40):
             memory.add(f'Likes tea number {number}', user_id=f'user{number % 4}')
     return file
+
+
+@pytest.fixture
+def path(filled: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(filled, tmp_path / 'memory.db'))
 
 
 def nearest(memory: Memory, number: int) -> list[str]:
@@ -86,7 +93,7 @@ def nearest(memory: Memory, number: int) -> list[str]:
 def test_a_reindex_that_is_killed_loses_and_mixes_nothing_while_others_read_and_write(tmp_path: Path) -> None:
     """A small run of benchmarks/reindex.py, which tells how the reader knows."""
     ran = subprocess.run(
-        [sys.executable, ROOT / 'benchmarks' / 'reindex.py', '--memories', '400', '--kills', '3',
+        [sys.executable, ROOT / 'benchmarks' / 'reindex.py', '--memories', '250', '--kills', '2',
          '--rows-per-second', os.environ.get('MEMORANDA_TEST_RATE', '600'), '--dir', tmp_path, '--json'],
         env=subprocess_environment(), capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip

@@ -88,6 +88,9 @@ def test_an_unknown_argument_is_an_error() -> None:
         ('busy_timeout', 'nan'),
         ('durability', 'sometimes'),
         ('secrets', 'hide'),
+        ('special_categories', 'health=hide'),
+        ('personal_data', 'redact; drop'),
+        ('personal_data', ';'),
         ('project', ' padded '),
         ('project', '*'),
         ('trace_include_content', 'perhaps'),
@@ -228,3 +231,19 @@ def test_a_vanished_working_directory_is_no_obstacle_to_the_defaults(nowhere: Pa
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == str(default_database())
+
+
+def test_actions_are_given_by_kind_in_the_environment_and_in_the_file(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MEMORANDA_SPECIAL_CATEGORIES', 'review; health=drop')
+    (nowhere / 'memoranda.toml').write_text('secrets = "allow"\npersonal_data = { iban = "redact" }')
+    policy = Settings().policy()
+    assert policy.action('special category', 'health') == 'drop'
+    assert policy.action('special category', 'religion') == 'review'
+    assert policy.action('secret', 'pin') == 'allow'
+    assert policy.action('personal data', 'iban') == 'redact'
+    assert policy.action('personal data', 'email address') == 'allow'
+    monkeypatch.setenv('MEMORANDA_SPECIAL_CATEGORIES', 'medicine=drop')
+    with pytest.raises(ConfigurationError, match=r"special_categories names 'medicine', which nothing detects"):
+        Settings().policy()

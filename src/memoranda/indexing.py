@@ -125,6 +125,8 @@ class Indexer:
         self._tending: Future[None] | None = None
         self._turn: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._told = ''
+        self._sent = 0
+        """Changes this process has sent so far."""
         self._name: str | None = None
         self._prepared: set[int] = set()
         self._noted: set[int] = set()
@@ -317,6 +319,7 @@ class Indexer:
             for generation in generations:
                 await self._send(generation, noted)
             await source.settle(noted)
+            self._sent += len(noted.ids)
             return True
         if await source.has_work():
             return True
@@ -386,7 +389,7 @@ class Indexer:
             pass
 
     async def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Send all that is noted now. Answers how many changes that were.
+        """Send all that is noted now. Answers how many changes this process sent.
 
         Args:
             progress: Called as (done, total) now and then.
@@ -396,23 +399,21 @@ class Indexer:
         """
         if self._name is None:
             self._name = await self.source.attach()
-        total = done = 0
+        before = self._sent
         while True:
             more = await self.engine.on_loop(self._step)
-            left = await self.source.waiting()
-            total = max(total, done + left)
-            done = total - left
-            if progress is not None and total:
-                progress(done, total)
+            left, done = await self.source.waiting(), self._sent - before
+            if progress is not None:
+                progress(done, done + left)
             if not more and not left:
                 await self._tidy(await self.source.generations())
                 self.engine.health.index.works()
-                return total
+                return done
             if not more:  # another process is at it
                 await wait_for(self.engine.later(self.engine.settings.poll_seconds))
 
     async def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Drop what the index holds of this database, and send everything anew. Answers how many rows that were.
+        """Drop what the index holds of this database, and send everything anew. Answers how many changes were sent.
 
         It may be interrupted: whoever looks after the index next goes on. Searches compare vectors in the database
         until all is noted, and rows that are not sent yet also afterwards.

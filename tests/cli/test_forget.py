@@ -137,3 +137,22 @@ def test_what_was_erased_is_not_imported_again(cli: Cli, tmp_path: Path) -> None
     assert (again.code, '1 message not stored' in again.err) == (0, True)
     assert cli('import', str(export), '-u', 'ana', '--json').json['messages_forgotten'] == 1
     assert messages(cli, '-u', 'ana') == []
+
+
+def test_an_id_that_nothing_is_held_on_is_doubted(cli: Cli) -> None:
+    cli('add', 'Likes tea', '--fact', '-u', 'ana')
+    ran = cli('forget', '--all', '-u', 'anna', input='anna\n')
+    assert 'Nothing is held on user anna: is the id right?' in ran.err
+    assert 'Nothing was there to be erased.' in ran.err
+    assert 'Checked' not in ran.out
+    assert 'Nothing is held' not in cli('forget', '--all', '-u', 'ana', input='no\n').err
+
+
+def test_a_receipt_that_will_not_be_kept_is_told_before_and_who_did_it_is_noted(cli: Cli, tmp_path: Path) -> None:
+    cli('add', 'Likes tea', '--fact', '-u', 'ana')
+    assert 'No receipt will be kept' in cli('forget', '--all', '-u', 'ana', input='no\n').err
+    kept = cli('forget', '--all', '-u', 'ana', '--receipt', str(tmp_path / 'r.json'), '--by', 'jane', input='ana\n')
+    assert 'No receipt' not in kept.err
+    cli('verify', '--export', str(tmp_path / 'log.jsonl'))
+    (entry,) = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text('utf-8').splitlines()]
+    assert (entry['op'], entry['actor']) == ('erase', 'jane')

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
 from _postgres import PASSWORD, available, fresh_database, name_of, server
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ def url() -> Iterator[str]:
         yield url
 
 
-def test_the_commands_work_on_a_url_and_show_no_password(
-    cli: Cli, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_work_on_a_url_and_show_no_password(cli: Cli, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MEMORANDA_DATABASE', url)
     told = [cli('add', 'I live in Lisbon.'), cli('search', 'Lisbon'), cli('doctor'), cli('doctor', '--json')]
     assert [ran.code for ran in told] == [0, 0, 0, 0]

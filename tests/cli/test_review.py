@@ -95,7 +95,26 @@ class TestScreen:
     def test_an_empty_queue_says_so(self, cli: Cli) -> None:
         ran = cli('review', '-u', 'ana')
         assert (ran.code, ran.out) == (0, '')
-        assert 'nothing waits' in ran.err
+        assert 'nothing waits (--all: of everybody in the project)' in ran.err
+        assert '--all' not in cli('review', '--all').err
+
+    def test_the_last_decision_is_taken_back_and_asked_again(self, cli: Cli, database: Path) -> None:
+        propose(database, 'likes tea', 'likes rum')
+        ran = cli('review', '-u', 'ana', input='uruasa')
+        assert 'there is nothing to undo' in ran.err
+        assert ran.out.count('waits because') == 4
+        assert 'no longer rejected' in ran.out
+        assert believed(cli) == ['likes tea']
+        assert listed(cli) == ['likes rum']
+        cli('review', '-u', 'ana', input='ruq')
+        assert listed(cli) == ['likes rum']
+
+    def test_it_is_noted_who_decides(self, cli: Cli, database: Path) -> None:
+        propose(database, 'likes tea', 'likes rum')
+        cli('review', '-u', 'ana', '--by', 'jane', input='aq')
+        cli('review', 'reject', '--reason', 'source', '--all', '--yes', '--by', 'joe')
+        items = cli('changes', '--json', '-u', 'ana').json['items']
+        assert [item['actor'] for item in items][:2] == ['joe', 'jane']
 
     def test_what_it_is_about_and_what_is_near_is_shown(self, cli: Cli, database: Path) -> None:
         cli('add', '--fact', '--slot', 'home.city', 'Lives in Lisbon', '-u', 'ana')
@@ -228,3 +247,10 @@ def test_add_tells_that_something_waits(cli: Cli, database: Path) -> None:
     ran = cli('add', 'I moved to Porto', '-u', 'ana')
     assert 'for review' in ran.out
     assert '1 proposal waits for a person: `memoranda review`' in ran.out
+
+
+@pytest.mark.parametrize('command', [(), ('list',), ('approve', '--all'), ('reject', '--all')])
+def test_a_reason_that_nothing_waits_for_is_refused(cli: Cli, command: tuple[str, ...]) -> None:
+    ran = cli('review', *command, '--reason', 'sauce')
+    assert ran.code == 2
+    assert 'low confidence' in ran.err

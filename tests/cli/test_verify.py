@@ -147,7 +147,30 @@ def test_an_erasure_is_proved_by_its_receipt(cli: Cli, filled: Path, tmp_path: P
     assert 'altered' in ran.out
 
 
+def test_all_that_an_export_held_is_searched_for_after_an_erasure(cli: Cli, filled: Path, tmp_path: Path) -> None:
+    receipt, export, lines = tmp_path / 'receipt.json', tmp_path / 'ana.json', tmp_path / 'ana.txt'
+    cli('export', '-u', 'ana', '-o', str(export))
+    proving = ('verify', '--erasure', str(receipt), '--texts')
+    receipt.write_text('{}')
+    assert cli(*proving, str(tmp_path / 'none.txt')).code != 0
+    receipt.unlink()
+    with fast(filled) as memory:
+        receipt.write_text(memory.forget(user_id='ana').to_json(), 'utf-8')
+    bare = cli('verify', '--erasure', str(receipt))
+    assert ('--text' in bare.err, 'scrubbed' in bare.out) == (True, False)
+    ran = cli(*proving, str(export))
+    assert (ran.code, 'searched for in tables and files, none found' in ran.out) == (0, True), ran.out + ran.err
+    lines.write_text('home.city is Porto\nlikes chess\n')
+    ran = cli(*proving, str(lines))
+    assert (ran.code, 'text 2: “likes chess”' in ran.err) == (1, True)
+    assert 'somebody else said it' in ran.out
+    for wrong in ('{"episodes": 3}', '{"episodes": [], "memories": []}'):
+        lines.write_text(wrong)
+        assert cli(*proving, str(lines)).code == 2
+
+
 def test_options_that_do_not_go_together_are_refused(cli: Cli, filled: Path, tmp_path: Path) -> None:
     assert cli('verify', '--text', 'x').code == 2
+    assert cli('verify', '--texts', str(filled)).code == 2
     assert cli('verify', '--erasure', str(filled), '--anchor', str(filled)).code == 2
     assert cli('verify', '--user', 'ana', '--run', 'r1').code == 2

@@ -154,7 +154,7 @@ CREATE TABLE queue(
             owner INTEGER PRIMARY KEY,
             due INTEGER NOT NULL,
             format INTEGER NOT NULL
-        );
+        , project TEXT NOT NULL DEFAULT '');
 CREATE TABLE review(
             owner INTEGER NOT NULL,
             memory TEXT NOT NULL,                  -- id of the memory that was proposed
@@ -173,80 +173,88 @@ CREATE TABLE tombstone(
             PRIMARY KEY(project, subject)
         ) WITHOUT ROWID
         ;
+CREATE TABLE spent(
+            part INTEGER PRIMARY KEY,              -- the last bits of an owner's number
+            requests INTEGER NOT NULL,
+            input_tokens INTEGER NOT NULL,
+            output_tokens INTEGER NOT NULL,
+            cost REAL
+        );
 CREATE TABLE memory_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', 'b257a5bdc871cfaf');
-INSERT INTO meta VALUES('secret', X'900A002A06AD0255BFDC4B50A673509E34FCF7DD59EE3BBE6B45D119178F867A');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'E7F71238F51F538394B710F49E70F09B', 4, '7e737a372d6df7fbcc9c37bd1191f41c291d33562015c93165be4710363629e7');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'6A524E5BF659CC599370D92FF0AEA1BB', 1, '34e4a0f578d8a42e29768d8e335323a2605d547833278f586211834055d8daba');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '22846dec8b9a5d0ddb49ae59898408c2cfd9597daa9d3b5f94be3490e3f376e8');
+INSERT INTO meta VALUES('file', '04f79dbca4228c26');
+INSERT INTO meta VALUES('secret', '762624c1009b9df6a38751441298e416ed54ea0e741cb367a556657f3b18c0ee');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'9A981116FE661114E58D112DB5A08613', 4, '511832d786b1645d3ebcbc9101c79825cdf09645188ee60da54f7d65639b6ab9');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'5DD61D5372BE2E84441464FE8AFEAA8F', 1, '6ef087a7b2d7b6c281723c7388ac676d1f38f7c39f4b15a8fa3043a31f4f2b79');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '3e55be1a2ab40126512b2e34c071670ee9946049410891890ee9bd1b9e67aa57');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a20125-dd92-731d-99b8-f7a38b95823c', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a20125-dd9a-7630-9ba6-df40ea440dae', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a20125-dda0-7c52-a0ab-abe1bfc91dfa', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a201a0-731c-7a52-8a89-3c92d3ec0ebe', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a201a0-734f-7b66-ad1a-95e7b1ec561a', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a201a0-735d-7cee-ba8c-7441f52a74be', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a20125-dd78-7278-8734-225350ab7307', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795315588470761, 1795315588472001, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a20125-dd88-7e13-b875-b6757cf34c7a', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795315588487497, 1795315588488689, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a20125-dd93-78fb-8421-08bb79b38a1c', 16777229, 0, 'user', NULL, 'Likes green tea', 1795315588498554, 1795315588499411, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a20125-dd9b-7e9b-b793-ec650eba08b3', 33554433, 0, 'user', 'Ben', 'What a day', 1795315588506679, 1795315588507724, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a20125-dda0-7c52-a0ab-abe1bfc91dfb', 33554437, 0, 'user', NULL, 'Likes chess', 1795315588511778, 1795315588512747, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795315588470761, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795315588487497, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795315588498554, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795315588506679, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795315588511778, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a20125-dd84-7a8b-993e-e3f10b4beafe', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795315588470761, NULL, 1795315588470761, 1795315588483869, 1795315588495569, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a20125-dd83-7764-a512-f4be9982124e', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777227, 1, '01a20125-dd84-7a8b-993e-e3f10b4beafe', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795315588470761, 1795315588487497, 1795315588470761, 1795315588495569, NULL, NULL, NULL, '01a20125-dd8f-7f05-88b8-8d0decaafde2', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a20125-dd8f-708c-9b00-21fb0b67eb66', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777228, 1, '01a20125-dd8f-7f05-88b8-8d0decaafde2', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795315588487497, NULL, 1795315588487497, 1795315588495569, NULL, NULL, '01a20125-dd84-7a8b-993e-e3f10b4beafe', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a20125-dd8f-708c-9b00-21fb0b67eb66', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
-INSERT INTO memory VALUES(16777234, 1, '01a20125-dd98-7862-822e-38586555c3e7', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795315588498554, NULL, 1795315588498554, 1795315588504413, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a20125-dd98-7564-868d-ec890486babb', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
-INSERT INTO memory VALUES(33554442, 2, '01a20125-dda5-7da0-b5b8-b6eb125b80c4', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795315588511778, NULL, 1795315588511778, 1795315588517525, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a20125-dda5-7da0-b5b8-b6eb125b80c3', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
+INSERT INTO episode VALUES(16777218, '01a201a0-729b-7c10-a14c-bf6effbc9df7', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795323622026314, 1795323622043735, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a201a0-72b4-7e46-828b-67a19b7b6939', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795323622064786, 1795323622068049, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a201a0-731d-7541-8bb4-0f857c68a614', 16777229, 0, 'user', NULL, 'Likes green tea', 1795323622168052, 1795323622173691, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a201a0-7350-79d4-88bb-874d0fad3fa2', 33554433, 0, 'user', 'Ben', 'What a day', 1795323622222540, 1795323622224207, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a201a0-7361-7eaf-bf5f-c75263b84168', 33554437, 0, 'user', NULL, 'Likes chess', 1795323622237418, 1795323622241303, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795323622026314, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795323622064786, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795323622168052, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795323622222540, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795323622237418, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a201a0-72ad-7f76-8b63-328aca053775', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795323622026314, NULL, 1795323622026314, 1795323622060593, 1795323622131223, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777227, 1, '01a201a0-72ad-7f76-8b63-328aca053775', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795323622026314, 1795323622064786, 1795323622026314, 1795323622131223, NULL, NULL, NULL, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777228, 1, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795323622064786, NULL, 1795323622064786, 1795323622131223, NULL, NULL, '01a201a0-72ad-7f76-8b63-328aca053775', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
+INSERT INTO memory VALUES(16777234, 1, '01a201a0-7335-7e29-a334-66e60706f697', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795323622168052, NULL, 1795323622168052, 1795323622197680, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a201a0-7335-7145-9802-4fd41c5ff246', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
+INSERT INTO memory VALUES(33554442, 2, '01a201a0-7385-7f47-957a-0718d89eac5e', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795323622237418, NULL, 1795323622237418, 1795323622277341, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a201a0-7385-7f47-957a-0718d89eac5d', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -8741073290440019211, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -6153057928824450386, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 0, -4614602983640836374, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, -2872470388852486916, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -545728659410088442, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 0, 9114596888735556943, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 1, -8741073290440019211, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -6153057928824450386, 0, X'0800000001');
-INSERT INTO posting VALUES(1, 1, -4614602983640836374, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, -2872470388852486916, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -545728659410088442, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(1, 1, 9114596888735556943, 0, X'0F00000001');
-INSERT INTO posting VALUES(2, 0, -3205818552204235224, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, 1947329997698453558, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -3205818552204235224, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, -1475268172192519454, 0, X'0300000001');
-INSERT INTO posting VALUES(2, 1, 1947329997698453558, 0, X'0700000001');
-INSERT INTO change_set VALUES(16777221, '01a20125-dd83-7764-a512-f4be9982124e', 'caller', 'stored as given', '01a20125-dd79-7b0f-8753-b512d8fe638e', 1795315588483869);
-INSERT INTO change_set VALUES(16777226, '01a20125-dd8f-708c-9b00-21fb0b67eb66', 'caller', 'stored as given', '01a20125-dd89-7208-ba41-a200c3acb6a3', 1795315588495569);
-INSERT INTO change_set VALUES(16777233, '01a20125-dd98-7564-868d-ec890486babb', 'caller', 'stored as given', '01a20125-dd93-7feb-8143-127911c7befe', 1795315588504413);
-INSERT INTO change_set VALUES(33554441, '01a20125-dda5-7da0-b5b8-b6eb125b80c3', 'caller', 'stored as given', '01a20125-dda1-717e-9c23-097fe2dbd888', 1795315588517525);
-INSERT INTO history VALUES(16777217, '01a20125-dd83-7764-a512-f4be9982124e', '01a20125-dd84-7a8b-993e-e3f10b4beafe', 'add', 'caller', 'stored as given', 1795315588483869, '903fc69b7be73532546b1c963eec04df052727a475cf0de58cca2460c34bacbd', '16ec708277f3f98645087bc14bfda3a97ffa9982af52124f1f36bc8fc604cbe8', '160c7826707a0f2f864aac4fb6dfddf06ea6a19963dd44a9434818319ba94e54', 2);
-INSERT INTO history VALUES(16777218, '01a20125-dd8f-708c-9b00-21fb0b67eb66', '01a20125-dd84-7a8b-993e-e3f10b4beafe', 'supersede', 'caller', 'stored as given', 1795315588495569, '140db8a984b7101e8c0c42dc8037cd16d4d9b2a4da9085bd878113c73cc83096', '160c7826707a0f2f864aac4fb6dfddf06ea6a19963dd44a9434818319ba94e54', '9810020cdbb3e7012e2fea6d7c09c83021abe5f86b4a2430e8e0679c6d81cfc0', 2);
-INSERT INTO history VALUES(16777219, '01a20125-dd8f-708c-9b00-21fb0b67eb66', '01a20125-dd8f-7f05-88b8-8d0decaafde2', 'add', 'caller', 'stored as given', 1795315588495569, 'd2b928285f97d8ad673e8cebc07975d3b06c42442f6ecb5844fe7e1bba589c75', '9810020cdbb3e7012e2fea6d7c09c83021abe5f86b4a2430e8e0679c6d81cfc0', '091c6bb69722c537baeb380440fbad87ae1033e223068597bf8dbf366f532c38', 2);
-INSERT INTO history VALUES(16777220, '01a20125-dd98-7564-868d-ec890486babb', '01a20125-dd98-7862-822e-38586555c3e7', 'add', 'caller', 'stored as given', 1795315588504413, 'c442a2a40b15b48ac1157659f9da6c926f18beb0d33888b4eb13207424a43d6a', '091c6bb69722c537baeb380440fbad87ae1033e223068597bf8dbf366f532c38', '7e737a372d6df7fbcc9c37bd1191f41c291d33562015c93165be4710363629e7', 2);
-INSERT INTO history VALUES(33554433, '01a20125-dda5-7da0-b5b8-b6eb125b80c3', '01a20125-dda5-7da0-b5b8-b6eb125b80c4', 'add', 'caller', 'stored as given', 1795315588517525, 'bbd56be4794bec8fb3ca18c0a3c28f32d7937250e436bfe8d051e64b3eca9795', 'dee65965c72a36d77661f417a44236d7f0be51870524eae345b04f7e784fc7e3', '34e4a0f578d8a42e29768d8e335323a2605d547833278f586211834055d8daba', 2);
-INSERT INTO history VALUES(50331650, '01a20125-ddb0-76a7-97d2-3c7334086d4b', '', 'erase', 'user', 'erasure', 1795315588528585, 'e678b9cf06e47f065e9f9de781e27ddd4ed857f18bd33d4f4205a0e181dd061d', '2d157b473566e8b62c1f7b1fc3266e8c2dc6b0154c87dcaf26324310963cfd07', '22846dec8b9a5d0ddb49ae59898408c2cfd9597daa9d3b5f94be3490e3f376e8', 2);
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a20125-dd78-7278-8734-225350ab7307",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T02:46:28.470761+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T02:46:28.470761+00:00","valid_to":null,"value":null,"version":1}', '214ac3d9310e7d1577ede2828e23072e');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a20125-dd78-7278-8734-225350ab7307",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T02:46:28.470761+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T02:46:28.470761+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a20125-dd78-7278-8734-225350ab7307",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T02:46:28.470761+00:00","slot":"home.city","status":"superseded","superseded_by":"01a20125-dd8f-7f05-88b8-8d0decaafde2","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T02:46:28.470761+00:00","valid_to":"2026-11-22T02:46:28.487497+00:00","value":null,"version":2}', '27169c01918b524db9ecaef366cc8359');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a20125-dd88-7e13-b875-b6757cf34c7a",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T02:46:28.487497+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a20125-dd84-7a8b-993e-e3f10b4beafe","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T02:46:28.487497+00:00","valid_to":null,"value":null,"version":1}', 'e260eee6edd40d4648dfb04ded21e23f');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a20125-dd93-78fb-8421-08bb79b38a1c",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T02:46:28.498554+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T02:46:28.498554+00:00","valid_to":null,"value":null,"version":1}', 'baf1f6969b2cc1b3189b42813b00ca05');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a20125-dda0-7c52-a0ab-abe1bfc91dfb",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T02:46:28.511778+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T02:46:28.511778+00:00","valid_to":null,"value":null,"version":1}', 'ac58a0925d50211482d36eda00c17836');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '6c2376844aebc9d71c281fc0352f457b');
-INSERT INTO job VALUES(16777220, '01a20125-dd79-7b0f-8753-b512d8fe638e', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795315588473288, 1795315588473288, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795315588473288, 1795315588486115, NULL);
-INSERT INTO job VALUES(16777225, '01a20125-dd89-7208-ba41-a200c3acb6a3', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795315588489051, 1795315588489051, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795315588489051, 1795315588497502, NULL);
-INSERT INTO job VALUES(16777232, '01a20125-dd93-7feb-8143-127911c7befe', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795315588499656, 1795315588499656, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795315588499656, 1795315588505711, NULL);
-INSERT INTO job VALUES(33554436, '01a20125-dd9c-7e94-ad3e-5aff18262436', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795315588508075, 1795315588508075, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795315588508075, 1795315588510902, NULL);
-INSERT INTO job VALUES(33554440, '01a20125-dda1-717e-9c23-097fe2dbd888', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795315588513026, 1795315588513026, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795315588513026, 1795315588519066, NULL);
+INSERT INTO posting VALUES(1, 0, -7514564710041296567, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, -4310831157943256491, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, -2581267236056427773, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, 916997096111417677, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 5271070546005327796, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 0, 6018839281590717687, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 1, -7514564710041296567, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, -4310831157943256491, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, -2581267236056427773, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, 916997096111417677, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 5271070546005327796, 0, X'0300000001');
+INSERT INTO posting VALUES(1, 1, 6018839281590717687, 0, X'0800000001');
+INSERT INTO posting VALUES(2, 0, -3124670227794143449, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, -320734964505618241, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, -3124670227794143449, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, -320734964505618241, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 6439880508947858634, 0, X'0300000001');
+INSERT INTO change_set VALUES(16777221, '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', 'caller', 'stored as given', '01a201a0-729c-74d0-a9b4-8084b4a61b5e', 1795323622060593);
+INSERT INTO change_set VALUES(16777226, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', 'caller', 'stored as given', '01a201a0-72b4-7e46-828b-67a19b7b693a', 1795323622131223);
+INSERT INTO change_set VALUES(16777233, '01a201a0-7335-7145-9802-4fd41c5ff246', 'caller', 'stored as given', '01a201a0-731d-7c1c-9ae1-85ff4edb9e7c', 1795323622197680);
+INSERT INTO change_set VALUES(33554441, '01a201a0-7385-7f47-957a-0718d89eac5d', 'caller', 'stored as given', '01a201a0-7361-7eaf-bf5f-c75263b84169', 1795323622277341);
+INSERT INTO history VALUES(16777217, '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', '01a201a0-72ad-7f76-8b63-328aca053775', 'add', 'caller', 'stored as given', 1795323622060593, 'e6a5261b3342b815a282a0cf518add309d30ad27654c8a1953c0a1988335d920', '489c3f05b592da62b4631cd34255a6aa69e0b2d221a550dbe4cadfdd426d54e6', '3b1f781c288b7bd60f67732497609c88922ecb8af14e7d270fe3f21d0d8d9a5f', 2);
+INSERT INTO history VALUES(16777218, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '01a201a0-72ad-7f76-8b63-328aca053775', 'supersede', 'caller', 'stored as given', 1795323622131223, 'bf46a836b1f4568694b36d17842e069e578de382d3620504ef1f026c644cb38a', '3b1f781c288b7bd60f67732497609c88922ecb8af14e7d270fe3f21d0d8d9a5f', '1c2ef1e72d2bd645807dc31b257ea868441c43aa14f32f6b3eb56523ecd2ea25', 2);
+INSERT INTO history VALUES(16777219, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', 'add', 'caller', 'stored as given', 1795323622131223, '8293becd7c0a3ffa33aba59c645053245ec4c07cb68f30f67e5cdf2be4ab0cee', '1c2ef1e72d2bd645807dc31b257ea868441c43aa14f32f6b3eb56523ecd2ea25', '170ad4303cf0285521f2a100de8e29b9bfe5e52fb2aa3c4f306175cece8da482', 2);
+INSERT INTO history VALUES(16777220, '01a201a0-7335-7145-9802-4fd41c5ff246', '01a201a0-7335-7e29-a334-66e60706f697', 'add', 'caller', 'stored as given', 1795323622197680, '3b1ced0249de8aae35b14152de0a4412d2c7a2a1d322c56fb5102bd3cecfe5b6', '170ad4303cf0285521f2a100de8e29b9bfe5e52fb2aa3c4f306175cece8da482', '511832d786b1645d3ebcbc9101c79825cdf09645188ee60da54f7d65639b6ab9', 2);
+INSERT INTO history VALUES(33554433, '01a201a0-7385-7f47-957a-0718d89eac5d', '01a201a0-7385-7f47-957a-0718d89eac5e', 'add', 'caller', 'stored as given', 1795323622277341, '4ccfde4cf60876604dfdee2076a2ec087d90771a29394889f1f54576c70223f1', 'fc50f21d894fa44227e42b8a62f3b81e76c299a1caa622ebf2ca048117ada9ea', '6ef087a7b2d7b6c281723c7388ac676d1f38f7c39f4b15a8fa3043a31f4f2b79', 2);
+INSERT INTO history VALUES(50331650, '01a201a0-73ad-7875-a14b-2809d7ac80f1', '', 'erase', 'user', 'erasure', 1795323622317803, '9acaf11a567898661425946e84e5378b16ce019d9b4b6af541e8cc1f3e0def0b', 'eb06688f35a921fed9b50c13aaad43847837cb5b05278aa9c2e881fbb56b4b5e', '3e55be1a2ab40126512b2e34c071670ee9946049410891890ee9bd1b9e67aa57', 2);
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":null,"value":null,"version":1}', 'a41fd1a08a4bf2340e946e026908e839');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"superseded","superseded_by":"01a201a0-72f3-7e6b-a3ff-f9fe447fbd75","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":"2026-11-22T05:00:22.064786+00:00","value":null,"version":2}', '7d8d8d31cbb4046646f194578dd5bfcb');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a201a0-72b4-7e46-828b-67a19b7b6939",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.064786+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a201a0-72ad-7f76-8b63-328aca053775","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T05:00:22.064786+00:00","valid_to":null,"value":null,"version":1}', '7bf622f9a3c6bb4aec04663e99869e82');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a201a0-731d-7541-8bb4-0f857c68a614",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T05:00:22.168052+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T05:00:22.168052+00:00","valid_to":null,"value":null,"version":1}', 'c625ec370417c2e6ec4d61e676c0a2bd');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a201a0-7361-7eaf-bf5f-c75263b84168",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.237418+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T05:00:22.237418+00:00","valid_to":null,"value":null,"version":1}', 'ed239005b9ae48bc517dfae21024bdea');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', 'e802524b6120fcbfe3e4e221fb0d4517');
+INSERT INTO job VALUES(16777220, '01a201a0-729c-74d0-a9b4-8084b4a61b5e', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795323622044393, 1795323622044393, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795323622044393, 1795323622063280, NULL);
+INSERT INTO job VALUES(16777225, '01a201a0-72b4-7e46-828b-67a19b7b693a', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795323622068603, 1795323622068603, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795323622068603, 1795323622142282, NULL);
+INSERT INTO job VALUES(16777232, '01a201a0-731d-7c1c-9ae1-85ff4edb9e7c', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795323622173960, 1795323622173960, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795323622173960, 1795323622199246, NULL);
+INSERT INTO job VALUES(33554436, '01a201a0-7350-7ba2-bc17-0484cf4c4c26', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795323622224581, 1795323622224581, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795323622224581, 1795323622233271, NULL);
+INSERT INTO job VALUES(33554440, '01a201a0-7361-7eaf-bf5f-c75263b84169', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795323622241570, 1795323622241570, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795323622241570, 1795323622278826, NULL);
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
+INSERT INTO spent VALUES(0, 0, 0, 0, NULL);
 INSERT INTO memory_vector_1 VALUES(16777222, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777227, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777228, X'E08EE33DAC740A3EBA42F7BD58836A3E450095BD93DC16BDD8831C3D2E5346BBCF0015BE323F5A3D211071BD22011D3D4386E2BCCE901CBD30863D3DC52A073D67CD043E8F061C3DD4FE49BD24586ABE87BA83BDFBE179BEF475E6BD20CEA53C04808ABCF0B1153EC19FCA3D2183DE3D586ADC3C5C3D623E879896BD2847F33DFA77EB3CA76C91BE09E9D03D19D2943E7D4C3A3EC36E89BD7BA833BE3EF6C73C38A039BDC950273D1A73B0BD76D5D53CAFE568BE7E08CC3D8A7DE53D048BD2BB2A3493BDCE626FBE48F4043E82893A3DDEA68BBD068554BE3179E6BCED7FB5BCDC7E70BE9EC6A33D7B37B8BBFA8036BD07BE353E866983BCBB9B533E3B3EAE3C');
@@ -286,4 +294,5 @@ CREATE INDEX queue_due ON queue(due);
 CREATE INDEX memory_pending ON memory(owner, id) WHERE status = 'pending' AND retired_at IS NULL;
 CREATE INDEX memory_queue ON memory(id) WHERE status = 'pending' AND retired_at IS NULL;
 CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read';
+CREATE INDEX queue_turn ON queue(project, due);
 COMMIT;

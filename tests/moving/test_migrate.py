@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ from memoranda.errors import ConfigurationError, Conflict, StoreUnreadable
 from memoranda.moving import MigrateProgress, fingerprint, migrate
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / 'source.db'
+@pytest.fixture(scope='module')
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('filled') / 'source.db'
     fill(path)
     return path
+
+
+@pytest.fixture
+def source(filled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(filled, tmp_path / 'source.db'))
 
 
 def test_everything_is_copied_and_compared(source: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,16 @@ def url() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / 'source.db'
+@pytest.fixture(scope='module')
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('filled') / 'source.db'
     fill(path)
     return path
+
+
+@pytest.fixture
+def source(filled: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(filled, tmp_path / 'source.db'))
 
 
 def test_there_and_back_again_everything_is_as_it_was(source: Path, url: str, tmp_path: Path) -> None:

@@ -116,6 +116,40 @@ def test_what_was_approved_stays_known_when_it_is_said_again(memory: Memory) -> 
     assert 'nine' in parts(memory.context('When does the pool open?', user_id='ana'))[0]
 
 
+SAID = 'The mill in the valley is old. I live in Lisbon.'
+ASKED = 'Is there an old mill in Lisbon?'
+
+
+def test_a_sentence_whose_fact_waits_for_what_it_says_is_in_no_prompt() -> None:
+    with Memory(':memory:', embedder=HashingEmbedder(), policy=Policy(review='all')) as memory:
+        memory.add(SAID, user_id='ana')
+        (item,) = memory.review.list(user_id='ana').items
+        told = memory.context(ASKED, user_id='ana').text
+        assert ('mill' in told, 'Lisbon' in told) == (True, False)
+        (hit,) = memory.search('mill', user_id='ana', include=['episodes'])
+        assert hit.text == SAID
+        memory.review.approve(item.id, user_id='ana')
+        assert 'Lives in Lisbon' in memory.context(ASKED, user_id='ana').text
+
+
+def test_a_sentence_whose_fact_was_turned_down_is_in_no_prompt() -> None:
+    with Memory(':memory:', embedder=HashingEmbedder(), policy=Policy(min_confidence=1.0)) as memory:
+        memory.add(SAID, user_id='ana')
+        assert 'Lisbon' in memory.context(ASKED, user_id='ana').text
+        for item in memory.review.list(user_id='ana'):
+            memory.review.reject(item.id, user_id='ana')
+        told = memory.context(ASKED, user_id='ana').text
+        assert ('mill' in told, 'Lisbon' in told) == (True, False)
+
+
+def test_prompts_may_hold_nothing_but_facts() -> None:
+    policy = Policy(passages=dict.fromkeys(('user', 'assistant', 'tool'), 'exclude'))
+    with Memory(':memory:', embedder=HashingEmbedder(), policy=policy) as memory:
+        memory.add(SAID, user_id='ana')
+        told = memory.context(ASKED, user_id='ana').text
+        assert ('mill' in told, 'Lisbon' in told) == (False, True)
+
+
 def test_the_tool_of_an_agent_follows_the_same_rules() -> None:
     async def main() -> None:
         for policy, found in ((Policy(), False), (SHOWN, True)):

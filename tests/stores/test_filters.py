@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _postgres import available, fresh_database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from _postgres import available, fresh_database
 from memoranda import Memory
 from memoranda._bridge import run
 from memoranda.filters import ALLOWED, CHOICES, FIELDS, Filter, fields_of, matches, parse

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from _fakes import fast, fast_async, texts
-from _postgres import PASSWORD, ROLE, Server, admin, available, fresh_database, name_of, own_server, server
+from _postgres import PASSWORD, ROLE, Server, admin, available, fresh_database, name_of, own_server, replica_of, server
 from memoranda import ConfigurationError
 from memoranda._bridge import run
 from memoranda.errors import StoreBusy, StoreError, StoreUnreachable, StoreUnreadable, StoreUnwritable
@@ -529,7 +529,7 @@ def test_a_replica_is_read_and_after_a_failover_no_commit_is_taken_for_what_it_w
             with opened(replica.url('app')) as reader:
                 assert reader.texts() == ['tea']
                 assert reader.found('tea') == ['tea']
-                with pytest.raises(StoreUnwritable, match='only reads.*replica'):
+                with pytest.raises(StoreUnwritable, match=r'only reads.*replica'):
                     reader.say('more')
             proxy.cut_after, proxy.refuse_after_cut = b'COMMIT\0', True
             with pytest.raises(StoreUnreachable, match='whether it did is not known'):

@@ -94,23 +94,24 @@ def asked(qdrant: FakeQdrant) -> int:
 QUESTIONS = ('an apple from Lisbon', 'quince', 'what comes from Bergen?', 'medlar fig 17', 'grape and lemon of Cork')
 
 
-@pytest.mark.parametrize('count', [40, 700])
+@pytest.mark.parametrize('count', [40, 500])
 def test_a_search_finds_what_comparing_all_vectors_finds(tmp_path: Path, qdrant: FakeQdrant, count: int) -> None:
     path = tmp_path / 'memory.db'
     with fast(path) as plain:
         learn(plain, facts(count), **ANA)
         learn(plain, facts(30, seed=2), **BOB)
         for include in (['memories'], ['memories', 'episodes']):
-            best = {question: found(plain, question, include=include) for question in QUESTIONS}
+            best = {question: dict(found(plain, question, include=include)) for question in QUESTIONS}
             with indexed(path, qdrant) as memory:
                 memory.index_flush()
                 before = asked(qdrant)
-                assert {question: found(memory, question, include=include) for question in QUESTIONS} == best
+                # Of many, those that are left are told by a sample: two that are as good may change places.
+                assert {question: dict(found(memory, question, include=include)) for question in QUESTIONS} == best
                 assert asked(qdrant) == before + len(QUESTIONS)
 
 
 def test_filters_and_runs_find_their_own_among_many(memory: Memory) -> None:
-    learn(memory, facts(600), **ANA)
+    learn(memory, facts(400), **ANA)
     memory.add('here: the plum of the meeting', **ANA, run_id='s1')
     memory.add('here: the plum of the dinner', **ANA, run_id='s2')
     memory.add('plum compote', **ANA, infer=False, kind='preference')
@@ -122,7 +123,7 @@ def test_filters_and_runs_find_their_own_among_many(memory: Memory) -> None:
 
 
 def test_a_memory_is_found_before_the_index_knows_of_it(memory: Memory, qdrant: FakeQdrant) -> None:
-    learn(memory, facts(500), **ANA)
+    learn(memory, facts(280), **ANA)
     memory.index_flush()
     sent = threading.Event()
     qdrant.before = lambda method, path: None if method != 'PUT' else (sent.wait(SECONDS), None)[1]
@@ -220,7 +221,7 @@ KILLED = """
 import os, sys
 from _fakes import fast
 from memoranda.settings import Settings
-memory = fast(sys.argv[1], index=sys.argv[2] + '?tries=1', settings=Settings(poll_seconds=0.02))
+memory = fast(sys.argv[1], index=sys.argv[2] + '?tries=1', settings=Settings(workers=0))
 memory.__enter__()
 memory.add('Zebulon grows oolong', user_id='ana')
 memory.delete_all(user_id='bob')
@@ -295,7 +296,7 @@ def wait_until(is_so: Any, clock: Clock) -> None:
 def test_while_it_is_down_agents_find_everything_and_are_told_once(
     memory: Memory, qdrant: FakeQdrant, clock: Clock, log: Log
 ) -> None:
-    learn(memory, facts(300), **ANA)
+    learn(memory, facts(100), **ANA)
     memory.index_flush()
     best = [text for text, _ in found(memory, 'quince from Graz')]
     qdrant.stop()
@@ -341,7 +342,6 @@ def test_turns_go_on_under_load_while_it_comes_and_goes(memory: Memory, qdrant: 
             while len(turns) < target and not failed:
                 pause.wait(0.01)
             step()
-            clock.skip()
     over.set()
     for one in agents:
         one.join(SECONDS)
@@ -444,7 +444,7 @@ def test_words_are_weighed_within_a_tenant_where_the_server_can(tmp_path: Path, 
         running(tmp_path / 'qdrant', version=version) as qdrant,
         indexed(tmp_path / 'memory.db', qdrant, '&words') as memory,
     ):
-        learn(memory, facts(400), **ANA)
+        learn(memory, facts(280), **ANA)
         memory.add('Zebulon grows oolong', **ANA)
         memory.index_flush()
         assert found(memory, 'oolong of Zebulon')[0][0] == 'Zebulon grows oolong'
@@ -525,7 +525,7 @@ def test_a_point_that_is_refused_holds_up_no_other(memory: Memory, qdrant: FakeQ
 @pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
 def test_it_works_over_postgresql_as_over_a_file(qdrant: FakeQdrant) -> None:
     with fresh_database(tables=True) as url, indexed(url, qdrant) as memory:
-        learn(memory, facts(300), **ANA)
+        learn(memory, facts(100), **ANA)
         memory.add('home.city = Lisbon', **BOB)
         best = {question: found(memory, question) for question in QUESTIONS}
         memory.index_flush()

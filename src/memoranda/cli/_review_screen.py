@@ -107,10 +107,20 @@ class Screen:
                 return
             if answer == 'back':
                 continue
-            if page.cursor is None:
+            if page.cursor is None and not self._goes_back():
                 break
-            self._cursor = page.cursor
+            self._cursor = page.cursor or self._cursor
         self._tell(f'nothing waits{self._hint}')
+
+    def _goes_back(self) -> bool:
+        """At the end of the queue: whether the last decision is taken back."""
+        if self._last is None:
+            return False
+        self._console.print('nothing more waits   u undo   any other key ends > ', style='dim', end='')
+        if _letter() != 'u':
+            self._console.print()
+            return False
+        return self._undo() == 'back'
 
     def _tell(self, nothing: str) -> None:
         if done := +self._done:
@@ -120,7 +130,6 @@ class Screen:
 
     def _decide(self, item: ReviewItem) -> Answer:
         """Ask until there is an answer, and do it."""
-        review = self._view.review
         while True:
             self._console.print(f'{_KEYS} > ', style='dim', end='')
             key = _letter()

@@ -33,9 +33,7 @@ Reasons = Annotated[
     typer.Option('--reason', '-r', metavar='CODE', help='Only what waits for this reason; repeatable.'),
 ]
 Everybody = Annotated[bool, typer.Option('--all', '-a', help='Of everybody in the project.', rich_help_panel='Scope')]
-By = Annotated[
-    str | None, typer.Option('--by', metavar='NAME', help='Who decides, for the history. Default: user.')
-]
+By = Annotated[str | None, typer.Option('--by', metavar='NAME', help='Who decides, for the history. Default: user.')]
 Yes = Annotated[bool, typer.Option('--yes', '-y', help='Do not ask.')]
 View: TypeAlias = 'tuple[Memory, dict[str, Any]]'
 

@@ -138,8 +138,8 @@ def _tombstones(path: Path, file: str) -> list[_Tombstone]:
         connection = connect(str(path), busy_timeout=5, durability='normal', create=False)
     except StoreUnreadable as error:
         raise StoreError(
-            f'{path} can not be read ({error.__cause__ or error}), so nobody knows who was forgotten since: move it away '
-            'together with its -wal and -shm, and give the receipts of erasures'
+            f'{path} can not be read ({error.__cause__ or error}), so nobody knows who was forgotten since: move it '
+            'away together with its -wal and -shm, and give the receipts of erasures'
         ) from error
     try:
         with snapshot(connection, str(path)):
@@ -178,9 +178,9 @@ def _subjects(connection: Connection, receipts: Sequence[ErasureReceipt]) -> Ite
     """Everything in a database that can be forgotten, by what stands for it in tombstones and receipts."""
     secret = auditing.secret(connection)
     for project, kind, key, run_id, agent_id, app_id in connection.execute(
-        'SELECT o.project, o.kind, o.key, NULL, NULL, NULL FROM owner o UNION '
-        'SELECT o.project, o.kind, o.key, e.run_id, e.agent_id, e.app_id FROM episode e JOIN owner o ON o.id = e.row >> 24 '
-        'UNION SELECT o.project, o.kind, o.key, m.run_id, m.agent_id, m.app_id FROM memory m JOIN owner o ON o.id = m.owner'
+        'SELECT project, kind, key, NULL, NULL, NULL FROM owner UNION '
+        'SELECT project, kind, key, e.run_id, e.agent_id, e.app_id FROM episode e JOIN owner o ON o.id = e.row >> 24 '
+        'UNION SELECT project, o.kind, key, m.run_id, m.agent_id, m.app_id FROM memory m JOIN owner o ON o.id = m.owner'
     ):
         if kind in ('erased', 'import'):
             continue
@@ -203,7 +203,9 @@ def _parts(secret: bytes, owner: Owner, ids: Mapping[str, str]) -> Iterator[tupl
     names = [name for name in _IDS if name in ids]
     chosen = [{n: ids[n] for i, n in enumerate(names) if mask >> i & 1} for mask in range(1 << len(names))]
     what = [
-        Forgetting(project=owner.project, owner=whose, actor=_ACTOR, **some) for whose in (owner, None) for some in chosen
+        Forgetting(project=owner.project, owner=whose, actor=_ACTOR, **some)
+        for whose in (owner, None)
+        for some in chosen
     ]
     yield from zip(subjects_of(secret, owner, ids), what, strict=True)
 

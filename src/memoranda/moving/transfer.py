@@ -157,9 +157,10 @@ class _State:
 
     @classmethod
     def read(cls, text: str) -> _State:
-        found = json.loads(text)
-        after = found['after']
-        return cls(found['source'], found['file'], tuple(found['done']), found['table'], after and tuple(after))
+        found: dict[str, Any] = json.loads(text)
+        after: list[Any] | None = found['after']
+        done: list[str] = found['done']
+        return cls(found['source'], found['file'], tuple(done), found['table'], None if after is None else tuple(after))
 
 
 class _Move:
@@ -172,7 +173,7 @@ class _Move:
         self.resumed = False
         self.digests: dict[str, Digest] = {}
         self._tables = tables_of(source)
-        self._state = _State(give.where, _file(source))
+        self._state: _State = _State(give.where, _file(source))
         self._total = sum(table.count(source) for table in self._tables)
         self._done = 0
 

@@ -22,7 +22,8 @@ from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.telling import Told
 from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
 from memoranda.recall.usage import note_uses
-from memoranda.records import RECALL_TAG, ContextBlock, Hit, MemoryRecord
+from memoranda.records import RECALL_TAG, ContextBlock, Episode, Hit, MemoryRecord
+from memoranda.write.commands import asks_agent
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -32,6 +33,9 @@ __all__ = ['build', 'count_tokens', 'escape', 'passage_line', 'short_id']
 
 MAX_STANDING: Final = 40
 MAX_LINE_CHARS: Final = 600
+MAX_NAME_CHARS: Final = 60
+_NO_NAME: Final = re.compile(r'["\u201c\u201d\[\]<>{}\n]|:\s|(?:\S+\s+){4}')
+"""Signs that names don't have, and too many words."""
 STANDING_SHARE: Final = 0.6
 """Of the budget, so that a long profile never crowds out what the question is about."""
 MAX_COUNTED: Final = 20_000
@@ -172,8 +176,16 @@ def _fact(memory: MemoryRecord) -> str:
 def passage_line(hit: Hit, words: str) -> str:
     """A line for words of a message: `- who said: "..." (date) [e:short id]`."""
     assert hit.episode is not None
-    who = escape(hit.episode.name or hit.episode.role)
+    who = _speaker(hit.episode)
     return f'- {who} said: "{escape(words)}" ({hit.episode.occurred_at:%Y-%m-%d}) [e:{short_id(hit.episode.id)}]'
+
+
+def _speaker(message: Episode) -> str:
+    """Who says it. A name is whatever somebody calls themself, so it is told if it is short and can't be read as more."""
+    name = message.name
+    if name is None or len(name) > MAX_NAME_CHARS or _NO_NAME.search(name) or asks_agent(name):
+        return message.role
+    return escape(name)
 
 
 def short_id(id_: str) -> str:

@@ -74,7 +74,7 @@ class QueueTests(StoreTests):
         bench = self.bench(store)
         ids = [bench.queue('one', scope=scope) for scope in (ANA, BEN, CAM)]
         ids.append(bench.queue('one', project='other'))
-        assert [bench.taken(f'worker {n}').job.id for n in range(4)] == ids
+        assert {bench.taken(f'worker {n}').job.id for n in range(4)} == set(ids)
         assert bench.next('one more') is None
 
     def test_who_has_many_jobs_holds_up_nobody(self, store: Store) -> None:

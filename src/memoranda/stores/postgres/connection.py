@@ -215,7 +215,9 @@ class Link:
 
     def _write(self, function: Callable[[Connection], T], durably: bool) -> T:
         # The number of the transaction is known before it is committed, to ask afterwards what became of it.
-        begun = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=f', {_NUMBER}, {self._shared.timeline}')
+        self._open()  # so that it is known how to ask for the timeline
+        which = f', {_NUMBER}, {self._shared.timeline}'
+        begun = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=which)
         connection = self._open()
         try:
             result = function(cast('Connection', connection))
@@ -247,9 +249,7 @@ class Link:
         for tries in range(_ASKED):
             try:
                 connection = self._open()
-                found, status = connection.execute(
-                    _BECAME.format(self._shared.timeline), (timeline, number)
-                ).fetchone()
+                found, status = connection.execute(_BECAME.format(self._shared.timeline), (timeline, number)).fetchone()
             except (psycopg.Error, StoreError) as failed:
                 self.close()
                 if tries > 4:

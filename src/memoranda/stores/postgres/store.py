@@ -185,7 +185,8 @@ class PostgresStore(SqlStore):
         return await wait_for(self._send(function))
 
     def _send(self, function: Callable[[Connection], T]) -> Future[T]:
-        return self._submit('job' if is_for_job() else 'write', lambda link: link.write(function, durably=self._durably))
+        kind = 'job' if is_for_job() else 'write'
+        return self._submit(kind, lambda link: link.write(function, durably=self._durably))
 
     async def save_uses(self) -> None:
         """Write what was counted."""
