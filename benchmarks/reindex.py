@@ -216,6 +216,8 @@ def measure(database: str, kills: int, rate: float | None, memories: int) -> dic
     ]
     for process in others:
         process.start()
+    read_end.close()  # so that the end of a process is seen here
+    wrote_end.close()
     begun = time.perf_counter()
     places = [killed(database, rate, number / (kills + 1))[0] for number in range(1, kills + 1)]
     _, embedded = killed(database, rate, None)

@@ -58,8 +58,11 @@ timezone = 'UTC'
 max_wal_senders = 4
 wal_level = replica
 hot_standby = on
+dynamic_shared_memory_type = mmap
 """
 _START_SECONDS = 60
+_MEMORY, _ROOM = '/dev/shm', 4 << 30  # a folder of its own is made there
+"""A file system without a disk, and how much must be free: the tables of tests are better off there."""
 _names = itertools.count()
 _local: dict[int, Server] = {}
 _admins: dict[tuple[int, str], Any] = {}
@@ -112,7 +115,7 @@ class Server:
     def run(self, *arguments: str) -> None:
         """Run one of the programs of PostgreSQL, as whom the server runs as."""
         environment = {**os.environ, 'PGPASSWORD': SUPER_PASSWORD}
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
             [self.binaries / arguments[0], *arguments[1:]],
             cwd=self.folder,
             env=environment,
@@ -192,9 +195,18 @@ def replica_of(primary: Server) -> Generator[Server]:
         _end(folder)
 
 
+def _has_room(folder: str) -> bool:
+    """Whether some hundreds of MiB may be put there."""
+    try:
+        free = os.statvfs(folder)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK) and free.f_bavail * free.f_frsize > _ROOM
+
+
 def _folder(root: int) -> Path:
     """For a server that ends with the process `root`."""
-    folder = Path(tempfile.mkdtemp(prefix='memoranda-pg-'))
+    folder = Path(tempfile.mkdtemp(prefix='memoranda-pg-', dir=_MEMORY if _has_room(_MEMORY) else None))
     # Detached at once, so that it outlives whatever ends this process, and nobody has to wait for it.
     subprocess.run([sys.executable, '-I', __file__, str(root), str(folder)], check=True, stdin=subprocess.DEVNULL)
     if os.geteuid() == 0:
@@ -206,7 +218,7 @@ def _reachable(binaries: Path, folder: Path) -> Path:
     """The binaries, or a copy of them when who runs the server may not look where they are."""
     if not _nobody():
         return binaries
-    test = subprocess.run(
+    test: subprocess.CompletedProcess[bytes] = subprocess.run(
         [binaries / 'postgres', '--version'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
         cwd=folder, **_nobody(),
     )  # fmt: skip
@@ -357,10 +369,10 @@ def _end(folder: Path) -> None:
     with contextlib.suppress(OSError):
         note = folder / 'note'
         Path(note.read_text()).unlink()
-    for tries in range(200):
+    for tries in range(700):
         try:
             pid = int((folder / 'data' / 'postmaster.pid').read_text().split()[0])
-            os.kill(pid, signal.SIGQUIT if tries < 100 else signal.SIGKILL)
+            os.kill(pid, signal.SIGQUIT if tries < 600 else signal.SIGKILL)
         except (OSError, ValueError, IndexError):
             break
         time.sleep(0.05)

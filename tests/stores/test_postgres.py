@@ -213,7 +213,8 @@ def test_connections_are_as_many_as_allowed_and_named(url: str) -> None:
     with opened(url, pool=4) as bench:
         users = [Scope(user_id=f'u{n}') for n in range(20)]
         with ThreadPoolExecutor(20) as threads:
-            list(threads.map(lambda scope: bench.learn('tea', scope=scope), users))
+            for begun in [threads.submit(bench.learn, 'tea', scope=scope) for scope in users]:
+                begun.result()
         assert 2 <= admin(named, (name_of(url),))[0][0] <= 4
     assert admin(named, (name_of(url),))[0][0] == 0
 
@@ -313,12 +314,12 @@ class Proxy:
             answers.join()
 
     def _answer(self, client: socket.socket, behind: socket.socket) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while data := behind.recv(65536):
                 with contextlib.suppress(OSError):
                     client.sendall(data)
-        except OSError:
-            return
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)  # the server is gone
 
 
 @pytest.fixture
@@ -448,6 +449,24 @@ def test_memories_of_a_child_process_and_its_parent_are_on_connections_of_their_
             assert told.read() == b'of the parent|of the child'
         assert bench.texts() == ['of the parent', 'of the child']
         assert bench.learn('still works')
+
+
+def test_closeness_is_the_same_in_memory_and_on_the_server(url: str) -> None:
+    with opened(url, cache_mb=0) as cold, opened(url, cache_mb=64) as warm:
+        memory = cold.learn('green tea')
+        cold.learn('black coffee')
+        cold.commit(cold.revise(memory, text='white tea'), generation=cold.generation())
+        cold.learn('without a vector', scope=Scope(user_id='ben'))
+        cold.say('tea again', history=False)
+        lanes = ('memories', 'episodes')
+        told: list[list[list[float]]] = []
+        for bench in (cold, *[warm] * 3):  # the second time and later from memory
+            assert bench.found('tea', lanes=lanes, generation=bench.generation())
+            told.append([lane.dense.tolist() for lane in bench.lanes if lane.dense is not None])
+        assert [len(lane) for lane in told[0]] == [2, 3]
+        for one in told:
+            for expected, found in zip(told[0], one, strict=True):
+                assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 # --- erasure

@@ -203,7 +203,12 @@ def _parts(secret: bytes, owner: Owner, ids: Mapping[str, str]) -> Iterator[tupl
     names = [name for name in _IDS if name in ids]
     chosen = [{n: ids[n] for i, n in enumerate(names) if mask >> i & 1} for mask in range(1 << len(names))]
     what = [
-        Forgetting(project=owner.project, owner=whose, actor=_ACTOR, **some)
+        replace(
+            Forgetting(project=owner.project, owner=whose, actor=_ACTOR),
+            run_id=some.get('run_id'),
+            agent_id=some.get('agent_id'),
+            app_id=some.get('app_id'),
+        )
         for whose in (owner, None)
         for some in chosen
     ]

@@ -144,13 +144,13 @@ def _path_of(store: Store) -> str:
         return store.location
     raise ConfigurationError(
         f'{store.location} is backed up by its own tools, which know it best: run pg_dump --format=custom '
-        '--file=memoranda.dump with its URL, and pg_restore to get it back (docs/moving.md)'
+        f'--file=memoranda.dump {store.location}, and pg_restore to get it back (docs/moving.md)'
     )
 
 
 def _target(given: str | os.PathLike[str], source: str) -> Path:
-    text: object = os.fspath(given)
-    if not isinstance(text, str) or not text.strip() or '\0' in text:
+    text = str(os.fspath(given))
+    if not text.strip() or '\0' in text:
         raise InvalidInput(f'target={shown(text)} is no path: name a file that does not exist yet, or a folder')
     path = Path(os.path.abspath(os.path.expanduser(text)))
     if path.is_dir():

@@ -94,7 +94,7 @@ class Table:
             if values['state'] == 'running':  # by a process that doesn't know of the other database
                 values |= {'state': 'queued', 'worker': None, 'lease_until': None}
             return tuple(values.values())
-        return tuple(bytes(value) if isinstance(value, memoryview | bytearray) else value for value in row)
+        return tuple(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ def tables_of(connection: Connection) -> list[Table]:
         if state not in ('current', 'building'):
             ignored.update(vector_tables(id_))
         else:
-            vectors |= dict.fromkeys(vector_tables(id_), dimensions)
+            for name in vector_tables(id_):
+                vectors[name] = dimensions
     unknown = [name for name in found if name not in _KEYS and name not in vectors and name not in ignored]
     if unknown:
         raise StoreError(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from memoranda._degraded import Without, recalling
 from memoranda._precedence import first
 from memoranda.filters import parse
-from memoranda.recall.search import SearchRequest, search
+from memoranda.recall.search import SearchRequest, expect, search
 from memoranda.recall.telling import Told
 from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
 from memoranda.recall.usage import note_uses
@@ -65,6 +65,8 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
 
 async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> ContextBlock:
     going = recalling(engine)
+    if request.moment.as_of is None:  # it is embedded while the storage is read
+        expect(engine, request.query, at=request.moment.now, include=request.include)
     standing: Sequence[MemoryRecord] = ()
     hits: list[Hit] = []
     approved: Collection[str] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf, log, log1p, sqrt
@@ -105,6 +105,7 @@ class Weights:
 DEFAULT = Weights()
 
 _DAY = 86_400.0
+_NO_PARTS: Mapping[str, float] = {}
 _BACKGROUND = 50
 """Rows that hold none of the words, imagined beside the real ones, so that two memories don't make a rare word."""
 
@@ -118,6 +119,7 @@ def rank(
     now: datetime,
     weights: Weights = DEFAULT,
     calibration: Calibration = GENERIC,
+    explain: bool = True,
 ) -> list[Ranked]:
     """Order the candidates of all lanes in one list.
 
@@ -132,6 +134,7 @@ def rank(
         now: What recency is relative to.
         weights: See `Weights`.
         calibration: Of the embedder that made the vectors; only the reported score depends on it.
+        explain: Whether to tell the parts of each order; without them `Ranked.parts` is empty.
 
     Returns:
         Best first. Equal ones: memories before episodes, then the larger row key first.
@@ -153,7 +156,7 @@ def rank(
                 view.only('meaning', view.cosine, ~view.blind)
             else:
                 view.only('meaning', view.bm25, np.zeros(len(view), dtype=np.bool_))
-    found = [item for view in views for item in view.best(top_k, strategy, calibration)]
+    found = [item for view in views for item in view.best(top_k, strategy, calibration, explain)]
     found.sort(key=lambda item: (-item[0].order, item[0].lane != 'memories', -item[1]))
     return [ranked for ranked, _ in found[:top_k]]
 
@@ -217,7 +220,7 @@ class _View:
         self.order = self.order + values
         self.parts[name] = self.parts[name] + values if name in self.parts else values
 
-    def best(self, top_k: int, strategy: Strategy, calibration: Calibration) -> list[tuple[Ranked, int]]:
+    def best(self, top_k: int, strategy: Strategy, calibration: Calibration, explain: bool) -> list[tuple[Ranked, int]]:
         """The first candidates with their row keys, best first."""
         places = np.arange(len(self)) if self.candidate is None else np.flatnonzero(self.candidate)
         order = self.order[places]
@@ -233,9 +236,10 @@ class _View:
         coverage = self.coverage[places] if strategy != 'semantic' else None
         score = np.zeros(len(places)) if cosine is None and coverage is None else calibration.score(cosine, coverage)
         columns = zip(rows.tolist(), order[chosen].tolist(), score.tolist(), keys.tolist(), strict=True)
+        parts = self._explained(places) if explain else [_NO_PARTS] * len(places)
         return [
             (Ranked(self.lane.name, row, order, value, why), key)
-            for (row, order, value, key), why in zip(columns, self._explained(places), strict=True)
+            for (row, order, value, key), why in zip(columns, parts, strict=True)
         ]
 
     def _explained(self, places: Ints) -> list[dict[str, float]]:

@@ -50,10 +50,11 @@ def only_asks(text: str) -> bool:
         sentence = text[start:end].strip()
         if says_nothing(sentence):
             continue
-        plain = not (any(c.isdigit() for c in sentence) or _NAME.search(sentence) or _STATES.search(sentence))
         short = len(sentence.split()) <= _FEW
         question = sentence.endswith(('?', '\uff1f')) and (asks(sentence) or short)
-        if not (plain and (question or (short and _REQUEST.match(sentence)))):
+        if not (question or (short and _REQUEST.match(sentence))):
+            return False
+        if any(c.isdigit() for c in sentence) or _NAME.search(sentence) or _STATES.search(sentence):
             return False
         asked = True
     return asked

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
-from memoranda.errors import shown
+from memoranda.checks import check_kind, check_slot, check_unit
+from memoranda.errors import InvalidInput, InvalidScope, shown
 from memoranda.importers.base import ImportProblem
 from memoranda.records import HistoryEntry, Op, content_hash
-from memoranda.scope import Owner
+from memoranda.scope import Owner, Scope
 from memoranda.stores.history import dump_state, holds
 from memoranda.stores.portable import (
     ChangeItem,
@@ -53,6 +54,7 @@ class Checks:
     _known: dict[str, set[Any]] = field(default_factory=dict[str, set[Any]])
     _versions: dict[tuple[str, str], bytes] = field(default_factory=dict[tuple[str, str], bytes])
     """What versions say, by memory and change."""
+    _ids: set[SaidUnder] = field(default_factory=set[SaidUnder])
     _head: str | None = None
     _links: int = 0
 
@@ -99,6 +101,7 @@ class Checks:
         self._messages[item.conversation_id] = messages, item.seq + 1
         self._lengths[item.id] = len(item.text)
         self._recorded(item.recorded_at)
+        self._under(item.said_under, where)
         first = self.said.get(item.said_under)
         self.said[item.said_under] = item.recorded_at if first is None else min(first, item.recorded_at)
         stamp = (item.occurred_at.isoformat(),) if item.dated else ()
@@ -124,6 +127,8 @@ class Checks:
         levels = ('user', 'run') if user else (self.owner.kind,)
         if version.level not in levels or (user and (version.level == 'run') != (version.run_id is not None)):
             raise ImportProblem(where, f'has level {version.level!r}, which no memory of a {self.owner.kind} has')
+        _check_fields(version, where)
+        self._under(version.said_under, where)
         for span in version.evidence:
             length = self._lengths.get(span.episode_id)
             if length is None:
@@ -140,6 +145,15 @@ class Checks:
         told = {name: getattr(version, name) for name in _TOLD}
         self._versions[id_, version.change_id] = _digest({**told, 'tags': list(version.tags)})
 
+    def _under(self, said: SaidUnder, where: str) -> None:
+        if said in self._ids:
+            return
+        try:
+            Scope(agent_id=said.agent_id, run_id=said.run_id, app_id=said.app_id)
+        except InvalidScope as error:
+            raise ImportProblem(where, str(error)) from None
+        self._ids.add(said)
+
     def _entry(self, item: EntryItem, where: str) -> None:
         if item.seq != self._links + 1:
             raise ImportProblem(where, f'follows entry {self._links}: the history has a gap')
@@ -152,6 +166,8 @@ class Checks:
         self._links, self._head = item.seq, item.hash
         self._recorded(item.at)
         known = self._versions.get((item.memory_id, item.change_id))
+        if known is None and item.memory_id and item.after is not None:
+            raise ImportProblem(where, 'tells of a version of a memory that is not in the document')
         if known is not None and item.after is not None:
             told = {name: item.after[name] for name in _TOLD if name in item.after}
             if len(told) == len(_TOLD) and _digest(told) != known:
@@ -159,6 +175,12 @@ class Checks:
 
     def _job(self, item: JobItem, where: str) -> None:
         self._once('job id', item.id, where)
+        said: object = item.options.get('said_under')
+        if said is not None:
+            try:
+                Scope(**cast('dict[str, Any]', said))
+            except (InvalidScope, TypeError) as error:
+                raise ImportProblem(where, f'was given under ids that can not be used ({error})') from None
         if item.idempotency_key is not None:
             self._once('idempotency key', item.idempotency_key, where)
         for id_ in item.episode_ids:
@@ -169,11 +191,30 @@ class Checks:
             raise ImportProblem(where, f'names conversation {named}, which is not in the document')
 
 
+def _check_fields(version: VersionItem, where: str) -> None:
+    """What `add` checks too."""
+    try:
+        check_unit('confidence', version.confidence)
+        check_unit('importance', version.importance)
+        check_kind(version.kind)
+        if version.slot is not None:
+            check_slot(version.slot)
+    except InvalidInput as error:
+        raise ImportProblem(where, str(error)) from None
+    if not version.text.strip():
+        raise ImportProblem(where, 'says nothing: use the document as it was exported')
+
+
 def _check_moments(item: object, where: str) -> None:
     for name in _moments(type(item)):
         value: datetime | None = getattr(item, name)
         if value is not None and value.tzinfo is None:
             raise ImportProblem(where, f'{name}={value.isoformat()} has no time zone: write it with Z at its end')
+        try:
+            if value is not None:
+                value.astimezone(UTC)
+        except OverflowError:
+            raise ImportProblem(where, f'{name}={value} lies outside the years 1 to 9999') from None
 
 
 @cache

@@ -7,12 +7,13 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from memoranda.checks import storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.importers._stream import Window
 from memoranda.importers.base import ImportProblem, is_list, is_object
@@ -31,6 +32,9 @@ Document: TypeAlias = 'str | os.PathLike[str] | bytes | Mapping[str, Any] | Subj
 _HEADER: Final = ('format', 'version', 'project', 'scope', 'exported_at', 'forgotten_at', 'counts')
 _END: Final = ('digests', 'digest')
 _MAX_PATH: Final = 4096
+_DEEPEST: Final = 150
+_OWN: Final = ('metadata', 'before', 'after')
+"""Fields with the caller's own JSON, which is kept as text."""
 _EDITED: Final = 'is not what was exported, the digest tells: use the document as it was exported'
 
 
@@ -192,6 +196,7 @@ class Scan:
             named = value.get('id', value.get('hash') if section == 'rejected' else value.get('seq'))
             if named is not None:
                 where = f'{where} ({str(named)[:60]})'
+            _check_storable(value, where)
             try:
                 self._digests.add(section, value)
                 item = reader.validate_python(value)
@@ -231,6 +236,29 @@ class Scan:
             raise ImportProblem('project, scope or forgotten_at', _EDITED)
 
 
+def _check_storable(value: object, where: str, *, own: bool = False, depth: int = 0) -> None:
+    """Refuse what no database can carry, or no export could tell again.
+
+    Raises:
+        ImportProblem: There is such a text or number.
+    """
+    if depth > _DEEPEST:
+        raise ImportProblem(where, f'is nested more than {_DEEPEST} levels deep, which no export is')
+    if isinstance(value, str):
+        if storable(value) != value:
+            raise ImportProblem(where, 'holds a NUL or half of a surrogate pair, which no export has: export it again')
+    elif isinstance(value, int):
+        if not own and not -(1 << 63) <= value < 1 << 63:
+            raise ImportProblem(where, 'holds a number of more than 64 bits, which no export has: export it again')
+    elif is_object(value):
+        for key, part in value.items():
+            _check_storable(key, where)
+            _check_storable(part, where, own=own or key in _OWN, depth=depth + 1)
+    elif is_list(value):
+        for part in value:
+            _check_storable(part, where, own=own, depth=depth + 1)
+
+
 def _check_format(top: Mapping[str, Any], name: str) -> None:
     if top.get('format') != FORMAT:
         raise ImportProblem(
@@ -264,7 +292,7 @@ def _header(top: Mapping[str, Any], name: str) -> Header:
             forgotten_at=None if top['forgotten_at'] is None else _moment(top['forgotten_at']),
             counts=counts,
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ImportProblem(name, f'does not tell whose it is, or from when ({error}): export it again') from None
 
 
@@ -278,4 +306,4 @@ def _moment(value: object) -> datetime:
     moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     if moment is None or moment.tzinfo is None:
         raise ValueError(f'{shown(value)} is no moment')
-    return moment
+    return moment.astimezone(UTC)

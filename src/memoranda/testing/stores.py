@@ -8,11 +8,12 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-from memoranda.errors import EmbedderMismatch
+from memoranda.errors import Conflict, EmbedderMismatch
 from memoranda.records import Edit
 from memoranda.scope import Erasure, Scope
 from memoranda.stores.base import LeaseLost, Store
 from memoranda.stores.history import holds
+from memoranda.stores.walks import Walk
 from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_audits import AuditTests
 from memoranda.testing._store_base import StoreTests
@@ -284,6 +285,68 @@ class GenerationTests(StoreTests):
         self.run(store.put_vectors(new, [(lane, row, bench.vector(text)) for lane, row, text in rows]))
         assert list(self.run(store.unembedded(new, limit=10))) == []
         assert self.run(store.switch_generation(new))
+
+    def test_a_walk_meets_every_row_once_and_then_only_what_was_written_since(self, store: Store) -> None:
+        bench = self.bench(store)
+        for number in range(3):
+            bench.learn(f'tea {number}', scope=Scope(user_id=f'user{number}'))
+        new, walk = self.run(store.start_generation('new', 16, rebuild=True)), Walk()
+        assert self.run(store.coverage(new)) == (0, 6)
+        met: list[str] = []
+
+        def embed() -> int:
+            rows = self.run(store.unembedded(new, limit=4, walk=walk))
+            met.extend(text for _, _, text in rows)
+            self.run(store.put_vectors(new, [(lane, row, bench.vector(text)) for lane, row, text in rows]))
+            return len(rows)
+
+        assert embed() == 4
+        bench.learn('in between', scope=Scope(user_id='user1'))
+        while embed():
+            pass
+        if not self.run(store.switch_generation(new, walk=walk)):
+            while embed():
+                pass
+            assert self.run(store.switch_generation(new, walk=walk))
+        assert sorted(met) == sorted(2 * ['in between', 'tea 0', 'tea 1', 'tea 2'])
+        assert self.run(store.coverage(new)) == (8, 8)
+
+    def test_one_that_was_given_up_takes_no_vectors(self, store: Store) -> None:
+        bench = self.bench(store)
+        bench.learn('tea')
+        half = self.run(store.start_generation('half', 16, rebuild=True))
+        rows = self.run(store.unembedded(half, limit=10))
+        self.run(store.drop_generation(half))
+        assert self.run(store.stats()).building is None
+        for _ in range(2):
+            with raises(Conflict):
+                self.run(store.put_vectors(half, [(lane, row, bench.vector(text)) for lane, row, text in rows]))
+            with raises(Conflict):
+                self.run(store.switch_generation(half))
+            while not self.run(store.drop_old_vectors(limit=1)):
+                pass
+
+    def test_what_is_written_without_a_vector_is_noted_until_it_has_one(self, store: Store) -> None:
+        bench = self.bench(store)
+        bench.learn('tea')
+        old = bench.generation()
+        new = self.run(store.start_generation('new', 16, rebuild=True))
+        rows = self.run(store.unembedded(new, limit=10))
+        self.run(store.put_vectors(new, [(lane, row, bench.vector(text)) for lane, row, text in rows]))
+        assert self.run(store.switch_generation(new))
+        assert self.run(store.lacking(limit=10)) is None
+        work = bench.work(bench.say('cake'))
+        edit = Edit(op='add', before=None, after=bench.fact('cake', work.episodes))
+        found = [(row, bench.vector(text)) for row, text in work.segments]
+        bench.commit(edit, work=work, segment_vectors=found, generation=old)
+        walk = self.run(store.lacking(limit=10))
+        assert walk is not None
+        rows = self.run(store.unembedded(new, limit=10, walk=walk))
+        assert [text for _, _, text in rows] == ['cake', 'cake']
+        self.run(store.put_vectors(new, [(lane, row, bench.vector(text)) for lane, row, text in rows]))
+        assert list(self.run(store.unembedded(new, limit=10, walk=walk))) == []
+        self.run(store.settle_lacking(walk))
+        assert self.run(store.lacking(limit=10)) is None
 
 
 class LifeTests(StoreTests):

@@ -16,6 +16,7 @@ from memoranda.write.trust import check_trust
 __all__ = ['MAX_FACT_CHARS', 'check_metadata', 'check_named', 'check_value', 'job_options', 'without_secrets']
 
 MAX_METADATA_CHARS: Final = 65_536
+MAX_METADATA_DEPTH: Final = 100
 MAX_INSTRUCTION_CHARS: Final = 4_000
 MAX_FACT_CHARS: Final = 2_000
 
@@ -42,14 +43,18 @@ def check_metadata(metadata: object, *, policy: Policy) -> dict[str, Any]:
         ) from error
 
 
-def _cleaned(value: Any, policy: Policy, name: str = '') -> Any:
+def _cleaned(value: Any, policy: Policy, name: str = '', depth: int = 0) -> Any:
+    if depth > MAX_METADATA_DEPTH:
+        raise InvalidInput(
+            f'metadata is nested more than {MAX_METADATA_DEPTH} levels deep: keep a reference to it instead'
+        )
     if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return redact_value(name, storable(value) if isinstance(value, str) else value, policy)
     if isinstance(value, list):
-        return [_cleaned(v, policy, name) for v in cast('list[Any]', value)]
+        return [_cleaned(v, policy, name, depth + 1) for v in cast('list[Any]', value)]
     if isinstance(value, dict):
         named = ((storable(k), v) for k, v in cast('dict[str, Any]', value).items())
-        return {redact(k, policy)[0]: _cleaned(v, policy, k) for k, v in named}
+        return {redact(k, policy)[0]: _cleaned(v, policy, k, depth + 1) for k, v in named}
     return value
 
 

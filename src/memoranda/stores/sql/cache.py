@@ -75,6 +75,8 @@ class Cache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes, self._held = max_bytes, 0
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._asked: OrderedDict[_Key, bool] = OrderedDict()
+        """What vectors were asked for lately without being kept."""
         self._lock = threading.Lock()
         self._loading: dict[_Key, threading.Lock] = {}
 
@@ -101,6 +103,24 @@ class Cache:
                 else:  # this transaction began before one that another thread has already seen
                     return _load(connection, owner, lane, generation).columns
             return self._keep(key, _load(connection, owner, lane, generation))
+
+    def keeps(self, owner: OwnerRow, lane: LaneName, generation: Generation, rows: int) -> bool:
+        """Whether the vectors of so many rows are kept, or shall be from now on.
+
+        They shall when they fit, and were asked for before, not longer ago than as many as fit were since.
+        """
+        key = (owner.id, lane, True)
+        size = max(1, rows * generation.dimensions * 4)
+        with self._lock:
+            if key in self._entries:
+                return True
+            if size > self.max_bytes // 4:
+                return False
+            known = self._asked.pop(key, False)
+            self._asked[key] = True
+            while len(self._asked) > self.max_bytes // size:
+                self._asked.popitem(last=False)
+            return known
 
     def _keep(self, key: _Key, entry: _Entry) -> Columns:
         with self._lock:
@@ -136,6 +156,7 @@ class Cache:
         """Forget everything."""
         with self._lock:
             self._entries.clear()
+            self._asked.clear()
             self._held = 0
 
 

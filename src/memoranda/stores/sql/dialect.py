@@ -92,6 +92,14 @@ class Dialect(Protocol):
         """Vectors as they were read, (n, dimensions)."""
         ...
 
+    def cosines(self, table: str) -> str | None:
+        """A statement that compares the vectors of a range of rows; None where reading them is as good.
+
+        Its parameters are a vector that `pack` made, the first and the last row key. It gives bytes: of each row its
+        key and the product of the two vectors, as big-endian int64 and float32.
+        """
+        ...
+
     def number_owners_from(self, connection: Connection, first: int) -> None:
         """Give owners that are new numbers from this one on."""
         ...
@@ -153,6 +161,9 @@ class Sqlite:
 
     def unpack(self, stored: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:
         return _floats(stored, dimensions)
+
+    def cosines(self, table: str) -> str | None:
+        return None
 
     def number_owners_from(self, connection: Connection, first: int) -> None:
         connection.execute("DELETE FROM sqlite_sequence WHERE name = 'owner'")
@@ -240,6 +251,13 @@ class Postgresql:
 
     def unpack(self, stored: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:
         return _floats(stored, dimensions)
+
+    def cosines(self, table: str) -> str | None:
+        product = 'CAST(-(vector <#> CAST(?1 AS vector)) AS real)'
+        return (
+            f"SELECT string_agg(int8send(row) || float4send({product}), CAST('' AS bytea)) FROM {table} "
+            'WHERE row BETWEEN ?2 AND ?3'
+        )
 
     def number_owners_from(self, connection: Connection, first: int) -> None:
         connection.execute("SELECT setval(pg_get_serial_sequence('owner', 'id'), ?, false)", (first,)).fetchall()

@@ -24,8 +24,10 @@ __all__ = ['cosines']
 
 ALL: Final = 256
 """When no more rows than these are left, they are all read."""
-WORDED: Final = 256
+WORDED: Final = 400
 """Rows that hold words of the question."""
+BEST: Final = 64
+"""Rows of those, and of the nearest ones, whose neighbours are read."""
 SAMPLE: Final = 128
 STARVED: Final = 50
 """When filters leave fewer of the nearest rows, the latest others are read."""
@@ -58,7 +60,10 @@ def cosines(
     sample = left if count <= ALL else left[np.linspace(0, count - 1, SAMPLE).astype(np.int64)]
     wanted = [sample]
     if count > ALL:
-        wanted += [waiting[unseen[waiting]], _worded(postings, unseen)]
+        worded = _worded(postings, unseen)
+        wanted += [waiting[unseen[waiting]], worded]
+        if name == 'episodes':  # what was said around good hits counts there
+            wanted.append(_around(dense, worded, unseen))
         if nearest.full and int(np.count_nonzero(allowed & ~np.isnan(dense))) < STARVED:
             wanted.append(left[-LATEST:])
     read = np.unique(np.concatenate(wanted))
@@ -87,16 +92,27 @@ def _places(key: Places, rows: Ints) -> tuple[Places, Places]:
 
 
 def _worded(postings: Mapping[str, Posting], unseen: NDArray[np.bool_]) -> Places:
-    """Rows with most words of the question; of words that are equally many, the rarer ones count."""
+    """Rows that words speak for most: BM25 as ranking has it, but for the lengths."""
     weight = np.zeros(len(unseen), dtype=np.float32)
-    for rows, _ in postings.values():
-        if len(rows):
-            weight[rows] += np.float32(1 + 1 / (1 + len(rows)))
+    for rows, said in postings.values():
+        rarity = np.float32(np.log1p((len(unseen) - len(rows) + 0.5) / (len(rows) + 0.5)))
+        weight[rows] += rarity * said / (said + np.float32(1.2))
     weight[~unseen] = 0
     hits = np.flatnonzero(weight)
     if len(hits) > WORDED:
         hits = hits[np.argpartition(-weight[hits], WORDED)[:WORDED]]
-    return hits
+    return hits[np.argsort(-weight[hits])]
+
+
+def _around(dense: FloatVector, worded: Places, unseen: NDArray[np.bool_]) -> Places:
+    """Unseen rows one and two places from the best ones."""
+    seen = np.flatnonzero(~np.isnan(dense))
+    if len(seen) > BEST:
+        seen = seen[np.argpartition(-dense[seen], BEST)[:BEST]]
+    best = np.concatenate((seen, worded[:BEST]))
+    near = np.unique(np.concatenate([best + step for step in (-2, -1, 1, 2)]))
+    near = near[(near >= 0) & (near < len(dense))]
+    return near[unseen[near]]
 
 
 def _fill(

@@ -6,7 +6,7 @@ share it may each have another idea of what time it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from memoranda.records import now
@@ -97,7 +97,7 @@ _PROJECT = (
     'AND d.format <= ?2) LIMIT 1)'
 )
 """A project in which a job is due: looks at one row of each until it finds one."""
-_NEXT = f'coalesce({_PROJECT.format(" WHERE project > ?4")}, {_PROJECT.format("")})'
+_NEXT = f'coalesce({_PROJECT.format(" WHERE project > {0}")}, {_PROJECT.format("")})'
 
 
 def next_owner(connection: Connection, passed: Collection[int], turn: Turn) -> int | None:
@@ -108,12 +108,17 @@ def next_owner(connection: Connection, passed: Collection[int], turn: Turn) -> i
         passed: Owners to pass over.
         turn: Is moved on.
     """
-    moment = moment_of(connection)
-    found = None
+    moment, found = moment_of(connection), None
     if turn.project is not None:
-        found = _next_of(connection, passed, f' AND q.project = {_NEXT}', (moment, turn.project))
+        project, which = turn.project, _NEXT.format('?4')
+        if not connection.dialect.shared:  # two short statements: SQLite is slow to nest them
+            which = '?4'
+            sql = f'SELECT {_NEXT.format("?3")}'
+            (project,) = connection.execute(sql, (moment, JOB_FORMAT, turn.project)).fetchone()
+        given = (moment, JOB_FORMAT, len(passed) + 1, project)
+        found = _next_of(connection, passed, f' AND q.project = {which}', given)
     if found is None:
-        found = _next_of(connection, passed, '', (moment,))
+        found = _next_of(connection, passed, '', (moment, JOB_FORMAT, len(passed) + 1))
     if found is None:
         return None
     owner, turn.project = found
@@ -121,10 +126,8 @@ def next_owner(connection: Connection, passed: Collection[int], turn: Turn) -> i
 
 
 def _next_of(
-    connection: Connection, passed: Collection[int], which: str, values: tuple[int] | tuple[int, str]
+    connection: Connection, passed: Collection[int], which: str, given: Sequence[int | str | None]
 ) -> tuple[int, str] | None:
-    moment, *project = values
-    given = (moment, JOB_FORMAT, len(passed) + 1, *project)
     due = f'q.due <= ?1 AND q.format <= ?2{which} ORDER BY q.due LIMIT ?3'
     sql = f'SELECT q.owner, q.project FROM queue q WHERE {due}'
     if connection.dialect.shared:  # those that somebody else writes for now are left to the next look

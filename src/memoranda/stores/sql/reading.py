@@ -19,6 +19,7 @@ from memoranda.scope import Owner, Reach
 from memoranda.stores.base import PENDING_READ, EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.distant import distant_cosines
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.nearest import cosines
 from memoranda.stores.sql.reviewing import pending_of, rejected_of, waiting_of
@@ -82,7 +83,13 @@ class _Kept:
     generation: Generation | None
 
     def columns(self, owner: OwnerRow, name: LaneName) -> Columns:
-        return self.cache.columns(self.connection, owner, name, self.generation)
+        """The lane; without vectors where the database is to compare them."""
+        generation = self.generation
+        if generation is not None and self.connection.dialect.cosines('') is not None:
+            bare = self.cache.columns(self.connection, owner, name, None)
+            if not self.cache.keeps(owner, name, generation, len(bare.row)):
+                return bare
+        return self.cache.columns(self.connection, owner, name, generation)
 
 
 def _lane(
@@ -162,15 +169,17 @@ def _cosines(
     if vector is None or generation is None:
         return None, None
     if plan.nearest is None:
-        return _dense(columns, vector), None
+        return _dense(connection, name, generation, columns, vector), None
     return cosines(connection, name, generation, key, allowed, postings, vector, plan.nearest[name])
 
 
-def _dense(columns: Sequence[Columns], vector: FloatVector) -> NDArray[np.float32]:
+def _dense(
+    connection: Connection, name: LaneName, generation: Generation, columns: Sequence[Columns], vector: FloatVector
+) -> NDArray[np.float32]:
     parts: list[NDArray[np.float32]] = []
     for part in columns:
         if part.vectors is None:
-            parts.append(np.full(len(part.row), np.nan, dtype=np.float32))
+            parts.append(distant_cosines(connection, name, generation, part.row, vector))
             continue
         # Row by row: a matrix product would wake BLAS's own threads, which costs more than it gains, and far more on a
         # busy machine (measured: 8 ms instead of 1.4 ms at the 95th percentile for 10,000 rows).
@@ -224,8 +233,9 @@ def _allowed(
     moment = plan.moment
     if name == 'memories':
         if part.run is not None and not (reach.own and reach.runs is None):
-            seen = [i for i, run in enumerate(part.runs) if reach.sees(run)]
-            mask &= np.isin(part.run, seen)
+            seen = np.array([reach.sees(run) for run in part.runs], dtype=np.bool_)
+            if not seen.all():
+                mask &= seen[part.run]
         if part.until is not None and moment.as_of is None and moment.known_at is None:
             at = to_us(moment.now)
             mask &= (part.at <= at) & (part.until > at)
@@ -453,10 +463,11 @@ def snapshot(
     rows.update(r for (r,) in _any_of(connection, f'SELECT row FROM memory WHERE {_CHAIN}', found.id, sorted(chains)))
     generation = current_generation(connection)
     if near and generation is not None and made_by in (None, generation.id):
-        columns = cache.columns(connection, found, 'memories', generation)
-        if columns.vectors is not None and len(columns.row):
+        columns = _Kept(connection, cache, generation).columns(found, 'memories')
+        if len(columns.row):
             for vector in near:
-                cosine = np.where(columns.live, np.vecdot(columns.vectors, vector), -2.0)
+                cosine = np.nan_to_num(_dense(connection, 'memories', generation, (columns,), vector), nan=-2.0)
+                cosine[~columns.live] = -2.0
                 best = np.argsort(cosine)[-near_limit:]
                 rows.update(int(columns.row[i]) for i in best if cosine[i] > 0.5)
     memories = read_memories(connection, within(connection, _MEMORY + 'WHERE row', sorted(rows), ' ORDER BY row'))
