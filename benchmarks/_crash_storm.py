@@ -61,12 +61,14 @@ class Storm:
         seed: Decides what is written and when somebody is killed; what the two meet in is up to the machine.
         kills: How many processes to kill.
         young: Share of the kills that fall into the start of a process.
+        pace: How many times as long everybody lives, for a machine that is slow.
     """
 
     stage: Stage
     seed: str
     kills: int
     young: float = 0.3
+    pace: float = 1.0
     killed: int = 0
     together: int = 0
     """Of these, with another one at the same instant."""
@@ -101,8 +103,9 @@ class Storm:
             play(seat.role, self.stage, seat.number, f'{self.seed}/{seat.lives}', mouth)
         os.close(mouth)
         seat.pid, seat.ears, seat.ready = pid, ears, False
-        early = self._chance.random() < self.young
-        seat.due = time.monotonic() + self._chance.uniform(0, YOUNG) if early else None
+        # Where a start takes long, most would die in it, and nothing be done.
+        early = self._chance.random() < (self.young if self.young == 1.0 else self.young / self.pace)
+        seat.due = time.monotonic() + self._chance.uniform(0, self.pace * YOUNG) if early else None
 
     def _listen(self) -> None:
         """Wait until somebody is ready, ends by itself, or is due."""
@@ -114,7 +117,7 @@ class Storm:
             if os.read(ears, 1):
                 seat.ready = True
                 if seat.due is None:
-                    seat.due = time.monotonic() + self._chance.uniform(0, LIFE)
+                    seat.due = time.monotonic() + self._chance.uniform(0, self.pace * LIFE)
             else:
                 status = seat.end()
                 errors = self.stage.errors(seat.role, seat.number).read_text(errors='replace')
@@ -130,7 +133,7 @@ class Storm:
         victims = [s for s in due if s.pid and s.due is not None and s.due <= now]
         if not victims:
             return
-        others = [s for s in self._seats if s.pid and s not in victims]
+        others = [s for s in self._seats if s.pid and s not in victims and (s.ready or self.pace == 1.0)]
         luck = self._chance.random()
         if luck < 0.05:
             victims += others

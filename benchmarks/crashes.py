@@ -85,12 +85,12 @@ def rounds(kills: int, seed: int, workers: int) -> Iterator[Round]:
             left -= most
 
 
-def run(plan: Round, place: Path, base: Database | None) -> dict[str, Any]:
+def run(plan: Round, place: Path, base: Database | None, pace: float) -> dict[str, Any]:
     """Kill, then look. Returns the figures and the problems."""
     place.mkdir(parents=True)
     url = in_child(lambda: base.emptied()) if base is not None else None
     stage = Stage(place, plan.kind, plan.batch_turns, url)
-    storm = Storm(stage, plan.seed, plan.kills, young=1.0 if plan.birth else 0.3)
+    storm = Storm(stage, plan.seed, plan.kills, young=1.0 if plan.birth else 0.3, pace=pace)
     began = time.perf_counter()
     storm.run(plan.roles)
     stormed = time.perf_counter()
@@ -133,13 +133,13 @@ def rehearse(base: Database | None) -> list[str]:
     return [name for name in sys.modules if name.partition('.')[0] != '__main__']
 
 
-def storms(kills: int, seed: int, place: Path, *, workers: int, base: Database | None, keep: bool) -> int:
+def storms(kills: int, seed: int, place: Path, *, workers: int, base: Database | None, pace: float, keep: bool) -> int:
     """All rounds, with a line for each. Returns how many problems there were."""
     title('kills (before it was ready; together with others), and what was found afterwards')
     totals: Counter[str] = Counter()
     for number, plan in enumerate(rounds(kills, seed, workers), 1):
         here = place / f'round-{number}'
-        told = run(plan, here, base)
+        told = run(plan, here, base, pace)
         problems: list[str] = told.pop('problems')
         totals.update(told)
         print(f'  {plan.seed:>10} {"birth" if plan.birth else plan.kind:6} {figures(told)}', flush=True)
@@ -194,6 +194,7 @@ def main() -> None:
     parser.add_argument('--kills', type=int, default=1000)
     parser.add_argument('--writes', type=int, default=100, help='at how many writes to a file one process is killed')
     add_options(parser)
+    parser.add_argument('--pace', type=float, default=1.0, help='lets processes live so many times as long')
     parser.add_argument('--workers', type=int, help='processes that only work in the background; 2, on PostgreSQL 4')
     parser.add_argument('--seed', type=int, help='as printed by an earlier run')
     parser.add_argument('--dir', type=Path, help='where files go, and stay; those of a bad round stay anyway')
@@ -205,7 +206,7 @@ def main() -> None:
         workers = arguments.workers or (2 if base is None else 4)
         load(base)
         keep = arguments.dir is not None
-        problems = storms(arguments.kills, seed, place, workers=workers, base=base, keep=keep)
+        problems = storms(arguments.kills, seed, place, workers=workers, base=base, pace=arguments.pace, keep=keep)
         if base is None:  # the writes of a server are its own
             problems += writes(arguments.writes, seed, place, keep=keep)
     print(f'problems: {problems}')

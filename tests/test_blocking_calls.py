@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import apsw
 import pytest
@@ -86,7 +87,7 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         await do('clean', merge_duplicates=True, **ANA)
         await do('reset', kinds=['profile'], **ANA)
         await do('reindex')
-        await do('backup', Path(memory.location).with_name('backup.db'))
+        await do('backup', Path(memory.location).with_name(f'{uuid4()}.db'))
         await do('stats')
         anchor = await do('checkpoint', all_projects=True)
         assert await do('verify', all_projects=True, anchor=anchor)

@@ -1,4 +1,4 @@
-"""What attackers, careless callers and flooders get out of consent: nothing that the rest of the tests doesn't promise."""
+"""What attackers, careless callers and flooders get out of consent."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_what_waits_too_long_leaves_the_queue_and_can_be_put_back() -> None:
         assert queue(memory) == []
         assert texts(memory.get_all(**ANA)) == ['likes tea']
         again = memory.add('The pool closes at noon.', infer=False, trust='external', **ANA)
-        assert len(again.pending) == 1 and again.pending[0].id != item.id
+        assert [m.id for m in again.pending] != [item.id]
         assert memory.verify(**ANA).ok
 
 
@@ -284,6 +284,7 @@ def test_a_document_can_not_claim_what_is_somebody_elses(memory: Memory, claim: 
     with fast(settings=Settings(workers=0)) as elsewhere:
         elsewhere.add('likes coffee', user_id='ben')
         document = json.loads(b''.join(elsewhere.export(user_id='ben')))
+    document['history'], document['counts']['history'] = [], 0
     if claim == 'memory':
         document['memories'][0]['id'] = victim.id
         document['memories'][0]['versions'][0]['version'] = 1000  # no row is there twice
@@ -294,7 +295,9 @@ def test_a_document_can_not_claim_what_is_somebody_elses(memory: Memory, claim: 
         with fast(settings=Settings(workers=0)) as elsewhere:
             elsewhere.import_subject(memory.export(**ANA))
             chain = json.loads(b''.join(elsewhere.export(**ANA)))['history'][:1]  # names the victim's memory
-        document['history'], document['counts']['history'] = chain, 1
+        for name in ('before', 'after', 'salt'):
+            chain[0].pop(name, None)
+        document['history'], document['counts']['history'] = [{**chain[0], 'reason': ''}], 1
         document['changes'], document['counts']['changes'] = [], 0
         with pytest.raises(Conflict, match='held by somebody else'):
             memory.import_subject(forged(document))

@@ -239,10 +239,10 @@ class Straight:
         return await make()
 
     async def ask(
-        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]], *, expected: str | None = None
+        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]
     ) -> tuple[T, Sequence[FloatVector] | None]:
         """See `Engine.ask`. The vectors are None when there are none to be had."""
-        return await self._engine.ask(read, texts, expected=expected)
+        return await self._engine.ask(read, texts)
 
     async def nearest(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """What the vector index answers; None when the database has to do without."""
@@ -349,23 +349,23 @@ class Patient(Straight):
         return min(left, PROBE_SECONDS) if part.breaker.open else left
 
     async def ask(
-        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]], *, expected: str | None = None
+        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]
     ) -> tuple[T, Sequence[FloatVector] | None]:
         """See `Engine.ask`. The vectors are None when the embedder fails or doesn't answer in time."""
         part = self._health.questions
         try:
             self._enter(part)
-            return await self._embedded(part, read, texts, expected)
+            return await self._embedded(part, read, texts)
         except Without:
             # Whatever `read` itself raises is raised now.
             return (await self._engine.ask(read, lambda _: ()))[0], None
 
     async def _embedded(
-        self, part: Part, read: Callable[[], T], texts: Callable[[T], Sequence[str]], expected: str | None
+        self, part: Part, read: Callable[[], T], texts: Callable[[T], Sequence[str]]
     ) -> tuple[T, Sequence[FloatVector]]:
         seconds, begun = self._patience(part, EMBEDDER_SHARE), time.monotonic()
         try:
-            answer = await self._engine.ask(read, texts, seconds=seconds, expected=expected)
+            answer = await self._engine.ask(read, texts, seconds=seconds)
         except (ConfigurationError, InvalidInput):
             part.breaker.withdraw()
             raise

@@ -77,8 +77,8 @@ def assemble(
     check_installed(policy)
     if policy.review == 'off' and settings.agent_lessons == 'review':
         raise ConfigurationError(
-            "agent_lessons='review' contradicts policy.review='off', under which nobody reviews and each lesson would be "
-            "dropped: use review='flagged', or agent_lessons='auto' or 'off'"
+            "agent_lessons='review' contradicts policy.review='off', under which nobody reviews, so that each lesson "
+            "would be dropped: use review='flagged', or agent_lessons='auto' or 'off'"
         )
     first, *others = _embedders(embedder, settings)
     engine = Engine(

@@ -13,7 +13,6 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from memoranda import _switching
 from memoranda._breaker import Breaker
 from memoranda._bridge import may_block, wait_for, wait_within
 from memoranda._caches import forget_texts
@@ -187,13 +186,9 @@ class Engine:
 
     def _running(self) -> _Threads:
         with self._lock:
-            threads = self._threads
-            begins = threads is None or threads.pid != os.getpid()  # first use, or the child of a fork
-            if threads is None or begins:
-                self._threads = threads = _Threads(os.getpid(), self.settings.switch_seconds)
-        if begins:
-            threads.hurry()
-        return threads
+            if self._threads is None or self._threads.pid != os.getpid():  # first use, or the child of a fork
+                self._threads = _Threads(os.getpid())
+            return self._threads
 
     async def embed(self, texts: Sequence[str]) -> Sequence[FloatVector]:
         """Vectors of documents, (len(texts), dimensions)."""
@@ -206,30 +201,8 @@ class Engine:
             return await self.compute(lambda: list(use.embedder.embed_now(texts)))
         return list(await self.on_loop(lambda: use.embedder.embed(texts)))
 
-    def expect(self, question: str, read: Callable[[], T], texts: Callable[[T], Sequence[str]]) -> None:
-        """Begin on another thread what `ask` will be asked in a moment. If it never is, nothing is lost.
-
-        Args:
-            question: By which `ask` knows it again.
-            read: As there.
-            texts: As there.
-        """
-        use = self._in_use
-        embeds = self._generation[1] is not None and not self.health.questions.breaker.open
-        if not use.embedder.local or is_for_job() or not embeds:
-            return
-        context = copy_context()
-        with contextlib.suppress(Closed):
-            front = self._running().awaited
-            use.ahead.begin(question, lambda: front.submit(lambda _: context.run(use.answer, read, texts)))
-
     async def ask(
-        self,
-        read: Callable[[], T],
-        texts: Callable[[T], Sequence[str]],
-        *,
-        seconds: float | None = None,
-        expected: str | None = None,
+        self, read: Callable[[], T], texts: Callable[[T], Sequence[str]], *, seconds: float | None = None
     ) -> tuple[T, Sequence[FloatVector]]:
         """Read a question and embed what it comes to, off the caller's loop, in one hop where the embedder is local.
 
@@ -237,18 +210,21 @@ class Engine:
             read: Takes the processor.
             texts: What to embed of the result; recent ones are remembered.
             seconds: How long to wait for a remote embedder; None: as long as it takes.
-            expected: What `expect` knows it by, where it would read and embed the same.
 
         Raises:
             TimeoutError: It took longer.
         """
         use = self._in_use
-        if expected is not None and (begun := use.ahead.take(expected)) is not None:
-            return begun.result() if begun.done() else await wait_for(begun)
+
+        def both() -> tuple[T, Sequence[FloatVector]]:
+            result = read()
+            wanted = texts(result) if use.embedder.local else ()
+            return result, list(use.queries.embed_now(wanted)) if wanted else ()
+
         if use.embedder.local and is_for_job() and not may_block():
             result = await self.compute(read)
             return result, await self.embed(texts(result))
-        result, vectors = await self.compute(lambda: use.answer(read, texts), awaited=True)
+        result, vectors = await self.compute(both, awaited=True)
         if not use.embedder.local and (wanted := texts(result)):
             future = self.start(lambda: use.queries.embed(wanted))
             try:
@@ -299,7 +275,6 @@ class Engine:
     def forget(self) -> None:
         """Keep nothing of what was asked and embedded so far: something was erased."""
         self._in_use.queries.clear()
-        self._in_use.ahead.clear()
         self._in_use.together.clear()
         forget_texts()
 
@@ -340,19 +315,11 @@ class _InUse:
 
     def __init__(self, embedder: Embedder, start: Callable[[Callable[[], None]], None]) -> None:
         from memoranda.embedders import QueryCache
-        from memoranda.embedders.ahead import Ahead
         from memoranda.embedders.together import Together
 
         self.embedder = embedder
         self.queries = QueryCache(embedder)
-        self.ahead = Ahead()
         self.together = Together(embedder, start)
-
-    def answer(self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]) -> tuple[T, Sequence[FloatVector]]:
-        """What a question comes to, with its vectors where the embedder is local."""
-        result = read()
-        wanted = texts(result) if self.embedder.local else ()
-        return result, list(self.queries.embed_now(wanted)) if wanted else ()
 
 
 _live: set[_Threads] = set()
@@ -363,10 +330,8 @@ _HALT_SECONDS: Final = 2.0
 class _Threads:
     """What runs in one process."""
 
-    def __init__(self, pid: int, switch_seconds: float) -> None:
+    def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._switch_seconds = switch_seconds
-        self._hurried = False
         self.pool: Pool[None] = Pool(2, 'memoranda-cpu', lambda: None)
         # Of their own, so that a question or a message doesn't wait behind the pages of an import.
         self.awaited: Pool[None] = Pool(1, 'memoranda-front', lambda: None)
@@ -377,12 +342,6 @@ class _Threads:
         self._thread: threading.Thread | None = None
         self._under_way: set[Future[Any]] = set()
         self._closed = False
-
-    def hurry(self) -> None:
-        """Let the threads of this process wait less for each other, until `end`."""
-        if self._switch_seconds:
-            self._hurried = True
-            _switching.begin(self._switch_seconds)
 
     def for_(self, *, job: bool, awaited: bool) -> Pool[None]:
         """The threads for what belongs to a job, or is awaited by an agent, or neither."""
@@ -442,9 +401,6 @@ class _Threads:
             settle(done, error)
         else:
             settle(done)
-        finally:
-            if self._hurried:
-                _switching.end(self._switch_seconds)
 
 
 async def _contained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:

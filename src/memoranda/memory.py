@@ -78,6 +78,7 @@ _LOADED_LATER = (
     'consent.review',
     'recall.block',
     'recall.search',
+    'reindex',
     'write.edits',
     'write.intake',
     'write.queue',

@@ -177,12 +177,12 @@ class Policy:
         _check_numbers(self)
         read = _check_rules('read', self.read, get_args(ReadRule)) if self.read is not _READ else {}
         # What is said of a tier in `read` is meant for its messages too, unless something else is said of these.
-        passages = {**_PASSAGES, **read}
-        for name, default, rules in (
+        defaults: tuple[tuple[str, Mapping[Trust, str], object], ...] = (
             ('write', _WRITE, WriteRule),
             ('read', _READ, ReadRule),
-            ('passages', passages, ReadRule),
-        ):
+            ('passages', {**_PASSAGES, **cast('Mapping[Trust, ReadRule]', read)}, ReadRule),
+        )
+        for name, default, rules in defaults:
             given = _check_rules(name, getattr(self, name), get_args(rules))
             object.__setattr__(self, name, MappingProxyType({**default, **given}))
         actions: dict[Category, Mapping[str, Action]] = {}

@@ -136,9 +136,6 @@ class Settings(BaseSettings):
     """How long closing waits for jobs; the rest is done after the next start."""
     poll_seconds: Annotated[float, Field(ge=0.01, le=3600)] = 0.5
     """How often a worker looks for jobs of other processes."""
-    switch_seconds: Annotated[float, Field(ge=0, le=1)] = 0.0005
-    """How long a thread of this process runs on while others wait (`sys.setswitchinterval`), as long as a memory has
-    threads; 0 leaves Python's 5 ms, which make searches and adds wait for the work of jobs."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """Tries of a job before it is given up, unless a provider is down."""
     outage_hours: Annotated[float, Field(ge=0, le=8760)] = 24.0
@@ -465,7 +462,6 @@ _EXPECTED: Mapping[str, str] = {
     'batch_seconds': 'give seconds, from 0 to 86400',
     'drain_seconds': 'give seconds, from 0 to 86400',
     'poll_seconds': 'give seconds, from 0.01 to 3600',
-    'switch_seconds': 'give seconds, from 0 to 1',
     'max_attempts': 'give a whole number from 1 to 1000',
     'outage_hours': 'give hours, from 0 to 8760',
     'retry_seconds': 'give seconds, more than 0 and at most 86400',

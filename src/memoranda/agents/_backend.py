@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from memoranda.errors import InvalidInput, MemoryNotFound, shown
 from memoranda.recall.block import escape, passage_line, short_id
 from memoranda.recall.trusting import NOTE, doubted, passage, rule_for
-from memoranda.records import ContextBlock, Hit, MemoryRecord, Trust, now
+from memoranda.records import ContextBlock, Hit, MemoryRecord, Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ MAX_QUERY_CHARS = 1_000
 PART_CHARS = 300
 ADDS_A_TURN = 2
 """The prompt when a run begins, the answer when it ends."""
-_LANES: Final = ('memories', 'episodes')
 LEAD_TOKENS = 80
 """What `context` says around its lines, at most; here that is a matter of instructions."""
 WHOLE_CHARS = 4_000
@@ -102,10 +101,6 @@ class Backend(Protocol):
 
     traced: bool
     """Whether it makes OpenTelemetry spans itself. Otherwise the capability does."""
-
-    def expect(self, query: str) -> None:
-        """Begin what needs no storage, for `recall` will be asked this in a moment. Waits for nothing."""
-        ...
 
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """What is worth telling for a question, at most about `max_tokens` of lines.
@@ -179,17 +174,10 @@ class EngineBackend:
             return self.memory
         return self.memory.acting_as('agent' if scope.agent_id is None else f'agent:{scope.agent_id}'[:200])
 
-    def expect(self, query: str) -> None:
-        """Embed it on another thread."""
-        from memoranda.recall.search import expect
-
-        if query.strip():
-            expect(self.memory.engine, shortened(query), at=now(), include=_LANES)
-
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """The block `context` makes, line by line."""
         block = await self._acting(scope).context(
-            shortened(query), **_ids(scope), top_k=top_k, max_tokens=max_tokens + LEAD_TOKENS, include=_LANES
+            shortened(query), **_ids(scope), top_k=top_k, max_tokens=max_tokens + LEAD_TOKENS
         )
         rendered = [line for line in block.text.split('\n') if line.startswith('- ')]
         standing = standing_lines(block)

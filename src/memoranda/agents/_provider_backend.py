@@ -78,9 +78,6 @@ class ProviderBackend:
         self._waiting = Waiting(self._send, self.config.store_after_turns)
         self._reads, self._writes = (Breaker(after=2, first=5.0, most=60.0) for _ in range(2))
 
-    def expect(self, query: str) -> None:
-        """Nothing can be begun: a provider is only asked."""
-
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """What the provider finds; of that the capability tells `config.top_k`, as far as they fit."""
         if not self.config.auto_retrieve or not self.config.memory_summary_in_system:

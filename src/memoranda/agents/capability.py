@@ -463,8 +463,6 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """Store what was said, once for a key. Never raises, and a cancelled run waits for it."""
         with operation(ctx, 'upsert_memory', traced=self.backend.traced) as span:
             try:
-                if self._recalls == 'auto' and said[0].role == 'user':  # asked next; here, as a replay asks nothing
-                    self.backend.expect(said[0].text)
                 with anyio.CancelScope(shield=True), anyio.fail_after(WRITE_SECONDS):
                     await self.backend.remember(said, scope, key=key, metadata=None)
             except Exception as error:

@@ -213,7 +213,12 @@ def _look_inside(report: _Report, target: Target) -> None:
     _compare_embedders(report, stats)
     _judge_jobs(report, stats)
     if stats.scrub_pending:
-        report.warnings.append('an erasure is not finished in the files: close other processes that hold the database')
+        report.warnings.append(
+            'an erasure is not finished in the files: close other processes that hold the database'
+            if stats.backend == 'sqlite'
+            else 'an erasure waits for a vacuum, which any open memory and `memoranda worker` see to: end transactions '
+            'that stay open for long'
+        )
     if stats.building is not None:
         report.warnings.append(
             f'a reindex with {stats.building.embedder} was begun and not finished: run it again with that embedder, or '

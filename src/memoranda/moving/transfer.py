@@ -265,6 +265,9 @@ class _Move:
         _set_counters(target, {name: _next(self._source, name) for name in _NUMBERED}, self.clock)
         for (owner,) in target.execute(f'SELECT DISTINCT row >> {SEQ_BITS} FROM job WHERE {_OPEN}').fetchall():
             settle(target, (owner,))
+        if target.dialect.name == 'postgresql':
+            for table in self._tables:  # until somebody has counted, its planner takes each for a small one
+                target.execute(f'ANALYZE "{table.name}"')
         target.execute('DELETE FROM meta WHERE key = ? AND value = ?', (MARK, self._state.dump()))
         self._check_alone(target)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from memoranda._degraded import Without, recalling
 from memoranda._precedence import first
 from memoranda.filters import parse
-from memoranda.recall.search import SearchRequest, expect, search
+from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.telling import Told
 from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
 from memoranda.recall.usage import note_uses
@@ -65,8 +65,6 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
 
 async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> ContextBlock:
     going = recalling(engine)
-    if request.moment.as_of is None:  # it is embedded while the storage is read
-        expect(engine, request.query, at=request.moment.now, include=request.include)
     standing: Sequence[MemoryRecord] = ()
     hits: list[Hit] = []
     approved: Collection[str] = ()
@@ -183,7 +181,7 @@ def passage_line(hit: Hit, words: str) -> str:
 
 
 def _speaker(message: Episode) -> str:
-    """Who says it. A name is whatever somebody calls themself, so it is told if it is short and can't be read as more."""
+    """Who says it. People call themselves what they want: a name is told if it is short and reads like one."""
     name = message.name
     if name is None or len(name) > MAX_NAME_CHARS or _NO_NAME.search(name) or asks_agent(name):
         return message.role

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from memoranda.scope import Reach
     from memoranda.stores.index import Nearest
 
-__all__ = ['SearchRequest', 'Strategy', 'answer', 'expect', 'related', 'search']
+__all__ = ['SearchRequest', 'Strategy', 'answer', 'related', 'search']
 
 OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
@@ -185,9 +184,7 @@ async def _search(
         return analyse(request.query, speakers=speakers, now=now)
 
     if generation is not None:
-        # What was expected was read without knowing any names.
-        expected = _known_as(request.query, request.include) if not speakers and now == request.moment.now else None
-        query, vectors = await going.ask(read, lambda query: _to_embed(request.include, query), expected=expected)
+        query, vectors = await going.ask(read, lambda query: list(_texts(request, query).values()))
     else:
         query, vectors = await engine.ask(read, lambda _: ())
         if semantic and engine.lacks_embedder and going.lacks_embedder():
@@ -200,7 +197,7 @@ async def _search(
     if engine.index is not None and request.moment.as_of is None and request.moment.known_at is None:
         nearest = {}
         if generation is not None and vectors:
-            asking = dict(zip(request.include, vectors, strict=False))
+            asking = dict(zip(_texts(request, query), vectors, strict=False))
             nearest = await going.nearest(partial(_nearest, engine.index, request, asking, query.terms, generation.id))
         if nearest is None and engine.settings.index_fallback == 'keywords':
             generation, nearest, vectors = None, {}, ()
@@ -219,7 +216,7 @@ async def _search(
         moment=request.moment,
         lanes=request.include,
         terms=query.terms if request.strategy in ('hybrid', 'keyword') else (),
-        vectors=dict(zip(request.include, vectors, strict=False)),
+        vectors=dict(zip(_texts(request, query), vectors, strict=False)),
         generation=generation.id if generation else None,
         nearest=nearest,
         where=request.where,
@@ -284,26 +281,10 @@ async def _nearest(
     return await index.nearest(request.reaches, vectors, terms, generation=generation, top_k=request.top_k)
 
 
-def expect(engine: Engine, query: str, *, at: datetime, include: Sequence[LaneName]) -> None:
-    """Begin to read and embed a question that will be asked in a moment. It changes nothing of what is found.
-
-    Args:
-        engine: Where it will be asked.
-        query: As it will be asked.
-        at: Now.
-        include: As it will be asked.
-    """
-    engine.expect(_known_as(query, include), lambda: analyse(query, now=at), lambda found: _to_embed(include, found))
-
-
-def _known_as(query: str, include: Sequence[LaneName]) -> str:
-    return '\n'.join((*include, query))
-
-
-def _to_embed(include: Sequence[LaneName], query: Query) -> list[str]:
+def _texts(request: SearchRequest, query: Query) -> dict[LaneName, str]:
     """What to embed for each lane: people say of themselves `I` what facts say of them in the third person."""
     texts: dict[LaneName, str] = {'memories': query.dense_text, 'episodes': query.dense_text_first_person}
-    return [texts[lane] for lane in include]
+    return {lane: texts[lane] for lane in request.include}
 
 
 def _rank(

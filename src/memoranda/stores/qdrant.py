@@ -234,6 +234,7 @@ class QdrantIndex:
         vector = models.VectorParams(
             size=collection.dimensions, distance=models.Distance.COSINE, on_disk=self._on_disk or None
         )
+        vectors: dict[str, Any] = dict.fromkeys(LANES, vector)
         quantization: Any = None
         if self._quantization:
             scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
@@ -243,7 +244,7 @@ class QdrantIndex:
             self._ask(
                 lambda c: c.create_collection(
                     name,
-                    vectors_config=dict.fromkeys(LANES, vector),
+                    vectors_config=vectors,
                     sparse_vectors_config=words if self.has_words else None,
                     # No graph over all owners, one for each large one: filters would cut through the former.
                     hnsw_config=models.HnswConfigDiff(m=0, payload_m=16),
@@ -524,8 +525,8 @@ def _read(record: Any) -> IndexPoint | None:
         return None
     if lane not in LANES or not isinstance(run, str):
         return None
-    vectors = cast('dict[str, list[float]]', record.vector) if isinstance(record.vector, dict) else {}
-    vector = np.array(vectors.get(lane, ()), dtype=np.float32)
+    named: Any = record.vector  # None unless it was asked for
+    vector = np.array(named.get(lane, ()) if hasattr(named, 'get') else (), dtype=np.float32)
     return IndexPoint(row=record.id, owner=int(owner), lane=lane, run=run, vector=vector)
 
 

@@ -55,8 +55,8 @@ _CARE: Final = (
 )
 """Whose words somebody passes on as facts about themself."""
 _ASKED: Final = (
-    r'(?:^|(?<=[.!?\n]))\W{0,20}(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then|i need you to'
-    r'|i want you to'
+    r'(?:^|(?<=[.!?\n]))\W{0,20}(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then'
+    r'|i need you to|i want you to'
     r"|i'd like you to|let's|hey|hi),? (?:to )?)*"
     r'(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
     r'|transcribe|interpret|debug|review|fix|check|edit|improve|correct|format|convert|parse|extract|reply to'
@@ -73,7 +73,8 @@ _ANNOUNCED: Final = (
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}:', re.M),
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}:', re.M),
     re.compile(
-        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:", re.M
+        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:",
+        re.M,
     ),
     re.compile(_ASKED, re.M),
     re.compile(

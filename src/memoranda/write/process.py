@@ -160,7 +160,7 @@ class Process:
         )
         if FULL in decision.skipped and not self._told_full:
             self._told_full = True  # once: who floods a queue shall not flood the log
-            log.warning('a review queue is full (max_waiting=%s): further proposals are dropped', engine.policy.max_waiting)
+            log.warning('a review queue is full (max_waiting=%s): further ones are dropped', engine.policy.max_waiting)
         if not decision.edits:
             return decision, None, None
         change = Change(

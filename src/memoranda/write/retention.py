@@ -210,7 +210,10 @@ async def _age(engine: Engine, reach: Reach, plan: Plan, rules: Rules) -> None:
     before = len(plan.edits)
     spared: dict[str, MemoryRecord] = {}
     for rule in rules.facts:
-        tests: list[Filter] = [_PENDING if rule.waiting else _ACTIVE, Compare(Field('recorded_at', 'time'), 'lte', ago(plan.at, rule.after))]
+        tests: list[Filter] = [
+            _PENDING if rule.waiting else _ACTIVE,
+            Compare(Field('recorded_at', 'time'), 'lte', ago(plan.at, rule.after)),
+        ]
         if rule.kinds is not None:
             tests.append(Compare(Field('kind', 'text'), 'in', rule.kinds))
         if rule.levels is not None:

@@ -49,8 +49,8 @@ _THEY_SAY: Final = re.compile(
     r'|wants?|wanted|asks?|asked'
     r'|instructs?|instructed|states?|stated|reads?|claims?|claimed|recommends?|suggests?|insists?|wrote|writes'
     r'|demands?|requires?)\b'
-    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]{0,400}\b(?:you|the (?:ai|assistant|agent|bot|model)|ai|assistants?'
-    r'|agents?)\b'
+    r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]{0,400}\b(?:you|the (?:ai|assistant|agent|bot|model)|ai'
+    r'|assistants?|agents?)\b'
 )
 
 

@@ -348,11 +348,23 @@ def _name(name: str) -> str:
 
 def _version(connection: PostgresConnection, schema: str) -> int:
     """Of the schema; 0 when there is none."""
-    there = connection.execute('SELECT to_regclass(?) IS NOT NULL', (f'{_name(schema)}.meta',)).fetchone()[0]
-    if not there:
+    if 'meta' not in (_tables(connection, schema) or ()):
         return 0
     found = connection.execute(f"SELECT value FROM {_name(schema)}.meta WHERE key = 'schema_version'").fetchone()
     return int(found[0]) if found else 0
+
+
+def _tables(connection: PostgresConnection, schema: str) -> list[str] | None:
+    """What is in a schema; None when there is none.
+
+    Read from the catalogue: names are looked up in a cache, which may not know yet what others did while this one
+    waited.
+    """
+    found: list[tuple[str | None]] = connection.execute(
+        'SELECT c.relname FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = ?',
+        (schema,),
+    ).fetchall()
+    return [name for (name,) in found if name is not None] if found else None
 
 
 def identity(connection: PostgresConnection, schema: str) -> str | None:
@@ -378,12 +390,10 @@ def _forward(connection: PostgresConnection, schema: str, where: str, path: str)
             'primary once with this memoranda, or name it in the URL'
         )
     if found == 0:
-        there = connection.execute('SELECT to_regnamespace(?) IS NOT NULL', (_name(schema),)).fetchone()[0]
-        if not there:
+        there = _tables(connection, schema)
+        if there is None:
             connection.execute(f'CREATE SCHEMA {_name(schema)}')
-        elif connection.execute(
-            'SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(?)', (_name(schema),)
-        ).fetchone()[0]:
+        elif there:
             raise StoreUnreadable(
                 f'{where} has a schema {schema} with tables of another program: name another in '
                 'MEMORANDA_POSTGRES_SCHEMA'

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 
 from memoranda._bridge import wait_for
 from memoranda._locks import short_lock
@@ -159,7 +159,7 @@ class PostgresStore(SqlStore):
         schema = self._options.schema
         if not shared.path:
             path = migrate(connection, schema, self._where)
-            refuse_unfinished(connection, self._where, schema)
+            refuse_unfinished(cast('Connection', connection), self._where, schema)
             (shared.vector,) = connection.execute(
                 'SELECT CAST(t.oid AS bigint) FROM pg_type t JOIN pg_extension e ON e.extnamespace = t.typnamespace '
                 "WHERE e.extname = 'vector' AND t.typname = 'vector'"

@@ -20,12 +20,20 @@ _TABLES = """
 SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ? AND c.relkind = 'r' ORDER BY c.relname
 """
-_LEFT = """
-SELECT coalesce(sum(pg_stat_get_dead_tuples(c.oid) +
-    CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE pg_stat_get_dead_tuples(c.reltoastrelid) END), 0)::bigint
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ? AND c.relkind = 'r' AND c.relname <> 'owner'
+# A row of `scrub` is written by the transaction that erases, so its xmin tells which one that was.
+_ASKED = """
+WITH asked AS (SELECT id, age(xmin) AS age FROM {name}.scrub WHERE rest IS NULL),
+held AS (
+    SELECT greatest(age(backend_xmin), age(backend_xid)) AS age FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND coalesce(datname, current_database()) = current_database()
+    AND backend_type IS DISTINCT FROM 'autovacuum worker'
+    UNION ALL SELECT age(xmin) FROM pg_replication_slots
+    UNION ALL SELECT age(transaction) FROM pg_prepared_xacts WHERE database = current_database()
+)
+SELECT coalesce(json_agg(id)::text, '[]'), EXISTS(SELECT 1 FROM held WHERE age >= (SELECT min(age) FROM asked))
+FROM asked
 """
+_DONE = 'DELETE FROM {name}.scrub WHERE rest IS NULL AND id IN (SELECT json_array_elements_text(?::json)::bigint)'
 
 
 def scrub(link: Link, schema: str) -> bool:
@@ -33,14 +41,13 @@ def scrub(link: Link, schema: str) -> bool:
     name = f'"{schema}"'
 
     def run(connection: PostgresConnection) -> bool:
-        (last,) = connection.execute(f'SELECT max(id) FROM {name}.scrub WHERE rest IS NULL').fetchone()
-        if last is not None:
+        asked, held = connection.execute(_ASKED.format(name=name)).fetchone()
+        if held:  # somebody could still see what was erased, so a vacuum would leave it
+            return False
+        if asked != '[]':
             tables = [f'{name}.{table}' for (table,) in connection.execute(_TABLES, (schema,)).fetchall()]
             connection.script(f'VACUUM (INDEX_CLEANUP ON) {", ".join(tables)}')
-            (left,) = connection.execute(_LEFT, (schema,)).fetchone()
-            if left:
-                return False
-            connection.execute(f'DELETE FROM {name}.scrub WHERE rest IS NULL AND id <= ?', (last,))
+            connection.execute(_DONE.format(name=name), (asked,))
         return not connection.execute(f'SELECT EXISTS(SELECT 1 FROM {name}.scrub)').fetchone()[0]
 
     return link.bare(run)

@@ -19,10 +19,11 @@ from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
+from memoranda.stores.sql.owners import tick
 from memoranda.stores.sql.queue import settle
 from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us, within
 from memoranda.stores.sql.withdrawing import Saying, withdraw
-from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, tick
+from memoranda.stores.sql.writing import MEMORIES, SEGMENTS
 
 __all__ = ['Gone', 'erase', 'erase_episodes', 'erase_owner', 'erase_part']
 

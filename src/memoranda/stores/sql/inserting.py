@@ -24,6 +24,7 @@ from memoranda.stores.portable import (
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
+from memoranda.stores.sql.owners import take_rows
 from memoranda.stores.sql.rows import OwnerRow, dump, to_us
 from memoranda.stores.sql.writing import (
     MEMORIES,
@@ -32,7 +33,6 @@ from memoranda.stores.sql.writing import (
     current_generation,
     put_postings,
     put_vectors,
-    take_rows,
 )
 
 __all__ = ['insert_rows']

@@ -19,8 +19,9 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.lacking import clock, forget_lacking, note_lacking
 from memoranda.stores.sql.locks import hold_generations, hold_owners
+from memoranda.stores.sql.owners import touch
 from memoranda.stores.sql.rows import row_range, to_us
-from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, current_generation, put_vectors, touch
+from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, current_generation, put_vectors
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector

@@ -31,13 +31,9 @@ from memoranda.stores.sql.exporting import holdings
 from memoranda.stores.sql.inserting import insert_rows
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.locks import hold_name, hold_owners
+from memoranda.stores.sql.owners import ensure_owner, hold_owner, touch
 from memoranda.stores.sql.queue import settle
 from memoranda.stores.sql.rows import OwnerRow, find_owner, row_range, to_us, within
-from memoranda.stores.sql.writing import (
-    ensure_owner,
-    hold_owner,
-    touch,
-)
 
 __all__ = ['abandoned', 'begin', 'discard', 'discard_abandoned', 'finish', 'insert']
 

@@ -85,7 +85,7 @@ def waiting_of(connection: Connection, owner: int) -> dict[Trust, int]:
     by_index = connection.dialect.index('memory_pending')
     waits = f'SELECT trust FROM memory {by_index} WHERE owner = ? AND {_WAITS} LIMIT ?'
     found = connection.execute(f'SELECT w.trust, count(*) FROM ({waits}) AS w GROUP BY w.trust', (owner, _COUNTED))
-    return {trust: count for trust, count in found.fetchall()}
+    return dict(found.fetchall())
 
 
 def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> dict[str, Trust]:

@@ -12,6 +12,7 @@ from memoranda.stores.erasures import Forgetting, subject_key, subjects_of
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.owners import ensure_owner, touch
 from memoranda.stores.sql.rows import find_owner, from_us, to_us
 
 if TYPE_CHECKING:
@@ -75,8 +76,6 @@ def admitted(connection: Connection, batch: Batch) -> Sequence[Draft]:
 
 def lift(connection: Connection, owner: Owner, actor: str, reason: str) -> int:
     """Remove the tombstones of an owner and of its parts, and note it in its chain."""
-    from memoranda.stores.sql.writing import ensure_owner, touch  # which asks this module what it may store
-
     key = auditing.secret(connection)
     find_owner(connection, owner, hold=True)
     connection.execute(

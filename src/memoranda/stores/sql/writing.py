@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from memoranda.errors import Conflict, StoreError
-from memoranda.records import Change, MemoryRecord, Usage, content_hash, new_id, now
+from memoranda.errors import Conflict
+from memoranda.records import Change, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import (
     JOB_FORMAT,
@@ -30,9 +28,10 @@ from memoranda.stores.base import (
 from memoranda.stores.history import entry_of
 from memoranda.stores.sql import auditing, reviewing
 from memoranda.stores.sql.database import Connection
-from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK, vector_tables
+from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
-from memoranda.stores.sql.locks import hold_newcomer, hold_owners
+from memoranda.stores.sql.locks import hold_owners
+from memoranda.stores.sql.owners import advance, hold_owner, make_owner
 from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, place, settle
 from memoranda.stores.sql.rows import (
     OwnerRow,
@@ -43,6 +42,7 @@ from memoranda.stores.sql.rows import (
     within,
 )
 from memoranda.stores.sql.tombstones import admitted
+from memoranda.stores.sql.versions import insert_versions
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
@@ -58,7 +58,6 @@ __all__ = [
     'put_vectors',
     'spend',
     'term_key',
-    'tick',
     'unseen',
 ]
 
@@ -74,88 +73,12 @@ _EPISODE: Final = (
     'metadata, content_hash'
 )
 _SEGMENT: Final = 'row, episode, first, last, conversation, position, length, at, role, speaker'
-_VERSION: Final = (
-    'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
-    'importance, trust, pinned, locked, valid_from, valid_to, said_at, recorded_at, retired_at, expires_at, '
-    'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value'
-)
 
 
 def term_key(salt: bytes, term: str) -> int:
     """The index key of a term: a keyed hash, so the index itself holds no words."""
     digest = hashlib.blake2b(term.encode('utf-8', 'surrogatepass'), key=salt, digest_size=8).digest()
     return int.from_bytes(digest, 'little', signed=True)
-
-
-def tick(connection: Connection) -> int:
-    """The next number of the write counter.
-
-    Of an owner that is held it is greater than all before. Between owners the order tells nothing: one that has a
-    smaller number may be seen later.
-    """
-    clock = connection.dialect.clock
-    if clock is not None:
-        return _one(connection, f'SELECT {clock}')
-    return _one(connection, "UPDATE meta SET value = value + 1 WHERE key = 'clock' RETURNING value")
-
-
-def ensure_owner(connection: Connection, owner: Owner) -> OwnerRow:
-    """The owner's row, made if it is new, and held."""
-    return hold_owner(connection, owner) or _make_owner(connection, owner)
-
-
-def hold_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
-    """The owner's row, held; when there is none, nobody else makes it before the end of this transaction."""
-    found = find_owner(connection, owner, hold=True)
-    if found is None and connection.dialect.shared:
-        hold_newcomer(connection, owner)
-        found = find_owner(connection, owner, hold=True)
-    return found
-
-
-def _make_owner(connection: Connection, owner: Owner) -> OwnerRow:
-    salt = secrets.token_bytes(16)
-    version = tick(connection)
-    id_ = _one(
-        connection,
-        'INSERT INTO owner(project, kind, key, version, epoch, salt) VALUES(?, ?, ?, ?, ?, ?) RETURNING id',
-        (owner.project, owner.kind, owner.key, version, version, salt),
-    )
-    return OwnerRow(id_, owner, version, version, salt)
-
-
-def take_rows(connection: Connection, owner: int, count: int) -> range:
-    """Row keys for new rows of an owner."""
-    sql = 'UPDATE owner SET next_seq = next_seq + ? WHERE id = ? RETURNING next_seq'
-    return _keys(owner, _one(connection, sql, (count, owner)), count)
-
-
-def advance(connection: Connection, owner: int, count: int) -> tuple[range, int]:
-    """Row keys for new rows of an owner, and its new version."""
-    clock = connection.dialect.clock
-    values = (count, owner) if clock else (count, tick(connection), owner)
-    after, version = connection.execute(
-        f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} WHERE id = ? RETURNING next_seq, version',
-        values,
-    ).fetchone()
-    return _keys(owner, after, count), version
-
-
-def _keys(owner: int, after: int, count: int) -> range:
-    if after > SEQ_MASK:
-        raise StoreError(f'one owner cannot hold more than {SEQ_MASK} rows: split it over several ids')
-    base = owner << SEQ_BITS
-    return range(base + after - count, base + after)
-
-
-def touch(connection: Connection, owner: int) -> int:
-    """A new version for the owner, so that every cache notices."""
-    clock = connection.dialect.clock
-    if clock is not None:
-        return _one(connection, f'UPDATE owner SET version = {clock} WHERE id = ? RETURNING version', (owner,))
-    version = tick(connection)
-    connection.execute('UPDATE owner SET version = ? WHERE id = ?', (version, owner))
-    return version
 
 
 def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
@@ -184,7 +107,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
     forgotten = len(batch.drafts) - len(drafts)
     if forgotten and not drafts:  # not even the owner's id is to come back by them
         return Appended(job_id=None, episode_ids=(), known=0, leased=False, forgotten=forgotten)
-    owner = owner or _make_owner(connection, batch.owner)
+    owner = owner or make_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
     told = [said, batch.job, scope.agent_id, scope.run_id, scope.app_id]
@@ -461,7 +384,7 @@ def commit(connection: Connection, commit: Commit) -> None:
         _check_held(connection, (commit.job.id, *commit.merged), commit.worker, commit.epoch)
     if commit.expect_version is not None and _moved_on(connection, owner, commit.expect_version):
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
-    owner = owner or _make_owner(connection, commit.owner)
+    owner = owner or make_owner(connection, commit.owner)
     edits = commit.change.edits if commit.change is not None else ()
     keys, version = advance(connection, owner.id, len(edits) + 1 if edits else 0)
     current = current_generation(connection)
@@ -581,7 +504,7 @@ def _write_change(
     indexed: list[tuple[int, Sequence[str]]] = []
     vectors: list[tuple[int, FloatVector]] = []
     lengths = [len(write.terms) for write in writes]
-    _insert_versions(connection, owner.id, keys[1:], [edit.after for edit in change.edits], version, lengths)
+    insert_versions(connection, owner.id, keys[1:], [edit.after for edit in change.edits], version, lengths)
     for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
         indexed.append((row, write.terms))
         if table and ours and write.vector is not None:
@@ -597,55 +520,6 @@ def _write_change(
         put_vectors(connection, MEMORIES, table, vectors)
     reviewing.keep_notes(connection, owner.id, change.edits, at)
     auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits])
-
-
-def _insert_versions(
-    connection: Connection,
-    owner: int,
-    keys: Sequence[int],
-    memories: Sequence[MemoryRecord],
-    version: int,
-    lengths: Sequence[int],
-) -> None:
-    known: dict[str, int] = {}
-    wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
-    if wanted:
-        sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
-        known = dict(connection.execute(sql, (owner, json.dumps(wanted))).fetchall())
-    versions: list[tuple[Any, ...]] = []
-    evidence: list[tuple[int, int]] = []
-    for row, memory, length in zip(keys, memories, lengths, strict=True):
-        spans: list[tuple[int, int, int]] = []
-        for one in memory.evidence:
-            if one.episode_id not in known:
-                raise Conflict(f'message {one.episode_id} was erased meanwhile: read the memories again')
-            spans.append((known[one.episode_id], one.start, one.end))
-        versions.append(_version(owner, row, memory, spans, version, length))
-        evidence += ((span[0], row) for span in spans)
-    connection.executemany(
-        f'INSERT INTO memory({_VERSION}) VALUES({", ".join("?" * len(versions[0]))})', versions
-    )
-    connection.executemany('INSERT INTO evidence(episode, memory) VALUES(?, ?) ON CONFLICT DO NOTHING', evidence)
-
-
-def _version(
-    owner: int, row: int, memory: MemoryRecord, spans: Sequence[tuple[int, int, int]], version: int, length: int
-) -> tuple[Any, ...]:
-    live = memory.status == 'active' and memory.retired_at is None
-    return (
-        row, owner, memory.id, memory.version, memory.level, memory.scope.run_key(memory.level),
-        memory.said_under.agent_id, memory.said_under.run_id, memory.said_under.app_id,
-        memory.text, memory.kind, memory.slot, memory.status, memory.confidence, memory.importance, memory.trust,
-        int(memory.pinned), int(memory.locked), to_us(memory.valid_from), _us(memory.valid_to),
-        to_us(memory.said_at), to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at),
-        memory.supersedes, memory.superseded_by, json.dumps(spans), dump(memory.metadata),
-        json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
-        int(live), version, memory.value,
-    )  # fmt: skip
-
-
-def _us(moment: datetime | None) -> int | None:
-    return None if moment is None else to_us(moment)
 
 
 def _one(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:

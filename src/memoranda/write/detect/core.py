@@ -88,7 +88,7 @@ def redact(text: str, policy: Policy) -> tuple[str, int]:
 
 
 def secret_in(name: str, policy: Policy) -> str | None:
-    """What the policy keeps out of the storage and stands in a name (a slot, a kind), as a kind; None when nothing does.
+    """What a name (a slot, a kind) holds that the policy keeps out of the storage, as a kind; None when nothing.
 
     Words of special categories are what a slot may be about, and no secret of anybody.
     """

@@ -1,0 +1,81 @@
+"""Rows of memory versions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from memoranda.errors import Conflict
+from memoranda.records import MemoryRecord
+from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.rows import dump, to_us
+
+__all__ = ['insert_versions']
+
+_VERSION: Final = (
+    'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
+    'importance, trust, pinned, locked, valid_from, valid_to, said_at, recorded_at, retired_at, expires_at, '
+    'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value'
+)
+
+
+def insert_versions(
+    connection: Connection,
+    owner: int,
+    keys: Sequence[int],
+    memories: Sequence[MemoryRecord],
+    version: int,
+    lengths: Sequence[int],
+) -> None:
+    """Write memory versions and what they rest on.
+
+    Args:
+        connection: In a transaction that holds the owner.
+        owner: Whose.
+        keys: Row keys.
+        memories: One for each key.
+        version: Of the owner.
+        lengths: How many terms each has.
+
+    Raises:
+        Conflict: A message that one rests on is gone.
+    """
+    known: dict[str, int] = {}
+    wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
+    if wanted:
+        sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
+        known = dict(connection.execute(sql, (owner, json.dumps(wanted))).fetchall())
+    versions: list[tuple[Any, ...]] = []
+    evidence: list[tuple[int, int]] = []
+    for row, memory, length in zip(keys, memories, lengths, strict=True):
+        spans: list[tuple[int, int, int]] = []
+        for one in memory.evidence:
+            if one.episode_id not in known:
+                raise Conflict(f'message {one.episode_id} was erased meanwhile: read the memories again')
+            spans.append((known[one.episode_id], one.start, one.end))
+        versions.append(_version(owner, row, memory, spans, version, length))
+        evidence += ((span[0], row) for span in spans)
+    connection.executemany(f'INSERT INTO memory({_VERSION}) VALUES({", ".join("?" * len(versions[0]))})', versions)
+    connection.executemany('INSERT INTO evidence(episode, memory) VALUES(?, ?) ON CONFLICT DO NOTHING', evidence)
+
+
+def _version(
+    owner: int, row: int, memory: MemoryRecord, spans: Sequence[tuple[int, int, int]], version: int, length: int
+) -> tuple[Any, ...]:
+    live = memory.status == 'active' and memory.retired_at is None
+    return (
+        row, owner, memory.id, memory.version, memory.level, memory.scope.run_key(memory.level),
+        memory.said_under.agent_id, memory.said_under.run_id, memory.said_under.app_id,
+        memory.text, memory.kind, memory.slot, memory.status, memory.confidence, memory.importance, memory.trust,
+        int(memory.pinned), int(memory.locked), to_us(memory.valid_from), _us(memory.valid_to),
+        to_us(memory.said_at), to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at),
+        memory.supersedes, memory.superseded_by, json.dumps(spans), dump(memory.metadata),
+        json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
+        int(live), version, memory.value,
+    )  # fmt: skip
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
