@@ -20,6 +20,7 @@ from memoranda import (
     Retention,
     Scope,
 )
+from memoranda.importers import ImportProblem
 from memoranda.records import Episode, now
 from memoranda.settings import Settings
 from memoranda.stores.portable import SECTIONS
@@ -29,7 +30,7 @@ from memoranda.testing import ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
 from memoranda.write.guard import guard
 
-ANA = {'user_id': 'ana'}
+ANA: dict[str, Any] = {'user_id': 'ana'}
 TOKEN = 'ghp_01abcdefgh1234ijklmnop5678qrstuvwx01'
 MOMENT = timedelta(microseconds=1)
 
@@ -323,3 +324,38 @@ def test_the_name_of_a_speaker_tells_a_prompt_nothing(name: str) -> None:
         assert 'user said: "The heron stands in the pond."' in block
         assert 'Zoë O\'Neill said: "The heron stands by the lake."' in block
         assert name not in block
+
+
+def test_metadata_is_never_deeper_than_an_export_can_tell(memory: Memory) -> None:
+    deep: dict[str, Any] = {}
+    inner = deep
+    for _ in range(98):
+        inner['a'] = inner = {}
+    memory.add('likes tea', metadata=deep, **ANA)
+    assert memory.export(**ANA).counts['episodes'] == 1
+    inner['a'] = {'a': {'a': {}}}
+    with pytest.raises(InvalidInput, match='nested more than 100 levels'):
+        memory.add('likes coffee', metadata=deep, **ANA)
+
+
+@pytest.mark.parametrize(
+    ('section', 'field', 'value', 'problem'),
+    [
+        ('conversations', 'messages', 1 << 63, 'more than 64 bits'),
+        ('episodes', 'name', 'a\0b', 'NUL'),
+        ('episodes', 'name', '\ud800', 'surrogate'),
+        ('episodes', 'said_under', {'run_id': ''}, 'run_id'),
+        ('episodes', 'occurred_at', '0001-01-01T00:00:00+14:00', 'years 1 to 9999'),
+        ('jobs', 'options', {'infer': False, 'said_under': {'run_id': '\x1b'}}, 'ids that can not be used'),
+    ],
+)
+def test_a_document_holds_nothing_that_could_not_be_read_again(
+    memory: Memory, section: str, field: str, value: object, problem: str
+) -> None:
+    with fast(settings=Settings(workers=0)) as elsewhere:
+        elsewhere.add('likes coffee', user_id='ben')
+        document = json.loads(b''.join(elsewhere.export(user_id='ben')))
+    document[section][0][field] = value
+    with pytest.raises(ImportProblem, match=problem):
+        memory.import_subject(document)
+    assert memory.episodes(user_id='ben').items == ()

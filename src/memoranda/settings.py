@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     next_embedder: str | None = None
     """The one that `memoranda reindex` is making vectors with: this process goes over to it when they are complete."""
     index: str | None = None
-    """A vector index elsewhere: `qdrant://host:6333` with options (see `QdrantIndex.from_url`), or `qdrant` alone, which
+    """A vector index elsewhere: `qdrant://host:6333` with options (see `QdrantIndex.from_url`), or `qdrant` alone, that
     reads `QDRANT_URL`, `QDRANT_HOST`, `QDRANT_PORT` and `QDRANT_API_KEY`; None: the database compares vectors."""
     index_fallback: Literal['exact', 'keywords'] = 'exact'
     """What a search does while that index does not work, or is being filled.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -20,10 +20,10 @@ SAID = [
 
 @pytest.mark.parametrize('strategy', ['hybrid', 'semantic', 'keyword', 'recency'])
 @pytest.mark.parametrize('include', [['memories'], ['episodes'], ['memories', 'episodes']])
-def test_an_order_is_the_same_whether_or_not_its_parts_are_told(strategy: Strategy, include: Sequence[str]) -> None:
+def test_an_order_is_the_same_whether_or_not_its_parts_are_told(strategy: Strategy, include: list[str]) -> None:
     with Memory(':memory:', embedder=HashingEmbedder()) as memory:
         memory.add([{'role': 'user', 'content': text} for text in SAID], user_id='ana', run_id='r', infer=False)
-        asked = {'user_id': 'ana', 'strategy': strategy, 'include': include, 'top_k': 8}
+        asked: dict[str, Any] = {'user_id': 'ana', 'strategy': strategy, 'include': include, 'top_k': 8}
         plain = memory.search('What do I paint in May?', **asked)
         told = memory.search('What do I paint in May?', explain=True, **asked)
     assert plain

@@ -20,10 +20,12 @@ from memoranda.testing import StoreSuite
 from memoranda.testing.embedders import HashingEmbedder
 
 
-class TestShardsOfFiles(StoreSuite):
+class TestShards(StoreSuite):
+    durable = False
+
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        store = ShardedStore([SQLiteStore(tmp_path / f'{n}.db') for n in range(3)])
+    def store(self) -> Iterator[Store]:
+        store = ShardedStore([SQLiteStore(':memory:') for _ in range(3)])
         yield store
         self.run(store.close())
 
@@ -79,7 +81,7 @@ class TestPlacement:
         assert [place(owner, 8) for owner in owners] == [3, 4, 1]
 
 
-class TestShards:
+class TestShardsOfFiles:
     def test_users_in_different_shards_are_remembered_each_in_one(self, tmp_path: Path) -> None:
         store = shards_of(tmp_path)
         with filled(store) as memory:

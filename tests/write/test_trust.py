@@ -445,7 +445,7 @@ def test_a_fact_of_a_tool_is_never_told_as_a_wish_of_the_user() -> None:
 
 
 def test_a_passage_is_shown_without_the_command_in_it() -> None:
-    with fast() as memory:
+    with fast(policy=Policy(passages={'external': 'fence'})) as memory:
         memory.add(f'The pool closes at noon. {COMMANDS[2]}', trust='external', **ANA)
         block = str(memory.context('When does the pool close?', **ANA))
         assert 'The pool closes at noon.' in block

@@ -1,6 +1,5 @@
 """What a database holds, table by table, in a form that doesn't depend on which database it is."""
 
-# ruff: noqa: S608  # SQL is put together from our own constants; values are always bound
 from __future__ import annotations
 
 import hashlib

@@ -6,7 +6,6 @@ copies it, so a move that was cut off is gone on with. At the end each table is 
 whatever differs, because the source was written to between two runs, is copied anew.
 """
 
-# ruff: noqa: S608  # SQL is put together from our own constants; values are always bound
 from __future__ import annotations
 
 import json

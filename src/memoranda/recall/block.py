@@ -34,7 +34,7 @@ __all__ = ['build', 'count_tokens', 'escape', 'passage_line', 'short_id']
 MAX_STANDING: Final = 40
 MAX_LINE_CHARS: Final = 600
 MAX_NAME_CHARS: Final = 60
-_NO_NAME: Final = re.compile(r'["\u201c\u201d\[\]<>{}\n]|:\s|(?:\S+\s+){4}')
+_NO_NAME: Final = re.compile(r'["\u201c\u201d\[\]\n]|:\s|(?:\S+\s+){4}')
 """Signs that names don't have, and too many words."""
 STANDING_SHARE: Final = 0.6
 """Of the budget, so that a long profile never crowds out what the question is about."""

@@ -310,9 +310,7 @@ def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) ->
             _lend_to_conversation(view, weights)
 
 
-def _standard(
-    columns: Sequence[FloatVector], peak: float, rests: Sequence[Rest | None] = ()
-) -> list[FloatVector]:
+def _standard(columns: Sequence[FloatVector], peak: float, rests: Sequence[Rest | None] = ()) -> list[FloatVector]:
     """z-scores over the union, none above the peak; zeros where all are equal.
 
     With `rests`, what is known of further values of each column counts, and its mean's z-score comes last.

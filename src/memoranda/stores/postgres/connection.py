@@ -20,9 +20,9 @@ from psycopg import conninfo
 
 from memoranda.errors import StoreError, StoreUnreachable
 from memoranda.stores.postgres.clock import Clock
-from memoranda.stores.postgres.database import NATIVE, PostgresConnection, Rows, adapt
+from memoranda.stores.postgres.database import NATIVE, PostgresConnection, adapt
 from memoranda.stores.postgres.errors import Again, Undone, again, is_lost, translated
-from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.database import Connection, Rows
 
 __all__ = ['Link', 'Options', 'Shared', 'unlimited']
 

@@ -56,7 +56,7 @@ class Routing(Store):
             raise ConfigurationError(f'shards: {len(shards)} were named, and there can be 1 to {MAX_SHARDS}')
         places = [shard.location for shard in shards]
         for location in places:
-            if places.count(location) > 1:
+            if places.count(location) > 1 and location != ':memory:':
                 raise ConfigurationError(f'shards: {location} is named twice: name each database once')
         self._shards = tuple(shards)
         self._group: str | None = None
@@ -77,6 +77,7 @@ class Routing(Store):
     async def close(self) -> None:
         """Close all shards."""
         self._checked.clear()
+        self._group = None
         for shard in self._shards:
             await shard.close()
 

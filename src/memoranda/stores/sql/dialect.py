@@ -238,7 +238,7 @@ class Postgresql:
         if kind in ('text', 'number'):
             wanted = f"jsonb_typeof(value) = '{_POSTGRESQL_KINDS[kind]}'"
         sql = (
-            f"(SELECT CASE WHEN {wanted} THEN {value} END AS value FROM jsonb_array_elements(CASE WHEN "
+            f'(SELECT CASE WHEN {wanted} THEN {value} END AS value FROM jsonb_array_elements(CASE WHEN '
             f"jsonb_typeof({at}) = 'array' THEN {at} END) WHERE {wanted})"
         )
         return sql, [*keys, *keys]

@@ -107,7 +107,7 @@ def _owner(connection: Connection, forgetting: Forgetting) -> OwnerRow | None:
             found = find_owner(connection, forgetting.owner, hold=True)
         return found
     found = connection.execute(
-        "SELECT o.project, o.kind, o.key FROM owner o CROSS JOIN episode e "
+        'SELECT o.project, o.kind, o.key FROM owner o CROSS JOIN episode e '
         "WHERE o.project = ? AND o.kind <> 'erased' AND e.row >> 24 = o.id AND e.id = ? LIMIT 1",
         (forgetting.project, forgetting.episode_id),
     ).fetchone()

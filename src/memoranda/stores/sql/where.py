@@ -18,6 +18,7 @@ __all__ = ['EPISODE_FIELDS', 'MEMORY_FIELDS', 'Fields', 'compile_filter']
 _USER = "(SELECT key FROM owner WHERE owner.id = {owner} AND owner.kind = 'user')"
 _USAGE = '(SELECT u.{column} FROM usage u WHERE u.owner = memory.owner AND u.memory = memory.id)'
 
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """What the fields of a filter are in a statement."""

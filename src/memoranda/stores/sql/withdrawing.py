@@ -156,9 +156,7 @@ def _withdraw(
 def _blank(connection: Connection, memory_id: str, change_id: str | None) -> None:
     """Delete the words of a memory's history, of one change or of all."""
     which, values = ('', ()) if change_id is None else (' AND change_id = ?', (change_id,))
-    entries = connection.execute(
-        f'SELECT row FROM history WHERE memory_id = ?{which}', (memory_id, *values)
-    ).fetchall()
+    entries = connection.execute(f'SELECT row FROM history WHERE memory_id = ?{which}', (memory_id, *values)).fetchall()
     connection.executemany('DELETE FROM history_text WHERE row = ?', entries)
     connection.executemany("UPDATE history SET reason = '' WHERE row = ?", entries)
 

@@ -275,9 +275,7 @@ class SQLiteStore(SqlStore):
 
     async def erase(self, erasure: Erasure) -> ErasureResult:
         """Remove rows, words, vectors and index entries, then what is left of them in the file."""
-        result = await wait_for(
-            self._submit(lambda c: c.durably(lambda c: erasing.erase(c, erasure)), alone=True)
-        )
+        result = await wait_for(self._submit(lambda c: c.durably(lambda c: erasing.erase(c, erasure)), alone=True))
         if result.scrub == 'verified':
             return result
         return replace(result, scrub='verified' if await self._clean() else 'pending')
