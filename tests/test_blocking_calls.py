@@ -323,8 +323,8 @@ def test_no_operation_on_an_index_blocks_a_loop(tmp_path: Path) -> None:
     pytest.importorskip('qdrant_edge')
     from _qdrant import running
 
-    async def use(path: Path, url: str, names: set[str]) -> None:
-        async with fast_async(path, index=url) as memory:
+    async def use(memory: AsyncMemory, names: set[str]) -> None:
+        async with memory:
             await memory.add('I like tea', **ANA)
             await memory.search('tea', **ANA)
             for name in sorted(n for n in vars(AsyncMemory) if n.startswith('index_')):
@@ -335,9 +335,10 @@ def test_no_operation_on_an_index_blocks_a_loop(tmp_path: Path) -> None:
 
     names: set[str] = set()
     with running(tmp_path / 'qdrant') as fake:
-        asyncio.run(use(tmp_path / 'first.db', fake.url, names))
+        asyncio.run(use(fast_async(tmp_path / 'first.db', index=fake.url), names))
+        memory = fast_async(tmp_path / 'memory.db', index=fake.url)
         with no_blocking_calls():
-            asyncio.run(use(tmp_path / 'memory.db', fake.url, names))
+            asyncio.run(use(memory, names))
     assert len(names) >= 4
 
 

@@ -169,9 +169,9 @@ class Indexer:
         finally:
             for ending in (pool, self._pool):
                 if ending is not None:
-                    ending.close()
+                    await asyncio.to_thread(ending.close)
             self._pool = None
-            self.index.close()
+            await asyncio.to_thread(self.index.close)
 
     def _own_lock(self) -> threading.Lock:
         if self._pid != os.getpid():  # the child of a fork: the lock may be held, and the threads are the parent's
