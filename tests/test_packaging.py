@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.resources
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -102,7 +103,7 @@ def test_every_dependency_is_explained_in_the_docs() -> None:
     wanted = list(PROJECT['project']['dependencies'])
     for extra in PROJECT['project']['optional-dependencies'].values():
         wanted.extend(line for line in extra if not line.startswith('memoranda['))
-    names = {line.split('=')[0].split('>')[0].strip() for line in wanted}
+    names = {re.split(r'[=>\[]', line)[0].strip() for line in wanted}
     assert {name for name in names if f'| {name} ' not in page} == set()
 
 
