@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
-from memoranda.consent.ranges import Ranges, minus, push, size, union
 from memoranda.scope import Owner
 from memoranda.stores.chains import Chain, Seen, Walked
 from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, state_of
+from memoranda.stores.ranges import Ranges, minus, push, size, union
 
 if TYPE_CHECKING:
     from memoranda.records import MemoryRecord

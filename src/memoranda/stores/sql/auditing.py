@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from memoranda.consent.ranges import Ranges, collect, minus, union
 from memoranda.errors import StoreError
 from memoranda.records import MemoryRecord, new_id
 from memoranda.scope import Owner, Reach
 from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Seen, Visit, Walked
 from memoranda.stores.erasures import subject_key
 from memoranda.stores.history import FORMAT, Entry, Link, dump_state, seal
+from memoranda.stores.ranges import Ranges, collect, minus, union
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import hold_owners
