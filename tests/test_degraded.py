@@ -477,7 +477,7 @@ def test_a_file_of_another_embedder_raises_always(tmp_path: Path) -> None:
 
 def test_a_program_starts_without_its_storage(tmp_path: Path, log: Log, clock: Clock) -> None:
     async def main(path: Path) -> None:
-        async with fast_async(path, settings=Settings(poll_seconds=0.01)) as memory:
+        async with fast_async(path) as memory:
             assert len(log.lines('can not be read (StoreUnwritable)')) == 1
             assert (await memory.search('oolong', **ANA)).degraded
             receipt = await memory.add('The tea is green', background=True, **ANA)
