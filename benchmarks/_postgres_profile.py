@@ -4,48 +4,54 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from memoranda.stores.postgres.database import PostgresConnection
+from memoranda.stores.postgres.wire import Wire
 
 __all__ = ['profiled']
 
-_METHODS = ('execute', 'executemany', 'script')
-
 
 class Journeys:
-    """Counts what is sent to the server, and how long each answer took."""
+    """Counts what is sent to the server, and how long its answers were waited for."""
 
     def __init__(self) -> None:
-        self.seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self.seconds: list[float] = []
+        self.statements: Counter[str] = Counter()
         self._originals: dict[str, Any] = {}
 
     def __enter__(self) -> Journeys:
-        for name in _METHODS:
-            self._originals[name] = original = getattr(PostgresConnection, name)
+        send, wait = Wire.send, Wire.wait
+        self._originals = {'send': send, 'wait': wait}
 
-            def timed(connection: Any, statement: str, *rest: Any, _original: Any = original) -> Any:
-                began = time.perf_counter()
-                try:
-                    return _original(connection, statement, *rest)
-                finally:
-                    self.seconds[_short(statement)].append(time.perf_counter() - began)
+        def counted(wire: Wire, statement: bytes, *rest: Any, **more: Any) -> Any:
+            self.statements[_short(statement.decode())] += 1
+            return send(wire, statement, *rest, **more)
 
-            setattr(PostgresConnection, name, timed)
+        def timed(wire: Wire) -> None:
+            asked, began = wire.owes, time.perf_counter()
+            try:
+                wait(wire)
+            finally:
+                if asked:
+                    self.seconds.append(time.perf_counter() - began)
+
+        Wire.send, Wire.wait = counted, timed  # type: ignore[method-assign,assignment]
         return self
 
     def __exit__(self, *_: object) -> None:
         for name, original in self._originals.items():
-            setattr(PostgresConnection, name, original)
+            setattr(Wire, name, original)
 
     def report(self, calls: int) -> None:
-        total = sum(map(len, self.seconds.values())) / calls
-        spent = 1e3 * sum(map(sum, self.seconds.values())) / calls
-        print(f'    {total:.1f} journeys to the server, {spent:.2f} ms in them')
-        for statement, taken in sorted(self.seconds.items(), key=lambda item: -sum(item[1]))[:20]:
-            print(f'      {1e3 * sum(taken) / calls:7.2f} ms {len(taken) / calls:6.2f} x  {statement}')
+        sent = sum(self.statements.values()) / calls
+        print(
+            f'    {len(self.seconds) / calls:.1f} journeys to the server, {1e3 * sum(self.seconds) / calls:.2f} ms in '
+            f'them, with {sent:.1f} statements'
+        )
+        for statement, times in self.statements.most_common(25):
+            print(f'      {times / calls:6.2f} x  {statement}')
 
 
 def _short(statement: str) -> str:

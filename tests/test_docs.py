@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from opentelemetry import trace
 
 from _pages import PAGES, ROOT, Block, anchors, blocks, commands, links
 
@@ -47,6 +48,12 @@ def test_the_python_of_a_page_runs_and_prints_what_it_says(
     # A module of its own, because dataclasses and pydantic look up the module a class says it is from.
     module = types.ModuleType('page')
     monkeypatch.setitem(sys.modules, 'page', module)
+    # What a page makes the global provider would trace every test after it.
+    monkeypatch.setattr(
+        trace,
+        'set_tracer_provider',
+        lambda provider: monkeypatch.setattr(trace, 'get_tracer_provider', lambda: provider),
+    )
     namespace = vars(module)
     try:
         for block in blocks(page, 'python'):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from memoranda.consent.review import BlockingReviewQueue
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
+    from memoranda.keys import BlockingKeyRing
     from memoranda.policy import Policy
     from memoranda.profile import Profile
     from memoranda.settings import Settings
@@ -129,6 +130,13 @@ class Memory:
         return BlockingReviewQueue(self.aio.review)
 
     @property
+    def keys(self) -> BlockingKeyRing:
+        """The API keys of the project."""
+        from memoranda.keys import BlockingKeyRing
+
+        return BlockingKeyRing(self.aio.keys)
+
+    @property
     def bound_to(self) -> Scope | None:
         """The scope this view is bound to."""
         return self.aio.bound_to
@@ -180,6 +188,7 @@ class Memory:
     process_one_job = _blocking(AsyncMemory.process_one_job)
     jobs = _blocking(AsyncMemory.jobs)
     job = _blocking(AsyncMemory.job)
+    receipt = _blocking(AsyncMemory.receipt)
     retry_job = _blocking(AsyncMemory.retry_job)
     drop_job = _blocking(AsyncMemory.drop_job)
     stats = _blocking(AsyncMemory.stats)
@@ -194,6 +203,7 @@ class Memory:
     checkpoint = _blocking(AsyncMemory.checkpoint)
     audit_log = _blocking(AsyncMemory.audit_log)
     reads = _blocking(AsyncMemory.reads)
+    holdings = _blocking(AsyncMemory.holdings)
     export = _blocking(AsyncMemory.export)
     import_subject = _blocking(AsyncMemory.import_subject)
     finish_erasure = _blocking(AsyncMemory.finish_erasure)

@@ -17,6 +17,7 @@ __all__ = [
     'InvalidFilter',
     'InvalidInput',
     'InvalidScope',
+    'KeyNotFound',
     'MemorandaError',
     'MemoryNotFound',
     'ProcessingFailed',
@@ -26,6 +27,7 @@ __all__ = [
     'StoreUnreachable',
     'StoreUnreadable',
     'StoreUnwritable',
+    'VersionMismatch',
     'shown',
 ]
 
@@ -65,8 +67,16 @@ class MemoryNotFound(MemorandaError, LookupError):
     """No such memory in this scope (a memory of another scope answers the same)."""
 
 
+class KeyNotFound(MemoryNotFound):
+    """No such API key in this project, or it has ended."""
+
+
 class Conflict(MemorandaError):
     """Something else changed first, or an idempotency key was reused for other content."""
+
+
+class VersionMismatch(Conflict):
+    """The memory is not, or no longer, of the version that was named. Nothing was written."""
 
 
 class DetectorFailed(MemorandaError):

@@ -82,6 +82,7 @@ FIELDS: Mapping[str, FieldType] = {
     'locked': 'boolean',
     'valid_from': 'time',
     'valid_to': 'time',
+    'said_at': 'time',
     'recorded_at': 'time',
     'expires_at': 'time',
     'tags': 'tags',

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_ar
 from memoranda._degraded import open_store
 from memoranda._telemetry import traced
 from memoranda.checks import KEEP, Keep, as_moment, check_count, check_flag, check_slot, check_text
-from memoranda.errors import ConfigurationError, Conflict, InvalidInput, InvalidScope, MemoryNotFound, shown
+from memoranda.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidInput,
+    InvalidScope,
+    MemoryNotFound,
+    VersionMismatch,
+    shown,
+)
 from memoranda.records import (
     AddResult,
     Change,
@@ -53,6 +61,7 @@ if TYPE_CHECKING:
     from memoranda.filters import Filter
     from memoranda.indexcheck import IndexReport
     from memoranda.indexing import IndexStatus
+    from memoranda.keys import KeyRing
     from memoranda.moving import BackupReport
     from memoranda.policy import Policy
     from memoranda.profile import Profile
@@ -62,6 +71,7 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
     from memoranda.stores.base import Store
     from memoranda.stores.index import VectorIndex
+    from memoranda.stores.portable import Holdings
     from memoranda.subject import Document, ImportReport, SubjectExport
     from memoranda.write.cleaning import CleanResult
     from memoranda.write.extract import Extractor, PureExtractor
@@ -221,6 +231,19 @@ class AsyncMemory:
         )
 
     @property
+    def keys(self) -> KeyRing:
+        """The API keys of the project, by which a server knows who asks: make, list, rotate, revoke (docs/server.md).
+
+        Raises:
+            InvalidScope: This memory is bound to a scope, and keys are a matter of the project.
+        """
+        from memoranda.keys import KeyRing
+
+        if self._bound is not None:
+            raise InvalidScope('API keys belong to a project, and this memory is bound to a scope: use an unbound one')
+        return KeyRing(self._engine, project=self._project, actor=self._actor or 'user', why=self._why)
+
+    @property
     def bound_to(self) -> Scope | None:
         """The scope this view is bound to (see `scoped`); None: each call names its own."""
         return self._bound
@@ -311,6 +334,8 @@ class AsyncMemory:
         idempotency_key: str | None = None,
         batch_turns: int | None = None,
         trust: Trust | None = None,
+        supersedes: str | None = None,
+        corrects: str | None = None,
     ) -> AddResult:
         """Remember what was said.
 
@@ -347,6 +372,9 @@ class AsyncMemory:
                 there are so many or none came for `batch_seconds` (a setting); by default the setting.
             trust: The best source tier of these messages, where their role promises too much: `'external'` for a
                 document or web page, `'tool'` for what a tool returned. A message may have its own (docs/trust.md).
+            supersedes: With `infer=False`: the id of a memory of the same scope that held until now, and whose place
+                this takes. Where a better source said that one, this waits for a person.
+            corrects: The same of a memory that was never true.
 
         Raises:
             InvalidInput: Something can't be used; nothing was stored.
@@ -371,6 +399,8 @@ class AsyncMemory:
             expires_at=expires_at,
             instructions=instructions,
             trust=trust,
+            supersedes=supersedes,
+            corrects=corrects,
         )
         batch = await batch_of(
             self._engine,
@@ -546,12 +576,13 @@ class AsyncMemory:
         include: Sequence[Include] = ('memories', 'episodes'),
         as_of: Moments = None,
         known_at: Moments = None,
+        shared: bool = True,
     ) -> ContextBlock:
         """What an agent would be given for a question: standing instructions and profile, then what is relevant.
 
         Reads the user, this run, the agent, the app and the project's global memories; without a run, none of a run.
         The text is framed as data, dated, cited by short ids, and at most `max_tokens` long (50 or more, in o200k).
-        Arguments are those of `search`.
+        Arguments are those of `search`; `shared=False` leaves out the project's global memories.
         """
         from memoranda.recall.block import build
         from memoranda.recall.search import SearchRequest
@@ -562,7 +593,7 @@ class AsyncMemory:
             # What holds in one conversation is not for another: without a run, no run is meant.
             reaches=[
                 replace(r, runs=()) if r.owner.kind == 'user' and scope.run_id is None else r
-                for r in scope.reaches(self._project, shared=True)
+                for r in scope.reaches(self._project, shared=check_flag('shared', shared))
             ],
             moment=_moment(as_of, known_at),
             include=include,
@@ -694,6 +725,8 @@ class AsyncMemory:
         pinned: bool | None = None,
         locked: bool | None = None,
         expires_at: Moments | Keep = KEEP,
+        said_at: Moments = None,
+        if_version: int | None = None,
         user_id: str | None = None,
         agent_id: str | None = None,
         run_id: str | None = None,
@@ -703,10 +736,13 @@ class AsyncMemory:
         """Correct a memory by hand. What is left out stays; the version before remains in its history.
 
         New words lock the memory: extraction never overwrites what a person has written (`locked=False` allows it).
+        `said_at` corrects when it was said; where that was taken for the day it began to hold, that moves along.
+        With `if_version` it is corrected only if that is still its version.
 
         Raises:
             InvalidInput: Something can't be used.
             MemoryNotFound: It isn't in this scope, or isn't active.
+            VersionMismatch: It has another version.
             Conflict: Another current memory already says this or holds this slot.
         """
         from memoranda.write.edits import edited
@@ -714,7 +750,7 @@ class AsyncMemory:
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         settings = self._engine.settings
         while True:
-            before = await self._active(memory_id, scope)
+            before = _of_version(await self._active(memory_id, scope), if_version)
             fields = await self._engine.compute(
                 partial(
                     edited,
@@ -731,6 +767,7 @@ class AsyncMemory:
                     pinned=pinned,
                     locked=locked,
                     expires_at=before.expires_at if isinstance(expires_at, Keep) else expires_at,
+                    said_at=said_at,
                 )
             )
             if fields == before:
@@ -749,22 +786,41 @@ class AsyncMemory:
         run_id: str | None = None,
         app_id: str | None = None,
         session_id: str | None = None,
-    ) -> None:
+        linked: bool = False,
+        if_version: int | None = None,
+    ) -> int:
         """Retract a memory: it is no longer recalled, its words stay in its history. `delete_all` erases.
+
+        Args:
+            memory_id: Which.
+            user_id: As in `get_all`.
+            agent_id: As in `get_all`.
+            run_id: As in `get_all`.
+            app_id: As in `get_all`.
+            session_id: See `run_id`.
+            linked: Those it superseded too, and those that they did: then the past holds none of them either.
+            if_version: Retract it only if this is still its version.
+
+        Returns:
+            How many were retracted.
 
         Raises:
             MemoryNotFound: It isn't in this scope, or isn't active.
+            VersionMismatch: It has another version.
         """
+        check_flag('linked', linked)
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
-        while True:
-            before = await self._active(memory_id, scope)
-            if (
-                await self._edit(
-                    'retract', before, replace(before, status='retracted', valid_to=None), reason='deleted'
-                )
-                is not None
-            ):
-                return
+        before = _of_version(await self._active(memory_id, scope), if_version)
+        while await self._retracted(before) is None:
+            before = _of_version(await self._active(memory_id, scope), if_version)
+        count = 1
+        while linked and before.supersedes is not None:
+            older = await self._engine.store.get(before.supersedes, project=self._project)
+            if older is None or older.status != 'superseded':
+                break
+            if await self._retracted(older) is not None:
+                before, count = older, count + 1
+        return count
 
     @traced('delete_memory')
     async def delete_all(
@@ -1252,6 +1308,30 @@ class AsyncMemory:
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         return await one_job(self._engine, job_id, scope, project=self._project)
 
+    async def receipt(
+        self,
+        job_id: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> AddResult:
+        """The receipt of an `add` in the background, by the id of its job: also after a restart, or elsewhere.
+
+        What it tells of is how far the job is now; `await receipt.wait()` tells what became of it.
+
+        Raises:
+            MemoryNotFound: It isn't in this scope, or its messages were erased.
+        """
+        from memoranda.write.queue import one_job
+        from memoranda.write.receipts import receipt_again
+
+        scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
+        job = await one_job(self._engine, job_id, scope, project=self._project)
+        return await receipt_again(self._engine, self._worker, self._background, job)
+
     async def retry_job(
         self,
         job_id: str,
@@ -1556,6 +1636,27 @@ class AsyncMemory:
 
         return await backup(self._engine, target, progress=progress)
 
+    async def holdings(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Holdings:
+        """How much is held on one subject: what `export` would give, and `forget` would erase, in figures.
+
+        One id says whose; `scoped(Scope.GLOBAL)` counts what a project shares.
+
+        Raises:
+            InvalidScope: More than one id.
+        """
+        from memoranda.subject.export import check_subject
+
+        scope = check_subject(self._scope(user_id, agent_id, run_id, app_id, session_id))
+        return await self._engine.store.holdings(scope.home(self._project))
+
     async def export(
         self,
         *,
@@ -1735,6 +1836,10 @@ class AsyncMemory:
             raise MemoryNotFound(f'memory {memory_id!r} is {found.status}: only an active one can be changed')
         return found
 
+    async def _retracted(self, before: MemoryRecord) -> MemoryRecord | None:
+        fields = replace(before, status='retracted', valid_to=None)
+        return await self._edit('retract', before, fields, reason='deleted')
+
     async def _edit(
         self, op: Literal['update', 'retract'], before: MemoryRecord, fields: MemoryRecord, *, reason: str
     ) -> MemoryRecord | None:
@@ -1772,6 +1877,14 @@ def _within(memory: MemoryRecord, reaches: Sequence[Reach]) -> bool:
     home: Owner = memory.scope.home(memory.project)
     run = memory.scope.run_key(memory.level)
     return any(r.owner == home and r.sees(run) for r in reaches)
+
+
+def _of_version(memory: MemoryRecord, version: object) -> MemoryRecord:
+    if version is None or memory.version == check_count('if_version', version, 1, 1 << 62):
+        return memory
+    raise VersionMismatch(
+        f'memory {memory.id} has version {memory.version} and not {version}: read it again, and decide anew'
+    )
 
 
 def _levels(levels: object) -> tuple[Level, ...] | None:

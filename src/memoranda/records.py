@@ -100,6 +100,7 @@ Op = Literal[
     'erase',
     'import',
     'read',
+    'key',
 ]
 
 

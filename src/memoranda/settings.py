@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from memoranda._server_settings import EXPECTED as _SERVER_EXPECTED
+from memoranda._server_settings import ServerSettings
 from memoranda.errors import ConfigurationError
 from memoranda.scope import check_project
 
@@ -26,8 +28,8 @@ __all__ = ['DatabaseTarget', 'SettingOrigin', 'Settings', 'SettingSource', 'defa
 PREFIX = 'MEMORANDA_'
 CONFIG_VARIABLE = 'MEMORANDA_CONFIG'
 CONFIG_FILE = 'memoranda.toml'
-ELSEWHERE = (CONFIG_VARIABLE, 'MEMORANDA_USER')
-"""Variables that are not settings: where the file is, and whose memories the command line means."""
+ELSEWHERE = (CONFIG_VARIABLE, 'MEMORANDA_USER', 'MEMORANDA_AGENT', 'MEMORANDA_API_KEY')
+"""Variables that are not settings: where the file is, whose memories the command line means, what clients send."""
 
 SettingSource = Literal['default', 'file', 'environment', 'argument']
 """Where a setting comes from, weakest first.
@@ -73,7 +75,7 @@ class SettingOrigin:
     """The file or the variable; empty for defaults and arguments."""
 
 
-class Settings(BaseSettings):
+class Settings(ServerSettings):
     """What can be set without writing code. Frozen; unknown names are errors wherever they stand.
 
     Raises:
@@ -208,6 +210,18 @@ class Settings(BaseSettings):
                 raise _invalid(e, merged, environment, origins) from None
             self._origins = origins
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments and variables. To look for each field among no variables at all takes most of the time."""
+        return (init_settings, env_settings) if _environment() else (init_settings,)
+
     @field_validator('project')
     @classmethod
     def _valid_project(cls, value: str) -> str:
@@ -267,7 +281,8 @@ class Settings(BaseSettings):
 
     def describe(self) -> tuple[SettingOrigin, ...]:
         """Every setting, and where it comes from, in the order of the documentation."""
-        return tuple(self.origin(name) for name in type(self).model_fields)
+        names = sorted(type(self).model_fields, key=lambda name: name.startswith('server_'))
+        return tuple(self.origin(name) for name in names)
 
 
 def default_database() -> Path:
@@ -481,6 +496,7 @@ _EXPECTED: Mapping[str, str] = {
     'run_expiry': 'give a time span such as 12h, 30d, 8w or 1y, or leave it out',
     'clean_every': 'give hours, from 0 to 8760',
     'trace_include_content': 'give true or false',
+    **_SERVER_EXPECTED,
 }
 
 

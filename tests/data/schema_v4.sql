@@ -180,79 +180,95 @@ CREATE TABLE spent(
             output_tokens INTEGER NOT NULL,
             cost REAL
         );
+CREATE TABLE api_key(
+            id TEXT PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,           -- SHA-256 of the secret, in hexadecimal
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
+            user_id TEXT,                          -- the only person it reaches
+            hint TEXT NOT NULL,                    -- the last characters of the secret
+            created_at INTEGER NOT NULL,
+            created_by TEXT NOT NULL,
+            expires_at INTEGER,
+            revoked_at INTEGER,
+            last_used_at INTEGER,
+            replaces TEXT                          -- id of the key it was made for by rotation
+        ) WITHOUT ROWID
+        ;
 CREATE TABLE memory_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', '04f79dbca4228c26');
-INSERT INTO meta VALUES('secret', '762624c1009b9df6a38751441298e416ed54ea0e741cb367a556657f3b18c0ee');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'9A981116FE661114E58D112DB5A08613', 4, '511832d786b1645d3ebcbc9101c79825cdf09645188ee60da54f7d65639b6ab9');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'5DD61D5372BE2E84441464FE8AFEAA8F', 1, '6ef087a7b2d7b6c281723c7388ac676d1f38f7c39f4b15a8fa3043a31f4f2b79');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '3e55be1a2ab40126512b2e34c071670ee9946049410891890ee9bd1b9e67aa57');
+INSERT INTO meta VALUES('file', '529c0c32cedeff4a');
+INSERT INTO meta VALUES('secret', '80cc627890e663402f541f6aef2aedb4892e91b655fce7fcd4c9a69d0027680b');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'139438821DF0A1D3BA5E0F5DACFF16C7', 4, '677208f2fe1a2d01dda428709510fa0d5f677ead94ef09d9f81909d847ca16c2');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'54EB3834BBEFB02845B578053366BB40', 1, '624109ed0aaad1d8f62d61dc6c0da66b358c4305f66444c4fae86802774fa114');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, 'cd649ddd545d0ce6f0f41063ef0a7a353697f1b00075a468111b59c7914b22a1');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a201a0-731c-7a52-8a89-3c92d3ec0ebe', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a201a0-734f-7b66-ad1a-95e7b1ec561a', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a201a0-735d-7cee-ba8c-7441f52a74be', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a2022c-832a-73e9-ad54-f483cc673a30', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a2022c-8333-7c66-8d3f-2b5eb451b7d9', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a2022c-8339-7c4b-8300-9444fa6df76a', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a201a0-729b-7c10-a14c-bf6effbc9df7', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795323622026314, 1795323622043735, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a201a0-72b4-7e46-828b-67a19b7b6939', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795323622064786, 1795323622068049, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a201a0-731d-7541-8bb4-0f857c68a614', 16777229, 0, 'user', NULL, 'Likes green tea', 1795323622168052, 1795323622173691, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a201a0-7350-79d4-88bb-874d0fad3fa2', 33554433, 0, 'user', 'Ben', 'What a day', 1795323622222540, 1795323622224207, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a201a0-7361-7eaf-bf5f-c75263b84168', 33554437, 0, 'user', NULL, 'Likes chess', 1795323622237418, 1795323622241303, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795323622026314, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795323622064786, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795323622168052, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795323622222540, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795323622237418, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a201a0-72ad-7f76-8b63-328aca053775', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795323622026314, NULL, 1795323622026314, 1795323622060593, 1795323622131223, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777227, 1, '01a201a0-72ad-7f76-8b63-328aca053775', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795323622026314, 1795323622064786, 1795323622026314, 1795323622131223, NULL, NULL, NULL, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777228, 1, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795323622064786, NULL, 1795323622064786, 1795323622131223, NULL, NULL, '01a201a0-72ad-7f76-8b63-328aca053775', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
-INSERT INTO memory VALUES(16777234, 1, '01a201a0-7335-7e29-a334-66e60706f697', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795323622168052, NULL, 1795323622168052, 1795323622197680, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a201a0-7335-7145-9802-4fd41c5ff246', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
-INSERT INTO memory VALUES(33554442, 2, '01a201a0-7385-7f47-957a-0718d89eac5e', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795323622237418, NULL, 1795323622237418, 1795323622277341, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a201a0-7385-7f47-957a-0718d89eac5d', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
+INSERT INTO episode VALUES(16777218, '01a2022c-830e-778b-85e2-28e6ad6eb623', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795332801290608, 1795332801294132, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a2022c-8320-7afa-8cb4-1dc2c984ead1', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795332801311182, 1795332801312279, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a2022c-832a-757e-aa2a-b67eb1196466', 16777229, 0, 'user', NULL, 'Likes green tea', 1795332801321538, 1795332801322698, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a2022c-8334-77ce-a306-28ea51ce9d99', 33554433, 0, 'user', 'Ben', 'What a day', 1795332801331518, 1795332801332835, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a2022c-8339-7c4b-8300-9444fa6df76b', 33554437, 0, 'user', NULL, 'Likes chess', 1795332801336716, 1795332801337622, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795332801290608, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795332801311182, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795332801321538, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795332801331518, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795332801336716, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a2022c-831b-7ec9-9fa2-1bd95e6c7919', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795332801290608, NULL, 1795332801290608, 1795332801307137, 1795332801318177, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a2022c-831b-7ec9-9fa2-1bd95e6c7918', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777227, 1, '01a2022c-831b-7ec9-9fa2-1bd95e6c7919', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795332801290608, 1795332801311182, 1795332801290608, 1795332801318177, NULL, NULL, NULL, '01a2022c-8326-7d23-b566-93d99c14169c', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a2022c-8326-7397-b243-29b4bd841e0a', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
+INSERT INTO memory VALUES(16777228, 1, '01a2022c-8326-7d23-b566-93d99c14169c', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795332801311182, NULL, 1795332801311182, 1795332801318177, NULL, NULL, '01a2022c-831b-7ec9-9fa2-1bd95e6c7919', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a2022c-8326-7397-b243-29b4bd841e0a', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
+INSERT INTO memory VALUES(16777234, 1, '01a2022c-8331-7b6f-993a-2cc6d01def66', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795332801321538, NULL, 1795332801321538, 1795332801328980, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a2022c-8330-725e-95c5-74fdfb07b453', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
+INSERT INTO memory VALUES(33554442, 2, '01a2022c-833d-77e8-ad6f-7aa4d3ac0cbb', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795332801336716, NULL, 1795332801336716, 1795332801341479, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a2022c-833d-711b-b736-7725750f2236', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -7514564710041296567, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -4310831157943256491, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -2581267236056427773, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 0, 916997096111417677, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 5271070546005327796, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, 6018839281590717687, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 1, -7514564710041296567, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -4310831157943256491, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -2581267236056427773, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(1, 1, 916997096111417677, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 5271070546005327796, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, 6018839281590717687, 0, X'0800000001');
-INSERT INTO posting VALUES(2, 0, -3124670227794143449, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, -320734964505618241, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -3124670227794143449, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, -320734964505618241, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, 6439880508947858634, 0, X'0300000001');
-INSERT INTO change_set VALUES(16777221, '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', 'caller', 'stored as given', '01a201a0-729c-74d0-a9b4-8084b4a61b5e', 1795323622060593);
-INSERT INTO change_set VALUES(16777226, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', 'caller', 'stored as given', '01a201a0-72b4-7e46-828b-67a19b7b693a', 1795323622131223);
-INSERT INTO change_set VALUES(16777233, '01a201a0-7335-7145-9802-4fd41c5ff246', 'caller', 'stored as given', '01a201a0-731d-7c1c-9ae1-85ff4edb9e7c', 1795323622197680);
-INSERT INTO change_set VALUES(33554441, '01a201a0-7385-7f47-957a-0718d89eac5d', 'caller', 'stored as given', '01a201a0-7361-7eaf-bf5f-c75263b84169', 1795323622277341);
-INSERT INTO history VALUES(16777217, '01a201a0-72ac-77d0-a2cb-2d364dc1f7e4', '01a201a0-72ad-7f76-8b63-328aca053775', 'add', 'caller', 'stored as given', 1795323622060593, 'e6a5261b3342b815a282a0cf518add309d30ad27654c8a1953c0a1988335d920', '489c3f05b592da62b4631cd34255a6aa69e0b2d221a550dbe4cadfdd426d54e6', '3b1f781c288b7bd60f67732497609c88922ecb8af14e7d270fe3f21d0d8d9a5f', 2);
-INSERT INTO history VALUES(16777218, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '01a201a0-72ad-7f76-8b63-328aca053775', 'supersede', 'caller', 'stored as given', 1795323622131223, 'bf46a836b1f4568694b36d17842e069e578de382d3620504ef1f026c644cb38a', '3b1f781c288b7bd60f67732497609c88922ecb8af14e7d270fe3f21d0d8d9a5f', '1c2ef1e72d2bd645807dc31b257ea868441c43aa14f32f6b3eb56523ecd2ea25', 2);
-INSERT INTO history VALUES(16777219, '01a201a0-72f3-7e6b-a3ff-f9fe447fbd74', '01a201a0-72f3-7e6b-a3ff-f9fe447fbd75', 'add', 'caller', 'stored as given', 1795323622131223, '8293becd7c0a3ffa33aba59c645053245ec4c07cb68f30f67e5cdf2be4ab0cee', '1c2ef1e72d2bd645807dc31b257ea868441c43aa14f32f6b3eb56523ecd2ea25', '170ad4303cf0285521f2a100de8e29b9bfe5e52fb2aa3c4f306175cece8da482', 2);
-INSERT INTO history VALUES(16777220, '01a201a0-7335-7145-9802-4fd41c5ff246', '01a201a0-7335-7e29-a334-66e60706f697', 'add', 'caller', 'stored as given', 1795323622197680, '3b1ced0249de8aae35b14152de0a4412d2c7a2a1d322c56fb5102bd3cecfe5b6', '170ad4303cf0285521f2a100de8e29b9bfe5e52fb2aa3c4f306175cece8da482', '511832d786b1645d3ebcbc9101c79825cdf09645188ee60da54f7d65639b6ab9', 2);
-INSERT INTO history VALUES(33554433, '01a201a0-7385-7f47-957a-0718d89eac5d', '01a201a0-7385-7f47-957a-0718d89eac5e', 'add', 'caller', 'stored as given', 1795323622277341, '4ccfde4cf60876604dfdee2076a2ec087d90771a29394889f1f54576c70223f1', 'fc50f21d894fa44227e42b8a62f3b81e76c299a1caa622ebf2ca048117ada9ea', '6ef087a7b2d7b6c281723c7388ac676d1f38f7c39f4b15a8fa3043a31f4f2b79', 2);
-INSERT INTO history VALUES(50331650, '01a201a0-73ad-7875-a14b-2809d7ac80f1', '', 'erase', 'user', 'erasure', 1795323622317803, '9acaf11a567898661425946e84e5378b16ce019d9b4b6af541e8cc1f3e0def0b', 'eb06688f35a921fed9b50c13aaad43847837cb5b05278aa9c2e881fbb56b4b5e', '3e55be1a2ab40126512b2e34c071670ee9946049410891890ee9bd1b9e67aa57', 2);
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":null,"value":null,"version":1}', 'a41fd1a08a4bf2340e946e026908e839');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a201a0-729b-7c10-a14c-bf6effbc9df7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.026314+00:00","slot":"home.city","status":"superseded","superseded_by":"01a201a0-72f3-7e6b-a3ff-f9fe447fbd75","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T05:00:22.026314+00:00","valid_to":"2026-11-22T05:00:22.064786+00:00","value":null,"version":2}', '7d8d8d31cbb4046646f194578dd5bfcb');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a201a0-72b4-7e46-828b-67a19b7b6939",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.064786+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a201a0-72ad-7f76-8b63-328aca053775","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T05:00:22.064786+00:00","valid_to":null,"value":null,"version":1}', '7bf622f9a3c6bb4aec04663e99869e82');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a201a0-731d-7541-8bb4-0f857c68a614",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T05:00:22.168052+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T05:00:22.168052+00:00","valid_to":null,"value":null,"version":1}', 'c625ec370417c2e6ec4d61e676c0a2bd');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a201a0-7361-7eaf-bf5f-c75263b84168",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T05:00:22.237418+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T05:00:22.237418+00:00","valid_to":null,"value":null,"version":1}', 'ed239005b9ae48bc517dfae21024bdea');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', 'e802524b6120fcbfe3e4e221fb0d4517');
-INSERT INTO job VALUES(16777220, '01a201a0-729c-74d0-a9b4-8084b4a61b5e', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795323622044393, 1795323622044393, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795323622044393, 1795323622063280, NULL);
-INSERT INTO job VALUES(16777225, '01a201a0-72b4-7e46-828b-67a19b7b693a', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795323622068603, 1795323622068603, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795323622068603, 1795323622142282, NULL);
-INSERT INTO job VALUES(16777232, '01a201a0-731d-7c1c-9ae1-85ff4edb9e7c', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795323622173960, 1795323622173960, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795323622173960, 1795323622199246, NULL);
-INSERT INTO job VALUES(33554436, '01a201a0-7350-7ba2-bc17-0484cf4c4c26', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795323622224581, 1795323622224581, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795323622224581, 1795323622233271, NULL);
-INSERT INTO job VALUES(33554440, '01a201a0-7361-7eaf-bf5f-c75263b84169', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795323622241570, 1795323622241570, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795323622241570, 1795323622278826, NULL);
+INSERT INTO posting VALUES(1, 0, -8021257523564514204, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 0, -6930499489873754464, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, -6245062855080935746, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, -3210806042857872879, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 0, -3095607586157219616, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 181087047172539001, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 1, -8021257523564514204, 0, X'0800000001');
+INSERT INTO posting VALUES(1, 1, -6930499489873754464, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, -6245062855080935746, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, -3210806042857872879, 0, X'0300000001');
+INSERT INTO posting VALUES(1, 1, -3095607586157219616, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 181087047172539001, 0, X'0F00000001');
+INSERT INTO posting VALUES(2, 0, -3881788621573404042, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, -1659053194227688596, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, -3881788621573404042, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, -1659053194227688596, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 2111779221144604256, 0, X'0300000001');
+INSERT INTO change_set VALUES(16777221, '01a2022c-831b-7ec9-9fa2-1bd95e6c7918', 'caller', 'stored as given', '01a2022c-830e-778b-85e2-28e6ad6eb624', 1795332801307137);
+INSERT INTO change_set VALUES(16777226, '01a2022c-8326-7397-b243-29b4bd841e0a', 'caller', 'stored as given', '01a2022c-8320-7b34-aad7-d5e19df63f75', 1795332801318177);
+INSERT INTO change_set VALUES(16777233, '01a2022c-8330-725e-95c5-74fdfb07b453', 'caller', 'stored as given', '01a2022c-832a-757e-aa2a-b67eb1196467', 1795332801328980);
+INSERT INTO change_set VALUES(33554441, '01a2022c-833d-711b-b736-7725750f2236', 'caller', 'stored as given', '01a2022c-8339-7c4b-8300-9444fa6df76c', 1795332801341479);
+INSERT INTO history VALUES(16777217, '01a2022c-831b-7ec9-9fa2-1bd95e6c7918', '01a2022c-831b-7ec9-9fa2-1bd95e6c7919', 'add', 'caller', 'stored as given', 1795332801307137, 'cc2f4134cb945abf377c36fcd0ab32799930620e74f77e653f663fd1a2e269c8', 'e6cdd02e3fa7b88913cc718b1b2c0cd0f98be0c507db3275f85a4b4345933cb3', '0285f245fe5b67e7925c71325209467c218e7bd381c0105ab32465272bd1eec2', 2);
+INSERT INTO history VALUES(16777218, '01a2022c-8326-7397-b243-29b4bd841e0a', '01a2022c-831b-7ec9-9fa2-1bd95e6c7919', 'supersede', 'caller', 'stored as given', 1795332801318177, '6dfafe8f24bce5ea66979dffa121205f943b43bd14659ed9e5f2554558755803', '0285f245fe5b67e7925c71325209467c218e7bd381c0105ab32465272bd1eec2', 'd2e08f7597aab794184eda2555fafb4946d97e0e7afabd91c13b6f96a89faaa4', 2);
+INSERT INTO history VALUES(16777219, '01a2022c-8326-7397-b243-29b4bd841e0a', '01a2022c-8326-7d23-b566-93d99c14169c', 'add', 'caller', 'stored as given', 1795332801318177, '8451c98a9534876b8e79f671b354833b53958e68d2150a14de38d751356adee8', 'd2e08f7597aab794184eda2555fafb4946d97e0e7afabd91c13b6f96a89faaa4', '06c0dafb78a3f24d16bb9dae1b6f1bcf74a846122e147a260c3a6ff2e7f9da04', 2);
+INSERT INTO history VALUES(16777220, '01a2022c-8330-725e-95c5-74fdfb07b453', '01a2022c-8331-7b6f-993a-2cc6d01def66', 'add', 'caller', 'stored as given', 1795332801328980, 'add868b6aaed91a485f4497c8a7b96b1fc91ef8fe216ec7fa86cd7325289522a', '06c0dafb78a3f24d16bb9dae1b6f1bcf74a846122e147a260c3a6ff2e7f9da04', '677208f2fe1a2d01dda428709510fa0d5f677ead94ef09d9f81909d847ca16c2', 2);
+INSERT INTO history VALUES(33554433, '01a2022c-833d-711b-b736-7725750f2236', '01a2022c-833d-77e8-ad6f-7aa4d3ac0cbb', 'add', 'caller', 'stored as given', 1795332801341479, 'a759008cb17d8c30ab83b33522c02e10d644ba5dc5250b712b780d9b94290db3', '42185741138f1b2a2f22cdd8905edb5fa73318132ee5d66a5d0f1f052c3c4bdc', '624109ed0aaad1d8f62d61dc6c0da66b358c4305f66444c4fae86802774fa114', 2);
+INSERT INTO history VALUES(50331650, '01a2022c-8349-789a-a4f5-cee5ee529149', '', 'erase', 'user', 'erasure', 1795332801353220, '8ce2280f8c17f385f46a961e3f37e1969227b79f1776347356e2d17a8d3513d7', '13e1a80a542e34b81eb49b8d72cf07f766e3b80588058dca91c449ee96c7a928', 'cd649ddd545d0ce6f0f41063ef0a7a353697f1b00075a468111b59c7914b22a1', 2);
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a2022c-830e-778b-85e2-28e6ad6eb623",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T07:33:21.290608+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T07:33:21.290608+00:00","valid_to":null,"value":null,"version":1}', 'cd333dbd5a8b3148299a9ea72e1cbdfe');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a2022c-830e-778b-85e2-28e6ad6eb623",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T07:33:21.290608+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T07:33:21.290608+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a2022c-830e-778b-85e2-28e6ad6eb623",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T07:33:21.290608+00:00","slot":"home.city","status":"superseded","superseded_by":"01a2022c-8326-7d23-b566-93d99c14169c","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T07:33:21.290608+00:00","valid_to":"2026-11-22T07:33:21.311182+00:00","value":null,"version":2}', '27206a5263b26ea5d39d0cf4a02a824f');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a2022c-8320-7afa-8cb4-1dc2c984ead1",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T07:33:21.311182+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a2022c-831b-7ec9-9fa2-1bd95e6c7919","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T07:33:21.311182+00:00","valid_to":null,"value":null,"version":1}', '4b563c6c3c48bad95cfe5638bb0bd5b5');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a2022c-832a-757e-aa2a-b67eb1196466",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T07:33:21.321538+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T07:33:21.321538+00:00","valid_to":null,"value":null,"version":1}', 'cc39652a94d153bfcae142f55391ec50');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a2022c-8339-7c4b-8300-9444fa6df76b",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T07:33:21.336716+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T07:33:21.336716+00:00","valid_to":null,"value":null,"version":1}', '758bf2de0104602c5f381bf1952b2dbc');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '8eb350f6c8b1a59288fafef275e5841b');
+INSERT INTO job VALUES(16777220, '01a2022c-830e-778b-85e2-28e6ad6eb624', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795332801294735, 1795332801294735, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795332801294735, 1795332801309735, NULL);
+INSERT INTO job VALUES(16777225, '01a2022c-8320-7b34-aad7-d5e19df63f75', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795332801312705, 1795332801312705, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795332801312705, 1795332801320139, NULL);
+INSERT INTO job VALUES(16777232, '01a2022c-832a-757e-aa2a-b67eb1196467', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795332801322914, 1795332801322914, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795332801322914, 1795332801330446, NULL);
+INSERT INTO job VALUES(33554436, '01a2022c-8335-7436-b663-8772ac873997', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795332801333086, 1795332801333086, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795332801333086, 1795332801335862, NULL);
+INSERT INTO job VALUES(33554440, '01a2022c-8339-7c4b-8300-9444fa6df76c', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795332801337801, 1795332801337801, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795332801337801, 1795332801343193, NULL);
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
 INSERT INTO spent VALUES(0, 0, 0, 0, NULL);
 INSERT INTO memory_vector_1 VALUES(16777222, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
@@ -295,4 +311,5 @@ CREATE INDEX memory_pending ON memory(owner, id) WHERE status = 'pending' AND re
 CREATE INDEX memory_queue ON memory(id) WHERE status = 'pending' AND retired_at IS NULL;
 CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read';
 CREATE INDEX queue_turn ON queue(project, due);
+CREATE INDEX api_key_project ON api_key(project, user_id);
 COMMIT;

@@ -362,11 +362,11 @@ def test_behind_pgbouncer_nothing_is_prepared(url: str, proxy: Proxy) -> None:
             bench.learn(f'tea {number}')
         assert len(bench.texts()) == 8
     assert b'COMMIT' in proxy.seen
-    assert b'_pg3_' not in proxy.seen
+    assert b'memo_' not in proxy.seen
     with opened(through(proxy, url), pool=4) as bench:
         for _ in range(8):
             bench.texts()
-    assert b'_pg3_' in proxy.seen
+    assert b'memo_' in proxy.seen
 
 
 def test_no_session_keeps_anything_between_transactions(url: str) -> None:

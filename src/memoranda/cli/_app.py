@@ -103,7 +103,9 @@ def _register() -> None:
         imports,
         index,
         jobs,
+        keys,
         listing,
+        mcp,
         migrate,
         preview,
         reindex,
@@ -112,6 +114,7 @@ def _register() -> None:
         revert,
         review,
         search,
+        serve,
         show,
         verify,
         version,
@@ -136,6 +139,8 @@ def _register() -> None:
         ('import', imports.import_),
         ('export', export.export),
         ('worker', worker.worker),
+        ('serve', serve.serve),
+        ('mcp', mcp.mcp),
         ('doctor', doctor.doctor),
         ('reindex', reindex.reindex),
         ('backup', backup.backup),
@@ -146,6 +151,7 @@ def _register() -> None:
     ):
         app.command(name)(function)
     app.add_typer(jobs.app, name='jobs')
+    app.add_typer(keys.app, name='keys')
     app.add_typer(review.app, name='review')
     app.add_typer(index.app, name='index')
     app.add_typer(evaluate.app, name='eval')

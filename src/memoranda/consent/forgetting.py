@@ -312,6 +312,8 @@ async def forget(engine: Engine, worker: Worker, background: Background, what: F
 
 async def _look(engine: Engine, words: Sequence[str]) -> State:
     """Search what was scrubbed for words that were erased."""
+    if not engine.store.sees_bytes:
+        return 'scrubbed'
     try:
         found = await engine.store.traces(words, sample=True) if words else ()
     except (OSError, StoreError) as error:  # what is erased is erased

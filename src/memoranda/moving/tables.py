@@ -35,6 +35,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     'job': ('row',),
     'review': ('owner', 'memory'),
     'tombstone': ('project', 'subject'),
+    'api_key': ('id',),
     'usage': ('owner', 'memory'),
     'spent': ('part',),
     'scrub': ('id',),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.policy import Policy, ReadRule
 
-__all__ = ['build', 'count_tokens', 'escape', 'passage_line', 'short_id']
+__all__ = ['build', 'count_tokens', 'escape', 'legible', 'passage_line', 'short_id']
 
 MAX_STANDING: Final = 40
 MAX_LINE_CHARS: Final = 600
@@ -193,9 +193,14 @@ def short_id(id_: str) -> str:
     return id_.replace('-', '')[-8:]
 
 
+def legible(text: str) -> str:
+    """Text on one line, without what nobody sees."""
+    return ' '.join(_CONTROLS.sub(' ', _INVISIBLE.sub('', text)).split())
+
+
 def escape(text: str) -> str:
     """Text on one line that can neither open nor close a tag."""
-    line = ' '.join(_CONTROLS.sub(' ', _INVISIBLE.sub('', text)).split())
+    line = legible(text)
     if len(line) > MAX_LINE_CHARS:
         line = line[: MAX_LINE_CHARS - 1] + '\u2026'
     return line.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')

@@ -27,12 +27,14 @@ from memoranda.records import (
 if TYPE_CHECKING:
     from memoranda.filters import Filter
     from memoranda.lanes import FloatVector, Lane
-    from memoranda.scope import Erasure, Owner, Reach, Scope
+    from memoranda.scope import Erasure, Owner, OwnerKind, Reach, Scope
     from memoranda.stores.aging import Aged, Aging, Round
+    from memoranda.stores.apikeys import ApiKey
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
     from memoranda.stores.index import IndexSource, Nearest
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
+    from memoranda.stores.subjects import Subject
     from memoranda.stores.walks import Walk
 
 __all__ = [
@@ -376,6 +378,11 @@ class Store(ABC):
     """
 
     @property
+    def sees_bytes(self) -> bool:
+        """Whether `traces` looks into raw bytes, and not into rows only."""
+        return True
+
+    @property
     @abstractmethod
     def location(self) -> str:
         """Where it keeps what it holds, as a person would name it: an absolute path, or a URL without secrets."""
@@ -657,6 +664,27 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def subjects(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        said_under: Mapping[str, str],
+        limit: int,
+        after: int = 0,
+    ) -> Sequence[Subject]:
+        """The owners of a project, of these kinds, in the order of their numbers, with counts of their active memories.
+
+        Args:
+            project: The tenant.
+            kinds: Which sorts.
+            said_under: Only those with memories said under all of these (`run_id`, `agent_id`, `app_id`), which alone
+                are counted then. All active memories of the project are looked at for it.
+            limit: How many at most.
+            after: Only owners with a higher number.
+        """
+
+    @abstractmethod
     async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
         """Show the links of a chain to `visit`, in one snapshot, beside which others read and write.
 
@@ -834,6 +862,41 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def add_key(self, key: ApiKey, digest: bytes, *, reason: str = '') -> None:
+        """Store a new API key, by the SHA-256 of its secret, and note it in the audit chain of what its project shares.
+
+        Raises:
+            Conflict: One of that name is in force in the project.
+        """
+
+    @abstractmethod
+    async def rotate_key(
+        self, old: str, key: ApiKey, digest: bytes, *, until: datetime | None, reason: str = ''
+    ) -> bool:
+        """Store a key in the place of another one of its project, which is in force until then (None: no longer).
+
+        False, and nothing is stored, when that one isn't in force.
+        """
+
+    @abstractmethod
+    async def revoke_key(
+        self, key_id: str, *, project: str, at: datetime, actor: str, reason: str = ''
+    ) -> ApiKey | None:
+        """End a key, and note it. One that was revoked before stays as it is; None when there is none."""
+
+    @abstractmethod
+    async def key_by_digest(self, digest: bytes) -> tuple[ApiKey, bytes] | None:
+        """The key of any project with this digest, in force or not, and the digest as it is stored."""
+
+    @abstractmethod
+    async def keys(self, project: str | None) -> Sequence[ApiKey]:
+        """All keys of a project (None: of all), those too that have ended, the latest first."""
+
+    @abstractmethod
+    async def note_key_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Write when keys were last used, by their ids."""
+
+    @abstractmethod
     async def secret(self) -> bytes:
         """What keys the hashes of subjects and the codes of receipts: 32 bytes, made with the storage."""
 
@@ -845,7 +908,8 @@ class Store(ABC):
 
         Args:
             texts: What to look for.
-            sample: Only in raw bytes, as they are; and of a large storage some of them will do.
+            sample: Only in raw bytes, as they are; and of a large storage some of them will do. Finds nothing where
+                `sees_bytes` is false.
         """
 
     @abstractmethod

@@ -23,6 +23,7 @@ from memoranda.testing._store_counts import CountTests
 from memoranda.testing._store_erasures import ForgetTests
 from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
+from memoranda.testing._store_keys import KeyTests
 from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
 from memoranda.testing._store_retention import RetentionTests
@@ -409,6 +410,7 @@ class StoreSuite(
     ForgetTests,
     ExportTests,
     RetentionTests,
+    KeyTests,
     GenerationTests,
     ConcurrencyTests,
     LifeTests,

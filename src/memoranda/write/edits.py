@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from memoranda.checks import KEEP, as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
 from memoranda.errors import InvalidInput, shown
-from memoranda.records import MemoryRecord
+from memoranda.records import MemoryRecord, now
 from memoranda.write.detect import redact
 from memoranda.write.options import check_metadata, check_named, check_value
 
@@ -34,6 +35,7 @@ def edited(
     pinned: bool | None,
     locked: bool | None,
     expires_at: object,
+    said_at: object = None,
 ) -> MemoryRecord:
     """The memory with these fields; None leaves one as it is, except slot, value and expires_at, where it clears.
 
@@ -58,6 +60,7 @@ def edited(
     if value is KEEP:  # a value belongs to its words and its slot
         value = memory.value if words == memory.text and slot == memory.slot else None
     value = check_value(value, slot)
+    said = memory.said_at if said_at is None else _said(as_moment(said_at, 'said_at'))
     return replace(
         memory,
         text=words,
@@ -70,4 +73,15 @@ def edited(
         pinned=memory.pinned if pinned is None else check_flag('pinned', pinned),
         locked=memory.locked or words != memory.text if locked is None else check_flag('locked', locked),
         expires_at=None if expires_at is None else as_moment(expires_at, 'expires_at'),
+        said_at=said,
+        # What began to hold when it was said, as far as anybody knew, begins with it.
+        valid_from=said if memory.valid_from == memory.said_at else memory.valid_from,
     )
+
+
+def _said(at: datetime) -> datetime:
+    if at > now() + timedelta(days=1):
+        raise InvalidInput(
+            f'said_at={at.isoformat()} lies in the future, and a fact was said before it is known: correct it'
+        )
+    return at

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_unit, storable
+from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_text, check_unit, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.policy import Policy
 from memoranda.records import Trust
@@ -101,14 +101,22 @@ def job_options(
     expires_at: object,
     instructions: str | None = None,
     trust: Trust | None = None,
+    supersedes: str | None = None,
+    corrects: str | None = None,
 ) -> dict[str, Any]:
     """The options as a job keeps them."""
     if check_flag('infer', infer) and any(
-        given is not None for given in (kind, slot, value, level, confidence, importance, valid_from, valid_to)
+        given is not None
+        for given in (kind, slot, value, level, confidence, importance, valid_from, valid_to, supersedes, corrects)
     ):
         raise InvalidInput(
-            'kind, slot, value, level, confidence, importance, valid_from and valid_to describe a fact stored as '
-            'given: pass infer=False with them, or leave them to extraction'
+            'kind, slot, value, level, confidence, importance, valid_from, valid_to, supersedes and corrects describe '
+            'a fact stored as given: pass infer=False with them, or leave them to extraction'
+        )
+    if supersedes is not None and corrects is not None:
+        raise InvalidInput(
+            f'supersedes={shown(supersedes)} and corrects={shown(corrects)} both name what the fact takes the place '
+            'of: pass supersedes when that was true once, corrects when it never was'
         )
     if level not in (None, 'user', 'run'):
         raise InvalidInput(f"level={shown(level)} is unknown: use 'user', 'run', or leave it out")
@@ -125,6 +133,8 @@ def job_options(
         'pinned': check_flag('pinned', pinned),
         'instructions': None if instructions is None else _instructions(instructions, infer),
         'trust': None if trust is None else check_trust(trust),
+        'supersedes': None if supersedes is None else check_text('supersedes', supersedes, 256),
+        'corrects': None if corrects is None else check_text('corrects', corrects, 256),
     }
     for name, moment in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
         options[name] = None if moment is None else as_moment(moment, name).isoformat()

@@ -295,6 +295,8 @@ class Process:
 def _as_given(index: int, message: Episode, options: Mapping[str, Any]) -> Proposal:
     """A structured fact, stored as the caller gave it."""
     return Proposal(
+        op='supersede' if 'supersedes' in options else 'correct' if 'corrects' in options else 'add',
+        target=options.get('supersedes') or options.get('corrects'),
         text=message.text,
         kind=options.get('kind') or 'knowledge',
         slot=options.get('slot'),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from memoranda._bridge import wait_within
 from memoranda._degraded import can_not_read
-from memoranda.errors import ConfigurationError, StoreError
-from memoranda.records import AddResult
+from memoranda.errors import ConfigurationError, MemoryNotFound, StoreError
+from memoranda.records import AddResult, Job
 from memoranda.stores.base import Appended, LeaseLost
 from memoranda.stores.leases import new_token
 from memoranda.write.spool import Kept, Lost
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 
-__all__ = ['Following', 'Waiting', 'outcome_of', 'receipt_of', 'skipped_by']
+__all__ = ['Following', 'Waiting', 'outcome_of', 'receipt_again', 'receipt_of', 'skipped_by']
 
 
 def skipped_by(appended: Appended) -> dict[str, int]:
@@ -65,6 +65,23 @@ async def receipt_of(
     else:
         background.notify(waits=appended.waits)
     return replace(receipt, follower=Following(engine, worker, background, owner, receipt))
+
+
+async def receipt_again(engine: Engine, worker: Worker, background: Background, job: Job) -> AddResult:
+    """The receipt of a job that was stored before, as it is now.
+
+    Raises:
+        MemoryNotFound: It was erased meanwhile.
+    """
+    found = await engine.store.job(job.id, project=job.project)
+    if found is None:
+        raise MemoryNotFound(f'job {job.id} was erased meanwhile, with its messages')
+    work = await engine.store.load(job.id)
+    ids = () if work is None else tuple(episode.id for episode in work.episodes)
+    receipt = await outcome_of(engine, AddResult(job_id=job.id, episode_ids=ids), project=job.project)
+    if receipt.status in ('done', 'dead', 'dropped'):
+        return receipt
+    return replace(receipt, follower=Following(engine, worker, background, found[0], receipt))
 
 
 class _Follower:

@@ -20,7 +20,7 @@ from psycopg import conninfo
 
 from memoranda.errors import StoreError, StoreUnreachable
 from memoranda.stores.postgres.clock import Clock
-from memoranda.stores.postgres.database import NATIVE, PostgresConnection, adapt
+from memoranda.stores.postgres.database import NATIVE, PostgresConnection
 from memoranda.stores.postgres.errors import Again, Undone, again, is_lost, translated
 from memoranda.stores.sql.database import Connection, Rows
 
@@ -165,6 +165,8 @@ class Link:
                     lost = self._is_lost(error)
                     if lost:
                         self.close()
+                    if tries == _TRIES and isinstance(error, Undone) and error.__cause__ is not None:
+                        raise error.__cause__  # noqa: B904  # it is what happened
                     if tries == _TRIES or not (lost or again(error)):
                         raise
                     time.sleep(random.uniform(_NAP / 2, _NAP) * 2**tries)  # noqa: S311  # a pause, not a secret
@@ -181,11 +183,10 @@ class Link:
         self.close()
         raw = psycopg.connect(_with_defaults(self._options), autocommit=True)
         try:
-            raw.prepare_threshold = None if self._options.pgbouncer else 5
-            connection = PostgresConnection(raw)
+            connection = PostgresConnection(raw, prepares=not self._options.pgbouncer)
             with self._shared.lock:
                 self._prepare(connection)
-            adapt(raw, self._shared.vector)
+            connection.adapt(self._shared.vector)
             self._clock = connection.clock = Clock(_skew(connection))
         except BaseException:
             raw.close()
@@ -193,7 +194,7 @@ class Link:
         self._connection = connection
         return connection
 
-    def _begin(self, how: str, *, durably: bool = False, last: str = '') -> Any:
+    def _begin(self, how: str, *, durably: bool = False, last: str = '') -> Rows:
         options, connection = self._options, self._open()  # which finds the search path
         settings = {
             'search_path': self._shared.path,
@@ -203,29 +204,33 @@ class Link:
             **({'synchronous_commit': 'on'} if durably else {}),
         }
         chosen = ', '.join(f'set_config({_quoted(name)}, {_quoted(value)}, true)' for name, value in settings.items())
-        return connection.script(f'BEGIN {how}; SELECT {chosen}{last}').fetchone()
+        return connection.begin(how, f'SELECT {chosen}{last}')
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         self._begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')
         connection = self._open()
         try:
-            return function(cast('Connection', connection))
-        finally:
+            result = function(cast('Connection', connection))
+            connection.leave()
+        except BaseException:
             self._leave(connection)
+            raise
+        return result
 
     def _write(self, function: Callable[[Connection], T], durably: bool) -> T:
         # The number of the transaction is known before it is committed, to ask afterwards what became of it.
         self._open()  # so that it is known how to ask for the timeline
         which = f', {_NUMBER}, {self._shared.timeline}'
-        begun = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=which)
+        told = self._begin('ISOLATION LEVEL READ COMMITTED', durably=durably, last=which)
         connection = self._open()
         try:
             result = function(cast('Connection', connection))
+            begun = told.fetchone()
         except BaseException:
             self._leave(connection)
             raise
         try:
-            connection.script('COMMIT')
+            connection.commit()
         except psycopg.Error as error:
             if not self._is_lost(error):
                 self._leave(connection)
@@ -268,8 +273,7 @@ class Link:
         if connection.raw.closed:
             return
         try:
-            if connection.in_transaction:
-                connection.script('ROLLBACK')
+            connection.rollback()
         except psycopg.Error:
             connection.raw.close()
 
@@ -292,6 +296,9 @@ class _Alone:
     def in_transaction(self) -> bool:
         return False
 
+    def settle(self) -> None:
+        pass
+
     def durably(self, function: Callable[[Connection], T]) -> T:
         return self._link.once(function, durably=True)
 
@@ -302,6 +309,9 @@ class _Alone:
             return found
 
         return self._link.once(run, durably=False)
+
+    def ask(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
+        return self.execute(statement, values)
 
     def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> Rows:
         rows = list(values)

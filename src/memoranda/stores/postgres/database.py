@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +24,7 @@ from psycopg.types.numeric import IntNumericBinaryDumper
 from psycopg.types.string import ByteaBinaryLoader, StrBinaryDumper
 
 from memoranda.stores.postgres.clock import Clock
+from memoranda.stores.postgres.wire import Answer, Wire
 from memoranda.stores.sql.dialect import Postgresql
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ['NATIVE', 'PostgresConnection', 'Rows', 'adapt', 'translate']
 
 _PLACE = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?(\d*)""")
+_INSERT = re.compile(r"(INSERT INTO [^?']* VALUES)(\((?:\?, )*\?\))((?: ON CONFLICT[^?']*)?)")
+_VALUES_AT_ONCE: Final = 512
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _BIGINT: Final = 20
 _INLINE: Final = 1900
@@ -54,6 +59,15 @@ def translate(statement: str) -> bytes:
         return f'${number}'
 
     return _PLACE.sub(place, statement).encode()
+
+
+@lru_cache(maxsize=512)
+def _rows_at_once(statement: str, count: int) -> bytes | None:
+    """An INSERT of one row as one of so many; None when it isn't one of plain values."""
+    found = _INSERT.fullmatch(statement)
+    if found is None:
+        return None
+    return translate(f'{found[1]}{", ".join([found[2]] * count)}{found[3]}')
 
 
 class _IntDumper(Dumper):
@@ -121,74 +135,126 @@ NATIVE: Final = _Native()
 
 
 class Rows:
-    """What a statement gave: all of it is here already."""
+    """What a statement gave. It is waited for when it is looked at."""
 
-    __slots__ = ('_cursor',)
+    __slots__ = ('_answers', '_left')
 
-    def __init__(self, cursor: psycopg.RawCursor[Any]) -> None:
-        self._cursor = cursor
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = answers
+        self._left: deque[Any] | None = None
+
+    def _rows(self) -> deque[Any]:
+        if self._left is None:
+            self._left = deque(row for answer in self._answers for row in answer.rows())
+        return self._left
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.fetchall())
 
     def fetchone(self) -> Any:
         """The next row; None at the end."""
-        return self._cursor.fetchone() if self._cursor.description else None
+        left = self._rows()
+        return left.popleft() if left else None
 
     def fetchall(self) -> list[Any]:
         """The rows that are left."""
-        return self._cursor.fetchall() if self._cursor.description else []
+        if self._left is None and len(self._answers) == 1:
+            self._left = deque()
+            return self._answers[0].rows()
+        left = self._rows()
+        self._left = deque()
+        return list(left)
 
 
 class PostgresConnection:
-    """See `memoranda.stores.sql.database.Connection`.
+    """See `memoranda.stores.sql.database.Connection`. Statements go when an answer is waited for.
 
     Args:
         raw: In autocommit: transactions are begun by statements.
+        prepares: Whether statements that come again are kept prepared in the session.
     """
 
     dialect = NATIVE
     violations = (psycopg.IntegrityError,)
 
-    def __init__(self, raw: RawConnection[Any]) -> None:
+    def __init__(self, raw: RawConnection[Any], *, prepares: bool = True) -> None:
         self.raw = raw
         self.clock = Clock()
-        self._changes = 0
+        self._wire = Wire(raw, prepares=prepares)
+        self._last: Sequence[Answer] = ()
+
+    def adapt(self, vector: int | None) -> None:
+        """Teach it our types, see `adapt`."""
+        adapt(self.raw, vector)
+        self._wire.adapt()
 
     @property
     def skew_us(self) -> int:
         """How far the server's clock is ahead."""
         return self.clock.ahead_us
 
+    def execute(self, statement: str, values: Sequence[Any] = _NO_VALUES, /) -> Rows:
+        """Run one statement. Every call has rows of its own, so earlier ones may still be read."""
+        answer = self._wire.send(translate(statement), values)
+        self._last = (answer,)
+        return Rows(answer)
+
+    def ask(self, statement: str, values: Sequence[Any] = _NO_VALUES, /) -> Rows:
+        """The same: rows are waited for when they are looked at."""
+        return self.execute(statement, values)
+
+    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> Rows:
+        """Run one statement for each row of values. Rows that are inserted go some at once: no two may conflict."""
+        left, answers = list(values), list[Answer]()
+        at_once = max(1, _VALUES_AT_ONCE // max(1, len(left[0]))) if left else 1
+        while left:
+            # As many as a power of two: then the statements are few, and are prepared.
+            count = 1 << (min(len(left), at_once).bit_length() - 1)
+            told = _rows_at_once(statement, count)
+            some, left = left[:count], left[count:]
+            if told is None:
+                answers += (self._wire.send(translate(statement), row) for row in some)
+            else:
+                answers.append(self._wire.send(told, [value for row in some for value in row]))
+        self._last = answers
+        return Rows(*answers)
+
+    def begin(self, how: str, settings: str) -> Rows:
+        """Begin a transaction; gives what a statement that sets something in it gave."""
+        self._wire.send(f'BEGIN {how}'.encode(), again=False)
+        return Rows(self._wire.send(settings.encode()))
+
+    def commit(self) -> None:
+        """End a transaction, and wait for it."""
+        self._wire.send(b'COMMIT', again=False).result()
+
+    def leave(self) -> None:
+        """Give up a transaction in which all went well, without waiting: the next one finds out how it ended."""
+        self._wire.wait()
+        self._wire.send(b'ROLLBACK', again=False)
+        self._wire.go()
+
+    def rollback(self) -> None:
+        """Give up what is open, whatever state it is in."""
+        with suppress(psycopg.Error):  # whoever waited for it was told
+            self._wire.wait()
+        if not self.raw.closed and self.raw.info.transaction_status != pq.TransactionStatus.IDLE:
+            self._wire.send(b'ROLLBACK', again=False).result()
+
+    def settle(self) -> None:
+        """Wait for what was sent, and raise what failed."""
+        self._wire.wait()
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction was begun and not ended."""
+        self._wire.wait()
         return self.raw.info.transaction_status != pq.TransactionStatus.IDLE
 
-    def execute(self, statement: str, values: Sequence[Any] = _NO_VALUES, /) -> Rows:
-        """Run one statement. Every call has a cursor of its own, so an earlier one may still be read."""
-        cursor = psycopg.RawCursor(self.raw)
-        cursor.execute(translate(statement), values, binary=True)
-        self._changes = cursor.rowcount
-        return Rows(cursor)
-
-    def executemany(self, statement: str, values: Iterable[Sequence[Any]], /) -> Rows:
-        """Run one statement for each row of values, without waiting for each."""
-        cursor = psycopg.RawCursor(self.raw)
-        rows = list(values)
-        if rows:
-            cursor.executemany(translate(statement), rows)
-        self._changes = max(cursor.rowcount, 0) if rows else 0
-        return Rows(cursor)
-
-    def script(self, statements: str) -> Rows:
-        """Run several statements without values in one journey; gives what the last of them gave."""
-        cursor = psycopg.RawCursor(self.raw)
-        cursor.execute(statements.encode())
-        while cursor.nextset():
-            pass
-        return Rows(cursor)
+    def script(self, statements: str) -> None:
+        """Run several statements without values in one journey, also such as no transaction takes."""
+        self._wire.run(statements)
 
     def changes(self) -> int:
         """How many rows the last statement inserted, updated or deleted."""
-        return self._changes
+        return sum(answer.count() for answer in self._last)

@@ -277,6 +277,24 @@ _TABLES = (
         PRIMARY KEY(project, subject)
     )
     """,
+    f"""
+    CREATE TABLE api_key(
+        id {_TEXT} PRIMARY KEY,
+        digest {_SOME} UNIQUE,
+        project {_SOME},
+        name {_SOME},
+        role {_SOME},
+        user_id {_TEXT},
+        hint {_SOME},
+        created_at bigint NOT NULL,
+        created_by {_SOME},
+        expires_at bigint,
+        revoked_at bigint,
+        last_used_at bigint,
+        replaces {_TEXT}
+    )
+    """,
+    'CREATE INDEX api_key_project ON api_key(project, user_id)',
 )
 
 

@@ -264,8 +264,13 @@ class PostgresStore(SqlStore):
     async def _alone(self, function: Callable[[Connection], T]) -> T:
         return await wait_for(self._submit('write', lambda link: link.alone(function)))
 
+    @property
+    def sees_bytes(self) -> bool:
+        """False: only the server's administrator can look into its files."""
+        return False
+
     async def traces(self, texts: Sequence[str], *, sample: bool = False) -> Sequence[Trace]:
-        """Where texts are found in rows. Nobody but the server's administrator can look into its files."""
+        """Where texts are found in rows."""
         if sample:
             return []
         rows = await self._read(unlimited(lambda c: remaining.in_rows(c, dict(enumerate(texts)))), apart=True)

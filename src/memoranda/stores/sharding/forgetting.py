@@ -11,8 +11,10 @@ from memoranda.scope import Owner
 from memoranda.stores.erasures import Forgotten, Remains, Trace, merged
 from memoranda.stores.sharding.placement import shard_of_number
 from memoranda.stores.sharding.routing import Routing
+from memoranda.stores.sql.apikeys import home_of
 
 if TYPE_CHECKING:
+    from memoranda.stores.apikeys import ApiKey
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting
     from memoranda.stores.sql.store import SqlStore
 
@@ -29,6 +31,8 @@ class ForgettingShards(Routing):
         two of them, forgetting the project again goes on: nothing is erased twice.
         """
         if what.owner is not None:
+            if what.buries and not what.ids:
+                await self._drop_keys(what.owner)
             return await (await self._of(what.owner)).forget(what)
         parts = await self._everywhere(lambda shard: shard.forget(what))
         return replace(
@@ -41,6 +45,44 @@ class ForgettingShards(Routing):
             words=tuple(word for part in parts for word in part.words),
         )
 
+    async def _drop_keys(self, owner: Owner) -> None:
+        """Keys for one person are not where the person's memories are: they go first."""
+        if owner.kind == 'user':
+            await (await self._of(home_of(owner.project))).drop_keys_of(owner)
+
+    async def add_key(self, key: ApiKey, digest: bytes, *, reason: str = '') -> None:
+        """Store a new API key."""
+        await (await self._of(home_of(key.project))).add_key(key, digest, reason=reason)
+
+    async def rotate_key(
+        self, old: str, key: ApiKey, digest: bytes, *, until: datetime | None, reason: str = ''
+    ) -> bool:
+        """Store a key in the place of another one."""
+        shard = await self._of(home_of(key.project))
+        return await shard.rotate_key(old, key, digest, until=until, reason=reason)
+
+    async def revoke_key(
+        self, key_id: str, *, project: str, at: datetime, actor: str, reason: str = ''
+    ) -> ApiKey | None:
+        """End a key."""
+        shard = await self._of(home_of(project))
+        return await shard.revoke_key(key_id, project=project, at=at, actor=actor, reason=reason)
+
+    async def key_by_digest(self, digest: bytes) -> tuple[ApiKey, bytes] | None:
+        """The key with this digest, in whichever shard its project is."""
+        return await self._find(lambda shard: shard.key_by_digest(digest))
+
+    async def keys(self, project: str | None) -> Sequence[ApiKey]:
+        """All keys of a project."""
+        if project is not None:
+            return await (await self._of(home_of(project))).keys(project)
+        found = await self._everywhere(lambda shard: shard.keys(None))
+        return sorted((key for part in found for key in part), key=lambda key: key.id, reverse=True)
+
+    async def note_key_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Write when keys were last used."""
+        await self._anywhere(lambda shard: shard.note_key_uses(uses))
+
     async def tombstone(self, owner: Owner, *, ids: Mapping[str, str] | None = None) -> datetime | None:
         """Until when what was said of a subject is refused."""
         return await (await self._of(owner)).tombstone(owner, ids=ids)
@@ -52,6 +94,11 @@ class ForgettingShards(Routing):
     async def secret(self) -> bytes:
         """What keys the hashes of subjects: the same in all shards, so that any that is there will do."""
         return (await self._anywhere(lambda shard: shard.secret()))[0]
+
+    @property
+    def sees_bytes(self) -> bool:
+        """Whether every shard looks into raw bytes."""
+        return all(shard.sees_bytes for shard in self._shards)
 
     async def traces(self, texts: Sequence[str], *, sample: bool = False) -> Sequence[Trace]:
         """Where texts are found that should be gone."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memoranda.errors import InvalidInput
 from memoranda.records import Change, Episode, HistoryEntry, Job, JobStatus, MemoryRecord
-from memoranda.scope import Owner, Reach
+from memoranda.scope import Owner, OwnerKind, Reach
 from memoranda.stores.base import EpisodePage, Moment, Pending
 from memoranda.stores.sharding.placement import place, shard_of_number
 from memoranda.stores.sharding.routing import Routing
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memoranda.stores.aging import Aged, Aging
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.sql.store import SqlStore
+    from memoranda.stores.subjects import Subject
 
 __all__ = ['ListingShards']
 
@@ -177,6 +178,21 @@ class ListingShards(Routing):
                 shard = await self._ready(number)
                 pages.append(await shard.chains(own, project=project, limit=limit, after=after))
         return sorted(chain.from_iterable(pages), key=lambda c: c.number)[:limit]
+
+    async def subjects(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        said_under: Mapping[str, str],
+        limit: int,
+        after: int = 0,
+    ) -> Sequence[Subject]:
+        """The owners of a project, counted. Numbers of owners tell the shard, so their order does."""
+        pages = await self._everywhere(
+            lambda s: s.subjects(project=project, kinds=kinds, said_under=said_under, limit=limit, after=after)
+        )
+        return sorted(chain.from_iterable(pages), key=lambda s: s.number)[:limit]
 
     async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
         """Show the links of a chain."""

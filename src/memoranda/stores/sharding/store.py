@@ -283,6 +283,8 @@ class ShardedStore(ListingShards, ForgettingShards, ReembeddingShards):
 
     async def erase(self, erasure: Erasure) -> ErasureResult:
         """Remove rows, words, vectors and index entries."""
+        if erasure.whole:
+            await self._drop_keys(erasure.owner)
         return await (await self._of(erasure.owner)).erase(erasure)
 
     async def begin_round(self, name: str, *, worker: str, every: float, lease_seconds: float) -> Round:

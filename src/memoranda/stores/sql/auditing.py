@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from memoranda.errors import StoreError
@@ -18,7 +18,7 @@ from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import hold_owners
 from memoranda.stores.sql.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
 
-__all__ = ['append', 'blanks', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
+__all__ = ['append', 'blanks', 'chain_sought', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
 
 _BATCH: Final = 256
 _COLUMNS: Final = ('h.change_id', 'h.memory_id', 'h.op', 'h.actor', 'h.reason', 'h.digest', 'h.prev_hash', 'h.hash')
@@ -39,7 +39,19 @@ def subject(connection: Connection, owner: Owner) -> str:
     return subject_key(secret(connection), owner.project, owner, {})
 
 
-def append(connection: Connection, owner: OwnerRow, entries: Iterable[Entry], *, closing: bool = False) -> None:
+def chain_sought(connection: Connection, owner: int) -> Callable[[], tuple[int, str]]:
+    """How long an owner's chain is, and its last hash; to be looked at later, see `rows.sought`."""
+    return connection.ask('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner,)).fetchone
+
+
+def append(
+    connection: Connection,
+    owner: OwnerRow,
+    entries: Iterable[Entry],
+    *,
+    closing: bool = False,
+    chain: Callable[[], tuple[int, str]] | None = None,
+) -> None:
     """Append links to an owner's chain, in the transaction that does what they tell.
 
     Args:
@@ -47,8 +59,9 @@ def append(connection: Connection, owner: OwnerRow, entries: Iterable[Entry], *,
         owner: Whose.
         entries: What they tell.
         closing: The owner goes altogether: then nothing of who it was may stay.
+        chain: What `chain_sought` gave in this transaction, when nothing was appended since.
     """
-    length, head = connection.execute('SELECT chain_length, chain_head FROM owner WHERE id = ?', (owner.id,)).fetchone()
+    length, head = (chain or chain_sought(connection, owner.id))()
     if not length and not closing:
         head = subject(connection, owner.owner)
     chained: list[tuple[Any, ...]] = []

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memoranda.scope import Owner
 from memoranda.stores.base import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import vector_tables
@@ -25,6 +26,7 @@ __all__ = ['Cache', 'Columns', 'LaneName', 'read_vectors']
 LaneName: TypeAlias = Literal['memories', 'episodes']
 Ints: TypeAlias = NDArray[np.int64]
 _FAR = np.iinfo(np.int64).max
+_SEEN: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,24 @@ class Cache:
         self._asked: OrderedDict[_Key, bool] = OrderedDict()
         """What vectors were asked for lately without being kept."""
         self._lock = threading.Lock()
+        self._seen: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._loading: dict[_Key, threading.Lock] = {}
+
+    def seen(self, owner: Owner) -> tuple[int, bytes] | None:
+        """An owner's number and salt as they were last time, to ask by before it is known whether they still are."""
+        return self._seen.get(hash(owner))
+
+    def see(self, owner: OwnerRow) -> None:
+        """Note them for the next time. Not whose they are."""
+        with self._lock:
+            self._seen[hash(owner.owner)] = owner.id, owner.salt
+            if len(self._seen) > _SEEN:
+                self._seen.popitem(last=False)
+
+    def has(self, owner: OwnerRow, lane: LaneName, generation: Generation) -> bool:
+        """Whether the vectors of a lane are kept, of whatever version."""
+        entry = self._entries.get((owner.id, lane, True))
+        return entry is not None and entry.generation == generation.id
 
     def columns(
         self, connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
@@ -143,6 +162,8 @@ class Cache:
         with self._lock:
             for key in [k for k in self._entries if k[0] == owner]:
                 self._held -= self._entries.pop(key).columns.nbytes
+            for key in [k for k, (number, _) in self._seen.items() if number == owner]:
+                del self._seen[key]
 
     def drop_stale(self, connection: Connection) -> None:
         """Forget owners that were erased, wholly or in part, by any process."""
@@ -157,6 +178,7 @@ class Cache:
         with self._lock:
             self._entries.clear()
             self._asked.clear()
+            self._seen.clear()
             self._held = 0
 
 

@@ -6,12 +6,13 @@ Parameters are written as SQLite does: `?` takes the next number after the great
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from memoranda.stores.sql.dialect import Dialect
 
-__all__ = ['Connection', 'Rows']
+__all__ = ['Connection', 'Fetched', 'Rows']
 
 T = TypeVar('T')
 
@@ -22,6 +23,27 @@ class Rows(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> list[Any]: ...
+
+
+class Fetched:
+    """Rows that are here already."""
+
+    __slots__ = ('_left',)
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._left = deque(rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+    def fetchone(self) -> Any:
+        """The next row; None at the end."""
+        return self._left.popleft() if self._left else None
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        left, self._left = self._left, deque[Any]()
+        return list(left)
 
 
 class Connection(Protocol):
@@ -44,6 +66,14 @@ class Connection(Protocol):
 
     def durably(self, function: Callable[[Connection], T], /) -> T:
         """Run a function in a transaction of its own that survives a loss of power. Outside a transaction only."""
+        ...
+
+    def ask(self, statement: str, values: Sequence[Any] = ..., /) -> Rows:
+        """Run a statement whose rows are looked at later, if at all: what is asked before costs one journey with it."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until what was executed is done, where it may still be on its way; raises what failed."""
         ...
 
     @property

@@ -36,6 +36,9 @@ class Dialect(Protocol):
     """The query for the number it gave last."""
     stored_vector: str
     """The column `vector`, as `unpack` reads it."""
+    quoted: tuple[str, str] | None
+    """What a condition for the messages that memories quote has before and behind a list of the row keys of these; None
+    where it is as well to look at the memories first."""
 
     def numbers(self, mark: str) -> str:
         """A subquery of `value`s, from a JSON list of whole numbers in a parameter."""
@@ -114,6 +117,7 @@ class Sqlite:
     clock: str | None = None
     counted = "SELECT value FROM meta WHERE key = 'clock'"
     stored_vector = 'vector'
+    quoted: tuple[str, str] | None = None
 
     def numbers(self, mark: str) -> str:
         return f'(SELECT value FROM json_each({mark}))'
@@ -196,6 +200,12 @@ class Postgresql:
     clock: str | None = "nextval('clock')"
     counted = 'SELECT last_value FROM clock'
     stored_vector = 'vector'
+    # An array of them, whose length the planner doesn't think it knows: so it never reads the whole table.
+    quoted: tuple[str, str] | None = (
+        'row = ANY(ARRAY(SELECT CAST(part.value ->> 0 AS BIGINT) FROM memory m, '
+        'json_array_elements(CAST(m.evidence AS json)) AS part(value) WHERE m.row',
+        '))',
+    )
 
     def numbers(self, mark: str) -> str:
         return f'(SELECT CAST(value AS BIGINT) AS value FROM json_array_elements_text(CAST({mark} AS json)))'

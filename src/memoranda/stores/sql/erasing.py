@@ -17,6 +17,7 @@ from memoranda.scope import Erasure
 from memoranda.stores.base import ErasureResult
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
+from memoranda.stores.sql.apikeys import drop_of
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.owners import tick
@@ -46,6 +47,8 @@ def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
     """Remove an owner, or the part of it that was said under a run, an agent or an app."""
     owner = find_owner(connection, erasure.owner, hold=True)
     if owner is None:
+        if erasure.whole:
+            drop_of(connection, erasure.owner)
         pending = _count(connection, 'SELECT count(*) FROM scrub', ()) > 0  # perhaps of this very owner's erasure
         return ErasureResult(memories=0, episodes=0, versions=0, scrub='pending' if pending else 'verified')
     if erasure.whole:
@@ -80,6 +83,7 @@ def _vector_tables(connection: Connection) -> list[tuple[str, str]]:
 def erase_owner(connection: Connection, owner: OwnerRow, actor: str = 'user') -> Gone:
     """Everything of an owner. Its number stays taken, with one entry that tells how many there were."""
     _begin(connection)
+    drop_of(connection, owner.owner)
     span = row_range(owner.id)
     memories = _count(connection, 'SELECT count(DISTINCT id) FROM memory WHERE row BETWEEN ? AND ?', span)
     gone: dict[str, int] = {}

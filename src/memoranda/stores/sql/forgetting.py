@@ -14,6 +14,7 @@ from memoranda.scope import Owner
 from memoranda.stores.erasures import COUNTED, ChainPosition, Forgetting, Forgotten
 from memoranda.stores.leases import holder_is_gone, new_token
 from memoranda.stores.sql import auditing
+from memoranda.stores.sql.apikeys import drop_of, drop_personal
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.erasing import Gone, erase_episodes, erase_owner, erase_part
 from memoranda.stores.sql.locks import hold_generations, hold_newcomer, hold_owners
@@ -80,6 +81,8 @@ def _forget_one(connection: Connection, forgetting: Forgetting) -> Part:
     part = _begun(connection, forgetting)
     if found is not None:
         _erase(connection, found, forgetting, part)
+    elif forgetting.buries and forgetting.owner is not None and not forgetting.ids:
+        drop_of(connection, forgetting.owner)
     elif not forgetting.buries and forgetting.where is None:
         raise _missing(forgetting)
     return part
@@ -333,6 +336,7 @@ def _forget_owner(
 
 def _end(connection: Connection, forgetting: Forgetting, part: Part) -> None:
     if not forgetting.ids:  # of a project that is forgotten, its name is too
+        drop_personal(connection, forgetting.project)
         connection.execute("UPDATE owner SET project = '' WHERE project = ? AND kind = 'erased'", (forgetting.project,))
     connection.execute('DELETE FROM scrub WHERE id = ?', (part.rest,))
     connection.execute('INSERT INTO scrub(requested_at) VALUES(?)', (to_us(now()),))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from memoranda.records import Episode, Job, JobStatus, Usage
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, NewerJob, Work
+from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, Generation, NewerJob, Work
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.database import Connection, Rows
 from memoranda.stores.sql.dialect import Dialect
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
@@ -24,10 +24,10 @@ from memoranda.stores.sql.rows import (
     read_episodes,
     read_job,
     row_range,
-    within,
+    sought,
 )
 from memoranda.stores.sql.tombstones import admitted
-from memoranda.stores.sql.writing import NO_OWNER, current_generation, spend, unseen
+from memoranda.stores.sql.writing import NO_OWNER, generation_sought, spend, unseen
 
 __all__ = [
     'abandon',
@@ -217,61 +217,81 @@ def _work(
     merged: Sequence[tuple[str, str]] | None = None,
 ) -> Work | None:
     """A job with its messages, and (id, payload) of those that are done together with it, where they are known."""
-    found = connection.execute(_JOB + where, (key,)).fetchone()
+    sought_job = connection.ask(_JOB + where, (key,))
+    sought_generation = generation_sought(connection)
+    followers: Rows | None = None
+    if merged is None:
+        followers = connection.ask(
+            "SELECT id, payload FROM job WHERE state = 'running' AND merged_into = ?1 "
+            "AND worker = (SELECT worker FROM job WHERE id = ?1 AND state = 'running') ORDER BY row",
+            (key,),
+        )
+    found = sought_job.fetchone()
     if found is None:
         return None
     number, owner, epoch = found[18], Owner(found[19], found[20], found[21]), found[22]
     job = read_job(found, owner, connection.skew_us)
-    if merged is None and found[3] == 'running':
-        merged = connection.execute(
-            "SELECT id, payload FROM job WHERE state = 'running' AND worker = ? AND merged_into = ? ORDER BY row",
-            (found[17], job.id),
-        ).fetchall()
+    if followers is not None:
+        merged = followers.fetchall()
     merged = merged or ()
     rows: list[int] = [*job.payload['episodes'], *(row for _, p in merged for row in json.loads(p)['episodes'])]
-    there = {row[0]: row for row in within(connection, f'{_EPISODE} WHERE e.row', rows)}
+    sought_episodes = sought(connection, f'{_EPISODE} WHERE e.row', rows)
+    sought_previous = _previous(connection, rows[0]) if rows else None
+    sought_segments = _unembedded_segments(connection, number, rows, sought_generation())
+    there = {row[0]: row for row in sought_episodes()}
     told = [there[row] for row in rows if row in there]
     episodes = read_episodes(told, owner)
-    previous: list[Any] = []
-    if told:
-        previous = connection.execute(
-            _EPISODE + ' WHERE e.conversation = (SELECT conversation FROM episode WHERE row = ?) AND e.seq < ? '
-            'ORDER BY e.seq DESC LIMIT ?',
-            (told[0][0], told[0][3], _PREVIOUS),
-        ).fetchall()
+    if told and told[0][0] != rows[0]:  # the first one was erased
+        sought_previous = _previous(connection, told[0][0])
+    previous = sought_previous.fetchall() if told and sought_previous is not None else []
     texts = {row[0]: episode for row, episode in zip(told, episodes, strict=True)}
     return Work(
         job=job,
         owner=owner,
         scope=episodes[0].scope if episodes else level_scope(owner, owner.kind, ''),
         episodes=episodes,
-        segments=_unembedded_segments(connection, number, texts),
+        segments=sought_segments(texts),
         previous=read_episodes(reversed(previous), owner),
         merged=[id_ for id_, _ in merged],
         epoch=epoch,
     )
 
 
-def _unembedded_segments(connection: Connection, owner: int, episodes: Mapping[int, Episode]) -> list[tuple[int, str]]:
-    if not episodes:
-        return []
-    current = current_generation(connection)
+def _previous(connection: Connection, row: int) -> Rows:
+    """The messages before one, the latest first."""
+    return connection.ask(
+        _EPISODE + ' WHERE e.conversation = (SELECT conversation FROM episode WHERE row = ?1) '
+        'AND e.seq < (SELECT seq FROM episode WHERE row = ?1) ORDER BY e.seq DESC LIMIT ?2',
+        (row, _PREVIOUS),
+    )
+
+
+def _unembedded_segments(
+    connection: Connection, owner: int, rows: Sequence[int], current: Generation | None
+) -> Callable[[Mapping[int, Episode]], list[tuple[int, str]]]:
+    """The parts of messages that have no vector yet, given the messages; to be looked at later."""
+    if not rows:
+        return lambda episodes: []
     join, bare = '', ''
     if current is not None:
         join = f'LEFT JOIN {vector_tables(current.id)[1]} v ON v.row = s.row '
         bare = ' AND v.row IS NULL'
     last = row_range(owner)[1]
     # A message's segments have the row keys right after its own.
-    found = connection.execute(
+    found = connection.ask(
         f'SELECT s.row, s.episode, s.first, s.last FROM segment s {join}WHERE s.row > ? AND s.row < '
         f'coalesce((SELECT min(e.row) FROM episode e WHERE e.row > ? AND e.row <= ?), ?){bare} ORDER BY s.row',
-        (min(episodes), max(episodes), last, last + 1),
-    ).fetchall()
-    by_message: dict[int, list[tuple[int, str]]] = {row: [] for row in episodes}
-    for row, of, first, end in found:
-        if of in episodes:  # others were said in between
-            by_message[of].append((row, episodes[of].text[first:end]))
-    return [segment for segments in by_message.values() for segment in segments]
+        (min(rows), max(rows), last, last + 1),
+    )
+
+    def look(episodes: Mapping[int, Episode]) -> list[tuple[int, str]]:
+        by_message: dict[int, list[tuple[int, str]]] = {row: [] for row in episodes}
+        for row, of, first, end in found.fetchall():
+            if of in episodes:  # others were said in between
+                by_message[of].append((row, episodes[of].text[first:end]))
+        return [segment for segments in by_message.values() for segment in segments]
+
+    return look
 
 
 def _hold_leased(connection: Connection, workers: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from memoranda.errors import StoreError
@@ -12,7 +13,7 @@ from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import hold_newcomer
 from memoranda.stores.sql.rows import OwnerRow, find_owner
 
-__all__ = ['advance', 'ensure_owner', 'hold_owner', 'make_owner', 'take_rows', 'tick', 'touch']
+__all__ = ['advance_sought', 'ensure_owner', 'hold_owner', 'make_owner', 'take_held', 'take_rows', 'tick', 'touch']
 
 
 def tick(connection: Connection) -> int:
@@ -50,7 +51,7 @@ def make_owner(connection: Connection, owner: Owner) -> OwnerRow:
         'INSERT INTO owner(project, kind, key, version, epoch, salt) VALUES(?, ?, ?, ?, ?, ?) RETURNING id',
         (owner.project, owner.kind, owner.key, version, version, salt),
     )
-    return OwnerRow(id_, owner, version, version, salt)
+    return OwnerRow(id_, owner, version, version, salt, 1)
 
 
 def take_rows(connection: Connection, owner: int, count: int) -> range:
@@ -59,15 +60,35 @@ def take_rows(connection: Connection, owner: int, count: int) -> range:
     return _keys(owner, _one(connection, sql, (count, owner)), count)
 
 
-def advance(connection: Connection, owner: int, count: int) -> tuple[range, int]:
-    """Row keys for new rows of an owner, and its new version."""
+def advance_sought(connection: Connection, owner: int, count: int) -> Callable[[], tuple[range, int]]:
+    """Row keys for new rows of an owner, and its new version; to be looked at later, see `rows.sought`."""
     clock = connection.dialect.clock
     values = (count, owner) if clock else (count, tick(connection), owner)
-    after, version = connection.execute(
+    found = connection.ask(
         f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} WHERE id = ? RETURNING next_seq, version',
         values,
-    ).fetchone()
-    return _keys(owner, after, count), version
+    )
+
+    def look() -> tuple[range, int]:
+        after, version = found.fetchone()
+        return _keys(owner, after, count), version
+
+    return look
+
+
+def take_held(connection: Connection, owner: OwnerRow, count: int) -> range:
+    """Row keys for new rows of an owner, and a new version of it, without waiting for an answer.
+
+    Args:
+        connection: In a transaction.
+        owner: As it was read when it was held; nothing was taken of it since.
+        count: How many.
+    """
+    keys = _keys(owner.id, owner.next_seq + count, count)
+    clock = connection.dialect.clock
+    values = (count, owner.id) if clock else (count, tick(connection), owner.id)
+    connection.execute(f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} WHERE id = ?', values)
+    return keys
 
 
 def _keys(owner: int, after: int, count: int) -> range:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +16,43 @@ from memoranda.filters import Filter
 from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, HistoryEntry, Hit, MemoryRecord
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import PENDING_READ, EpisodePage, Generation, Moment, Ranked, SearchPlan, Snapshot
+from memoranda.stores.base import PENDING_READ, EpisodePage, Generation, Moment, Pending, Ranked, SearchPlan, Snapshot
 from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.distant import distant_cosines
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.nearest import cosines
-from memoranda.stores.sql.reviewing import pending_of, rejected_of, waiting_of
+from memoranda.stores.sql.reviewing import pending_sought, rejected_sought, waiting_of
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     MEMORY_COLUMNS,
     OwnerRow,
     find_owner,
+    owner_sought,
+    quotes_sought,
     read_episodes,
     read_history,
     read_memories,
     row_range,
+    sought,
     to_us,
-    within,
 )
+from memoranda.stores.sql.usage import uses_sought
 from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
-from memoranda.stores.sql.writing import MEMORIES, NO_OWNER, SEGMENTS, current_generation, term_key
+from memoranda.stores.sql.writing import MEMORIES, NO_OWNER, SEGMENTS, generation_sought, term_key
+
+if TYPE_CHECKING:
+    from memoranda.records import Trust
 
 __all__ = ['by_slot', 'episodes', 'get', 'history', 'page', 'search', 'snapshot', 'speakers', 'versions']
 
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _MEMORY = f'SELECT {MEMORY_COLUMNS} FROM memory '
 _EPISODE = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation '
+_PART = (
+    f'SELECT s.row, s.first, s.last, {EPISODE_COLUMNS} FROM segment s JOIN episode e ON e.row = s.episode '
+    'JOIN conversation c ON c.row = e.conversation '
+)
 _EVER = "(status IN ('active', 'superseded', 'expired') OR (status = 'retracted' AND valid_to IS NOT NULL))"
 
 _CHAIN = (
@@ -58,20 +68,48 @@ Bools = NDArray[np.bool_]
 
 def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     """Gather the lanes of all owners, rank them, read the rows that won."""
-    owners = [(row, reach) for reach in plan.reaches if (row := find_owner(connection, reach.owner)) is not None]
-    held = current_generation(connection)
+    owners, held, heard, said = _grounds(connection, cache, plan)
     # Vectors of another one are not for these questions to be compared with: keywords only.
     generation = held if held is not None and held.id == plan.generation else None
-    heard = _heard(connection, [owner.id for owner, _ in owners])
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
     # Where an index elsewhere compares them, they are kept without.
     kept = _Kept(connection, cache, held if plan.nearest is None else None)
-    said = {owner.id: _postings(connection, owner, plan.lanes, plan.terms) for owner, _ in owners}
     lanes = [_lane(kept, plan, owners, name, generation, heard, said) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
     known = {owner.id: owner.owner for owner, _ in owners}
-    return plan.finish(_read_hits(connection, ranked, by_name, to_us(plan.moment.now), known))
+    return plan.finish(_read_hits(connection, plan, ranked, by_name, known))
+
+
+_Said: TypeAlias = Mapping[LaneName, Mapping[str, bytes]]
+
+
+def _grounds(
+    connection: Connection, cache: Cache, plan: SearchPlan
+) -> tuple[list[tuple[OwnerRow, Reach]], Generation | None, Mapping[int, Sequence[str | None]], Mapping[int, _Said]]:
+    """The owners, the embedding generation, and of each owner its speakers and where the words are said.
+
+    All is asked at once, by the numbers that the owners had last time; again where they have others now.
+    """
+    guessed = [known for reach in plan.reaches if (known := cache.seen(reach.owner)) is not None]
+    sought_owners = [(owner_sought(connection, reach.owner), reach) for reach in plan.reaches]
+    sought_generation = generation_sought(connection)
+    sought_words = _words(connection, plan, guessed)
+    owners = [(row, reach) for look, reach in sought_owners if (row := look()) is not None]
+    found = [(owner.id, owner.salt) for owner, _ in owners]
+    if found != guessed:
+        sought_words = _words(connection, plan, found)
+        for owner, _ in owners:
+            cache.see(owner)
+    return owners, sought_generation(), *sought_words()
+
+
+def _words(
+    connection: Connection, plan: SearchPlan, owners: Sequence[tuple[int, bytes]]
+) -> Callable[[], tuple[Mapping[int, Sequence[str | None]], Mapping[int, _Said]]]:
+    heard = _heard_sought(connection, [number for number, _ in owners])
+    said = {number: _postings(connection, number, salt, plan.lanes, plan.terms) for number, salt in owners}
+    return lambda: (heard(), {number: look() for number, look in said.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +123,8 @@ class _Kept:
     def columns(self, owner: OwnerRow, name: LaneName) -> Columns:
         """The lane; without vectors where the database is to compare them."""
         generation = self.generation
-        if generation is not None and self.connection.dialect.cosines('') is not None:
+        distant = self.connection.dialect.cosines('') is not None
+        if generation is not None and distant and not self.cache.has(owner, name, generation):
             bare = self.cache.columns(self.connection, owner, name, None)
             if not self.cache.keeps(owner, name, generation, len(bare.row)):
                 return bare
@@ -99,7 +138,7 @@ def _lane(
     name: LaneName,
     generation: Generation | None,
     heard: Mapping[int, Sequence[str | None]],
-    said: Mapping[int, Mapping[LaneName, Mapping[str, bytes]]],
+    said: Mapping[int, _Said],
 ) -> Lane:
     connection, names = kept.connection, _names(heard)
     columns: list[Columns] = []
@@ -196,21 +235,26 @@ _LANE_NUMBERS: Mapping[LaneName, int] = {'memories': MEMORIES, 'episodes': SEGME
 
 
 def _postings(
-    connection: Connection, owner: OwnerRow, lanes: Sequence[LaneName], terms: Sequence[str]
-) -> dict[LaneName, dict[str, bytes]]:
+    connection: Connection, owner: int, salt: bytes, lanes: Sequence[LaneName], terms: Sequence[str]
+) -> Callable[[], _Said]:
     """Of each lane and term where it is said, and how often."""
-    keys = {term_key(owner.salt, term): term for term in terms}
+    keys = {term_key(salt, term): term for term in terms}
     numbers = [_LANE_NUMBERS[name] for name in lanes]
-    chunks: dict[tuple[int, str], list[bytes]] = {(number, term): [] for number in numbers for term in terms}
-    for lane, term, data in within(
+    found = sought(
         connection,
         f'SELECT lane, term, data FROM posting WHERE owner = ? AND lane IN ({", ".join("?" * len(numbers))}) AND term',
         keys,
         ' ORDER BY lane, term, chunk',
-        values=(owner.id, *numbers),
-    ):
-        chunks[lane, keys[term]].append(data)
-    return {name: {term: b''.join(chunks[_LANE_NUMBERS[name], term]) for term in terms} for name in lanes}
+        values=(owner, *numbers),
+    )
+
+    def look() -> _Said:
+        chunks: dict[tuple[int, str], list[bytes]] = {(number, term): [] for number in numbers for term in terms}
+        for lane, term, data in found():
+            chunks[lane, keys[term]].append(data)
+        return {name: {term: b''.join(chunks[_LANE_NUMBERS[name], term]) for term in terms} for name in lanes}
+
+    return look
 
 
 def _held(owner: OwnerRow, data: bytes, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -339,28 +383,29 @@ def _temporal(moment: Moment) -> tuple[str, list[Any]]:
 
 def _read_hits(
     connection: Connection,
+    plan: SearchPlan,
     ranked: Sequence[Ranked],
-    lanes: dict[str, Lane],
-    now: int,
+    lanes: Mapping[str, Lane],
     known: Mapping[int, Owner],
 ) -> list[tuple[Ranked, Hit]]:
     keys = [(one, int(lanes[one.lane].key[one.row])) for one in ranked]
-    rows = within(connection, _MEMORY + 'WHERE row', [key for one, key in keys if one.lane == 'memories'])
-    memories = {row[0]: memory for row, memory in zip(rows, read_memories(connection, rows, known), strict=True)}
-    wanted = [key for one, key in keys if one.lane == 'episodes']
-    segments = {
-        row: rest
-        for row, *rest in within(connection, 'SELECT row, episode, first, last FROM segment WHERE row', wanted)
-    }
-    turns = list({episode for episode, _, _ in segments.values()})
-    episodes, (stale, ended, withheld) = _episodes_of(connection, turns, known), _no_longer(connection, turns, now)
+    facts = [key for one, key in keys if one.lane == 'memories']
+    sought_rows = sought(connection, _MEMORY + 'WHERE row', facts)
+    sought_quotes = quotes_sought(connection, facts)
+    sought_uses = uses_sought(connection, facts if plan.uses else ())
+    sought_turns = _turns(connection, [key for one, key in keys if one.lane == 'episodes'], to_us(plan.moment.now))
+    rows = sought_rows()
+    memories = dict(zip((r[0] for r in rows), read_memories(connection, rows, known, sought_quotes), strict=True))
+    uses, (segments, stale, ended, withheld) = sought_uses(), sought_turns(known)
     hits: list[tuple[Ranked, Hit]] = []
     for one, key in keys:
         if one.lane == 'memories':
-            hits.append((one, Hit(memory=memories[key], score=one.score)))
+            used = uses.get(key)
+            told = one if used is None else replace(one, uses=used.times, last_used_at=used.last)
+            hits.append((told, Hit(memory=memories[key], score=one.score)))
         elif key in segments:
-            turn, first, last = segments[key]
-            hit = Hit(episode=episodes[turn], start=first, end=last, score=one.score, stale=turn in stale)
+            turn, episode, first, last = segments[key]
+            hit = Hit(episode=episode, start=first, end=last, score=one.score, stale=turn in stale)
             if turn in ended or turn in withheld:
                 hit = replace(hit, ended=tuple(ended.get(turn, ())), withheld=tuple(withheld.get(turn, ())))
             hits.append((one, hit))
@@ -368,49 +413,77 @@ def _read_hits(
 
 
 Spans: TypeAlias = dict[int, list[tuple[int, int]]]
+_Segments: TypeAlias = dict[int, tuple[int, Episode, int, int]]
+"""By row key: the message's row key, the message, and which part of it."""
 
 
-def _no_longer(connection: Connection, turns: Sequence[int], now: int) -> tuple[set[int], Spans, Spans]:
+def _turns(
+    connection: Connection, segments: Sequence[int], now: int
+) -> Callable[[Mapping[int, Owner]], tuple[_Segments, set[int], Spans, Spans]]:
+    """Parts of messages, given whose they are, and what no longer holds of them: to be looked at later."""
+    found = sought(connection, _PART + 'WHERE s.row', segments)
+    no_longer = _no_longer(connection, segments, now)
+
+    def look(known: Mapping[int, Owner]) -> tuple[_Segments, set[int], Spans, Spans]:
+        parts: _Segments = {}
+        episodes: dict[int, Episode] = {}
+        for key, first, last, *row in found():
+            turn = row[0]
+            if turn not in episodes:
+                (episodes[turn],) = read_episodes((row,), known[turn >> SEQ_BITS])
+            parts[key] = turn, episodes[turn], first, last
+        return parts, *no_longer()
+
+    return look
+
+
+def _no_longer(
+    connection: Connection, segments: Sequence[int], now: int
+) -> Callable[[], tuple[set[int], Spans, Spans]]:
     """Those messages none of whose facts still holds, and where in messages facts stand that don't, or are withheld."""
-    holds: dict[int, bool] = {}
-    ended: Spans = {}
-    withheld: Spans = {}
-    for turn, status, valid_to, spans, op, reasons in within(
+    found = sought(
         connection,
-        'SELECT v.episode, m.status, m.valid_to, m.evidence, r.op, r.reasons FROM evidence v '
+        'SELECT v.episode, m.row, m.status, m.valid_to, m.evidence, r.op, r.reasons FROM evidence v '
         'JOIN memory m ON m.row = v.memory LEFT JOIN review r ON r.owner = m.owner AND r.memory = m.id '
         'WHERE m.retired_at IS NULL '
         # What nobody decided on before it expired tells nothing of the message.
         "AND NOT (m.status = 'expired' AND EXISTS(SELECT 1 FROM memory p WHERE p.id = m.id AND p.owner = m.owner "
-        "AND p.version = m.version - 1 AND p.status = 'pending')) AND v.episode",
-        turns,
-    ):
-        places = [(a, b) for row, a, b in json.loads(spans) if row == turn]
-        if status in ('pending', 'rejected'):  # nor does that, nor a wish to confirm or retract
-            if status == 'rejected' or any(code.startswith(_WITHHOLDING) for code in json.loads(reasons or '[]')):
-                withheld.setdefault(turn, []).extend(places)
-        elif op not in ('confirm', 'retract'):
-            holding = status == 'active' and (valid_to is None or valid_to > now)
-            holds[turn] = holds.get(turn, False) or holding
-            if not holding:
-                ended.setdefault(turn, []).extend(places)
-    return {turn for turn, holding in holds.items() if not holding}, ended, withheld
+        "AND p.version = m.version - 1 AND p.status = 'pending')) "
+        'AND v.episode IN (SELECT s.episode FROM segment s WHERE s.row',
+        segments,
+        ')',
+    )
+
+    def look() -> tuple[set[int], Spans, Spans]:
+        holds: dict[int, bool] = {}
+        ended: Spans = {}
+        withheld: Spans = {}
+        for (turn, _), (status, valid_to, spans, op, reasons) in {row[:2]: row[2:] for row in found()}.items():
+            places = [(a, b) for row, a, b in json.loads(spans) if row == turn]
+            if status in ('pending', 'rejected'):  # nor does that, nor a wish to confirm or retract
+                if status == 'rejected' or any(code.startswith(_WITHHOLDING) for code in json.loads(reasons or '[]')):
+                    withheld.setdefault(turn, []).extend(places)
+            elif op not in ('confirm', 'retract'):
+                holding = status == 'active' and (valid_to is None or valid_to > now)
+                holds[turn] = holds.get(turn, False) or holding
+                if not holding:
+                    ended.setdefault(turn, []).extend(places)
+        return {turn for turn, holding in holds.items() if not holding}, ended, withheld
+
+    return look
 
 
-def _episodes_of(connection: Connection, turns: Sequence[int], known: Mapping[int, Owner]) -> dict[int, Episode]:
-    return {
-        row[0]: episode
-        for row in within(connection, _EPISODE + 'WHERE e.row', turns)
-        for episode in read_episodes((row,), known[row[0] >> SEQ_BITS])
-    }
+def _heard_sought(connection: Connection, owners: Sequence[int]) -> Callable[[], dict[int, list[str | None]]]:
+    """The speakers of some owners by their numbers; None for names that were erased. To be looked at later."""
+    found = sought(connection, 'SELECT owner, name FROM speaker WHERE owner', owners, ' ORDER BY ordinal')
 
+    def look() -> dict[int, list[str | None]]:
+        heard: dict[int, list[str | None]] = {owner: [] for owner in owners}
+        for owner, name in found():
+            heard[owner].append(name)
+        return heard
 
-def _heard(connection: Connection, owners: Sequence[int]) -> dict[int, list[str | None]]:
-    """The speakers of some owners by their numbers; None for names that were erased."""
-    heard: dict[int, list[str | None]] = {owner: [] for owner in owners}
-    for owner, name in within(connection, 'SELECT owner, name FROM speaker WHERE owner', heard, ' ORDER BY ordinal'):
-        heard[owner].append(name)
-    return heard
+    return look
 
 
 def _names(heard: Mapping[int, Iterable[str | None]]) -> dict[str, int]:
@@ -428,8 +501,15 @@ def _renumber(heard: Sequence[str | None], speaker: NDArray[np.int64], names: Ma
 
 def speakers(connection: Connection, reaches: Sequence[Reach]) -> list[str]:
     """Names that messages of these owners were said under, in the order that a lane's `speaker` counts them."""
-    owners = [row for reach in reaches if (row := find_owner(connection, reach.owner)) is not None]
-    return list(_names(_heard(connection, [owner.id for owner in owners])))
+    asked = [
+        connection.ask(
+            'SELECT s.name FROM speaker s JOIN owner o ON o.id = s.owner WHERE o.project = ? AND o.kind = ? '
+            'AND o.key = ? ORDER BY s.ordinal',
+            (reach.owner.project, reach.owner.kind, reach.owner.key),
+        )
+        for reach in reaches
+    ]
+    return list(_names({number: [name for (name,) in found.fetchall()] for number, found in enumerate(asked)}))
 
 
 def snapshot(
@@ -445,44 +525,86 @@ def snapshot(
     latest: Sequence[str],
 ) -> Snapshot:
     """Current memories that a proposal may touch."""
-    found = find_owner(connection, owner)
+    known, wanted = cache.seen(owner), _Wanted(hashes, slots, ids, latest)
+    sought_owner, sought_generation = owner_sought(connection, owner), generation_sought(connection)
+    candidates = None if known is None else _candidates(connection, known[0], wanted)
+    found = sought_owner()
     if found is None:
         return Snapshot(owner_version=NO_OWNER, memories=())
-    rows: set[int] = set()
-    chains = set(slots)
-    for condition, values in (
-        ('live = 1 AND valid_to IS NULL AND owner = ? AND hash', hashes),
-        ('live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL AND owner = ? AND hash', hashes),
-        ('live = 1 AND owner = ? AND id', ids),
-        ('retired_at IS NULL AND owner = ? AND id', latest),
-    ):
-        for row, slot in _any_of(connection, f'SELECT row, slot FROM memory WHERE {condition}', found.id, values):
-            rows.add(row)
-            if slot is not None:
-                chains.add(slot)
-    rows.update(r for (r,) in _any_of(connection, f'SELECT row FROM memory WHERE {_CHAIN}', found.id, sorted(chains)))
-    generation = current_generation(connection)
+    if candidates is None or known is None or known[0] != found.id:
+        candidates = _candidates(connection, found.id, wanted)
+        cache.see(found)
+    rows, chains = candidates.rows()
+    chained = sought(connection, f'SELECT row FROM memory WHERE {_CHAIN}', sorted(chains), values=(found.id,))
+    generation = sought_generation()
     if near and generation is not None and made_by in (None, generation.id):
-        columns = _Kept(connection, cache, generation).columns(found, 'memories')
-        if len(columns.row):
-            for vector in near:
-                cosine = np.nan_to_num(_dense(connection, 'memories', generation, (columns,), vector), nan=-2.0)
-                cosine[~columns.live] = -2.0
-                best = np.argsort(cosine)[-near_limit:]
-                rows.update(int(columns.row[i]) for i in best if cosine[i] > 0.5)
-    memories = read_memories(connection, within(connection, _MEMORY + 'WHERE row', sorted(rows), ' ORDER BY row'))
-    pending = pending_of(connection, found.id, hashes) if hashes else ()
+        rows.update(_nearest(_Kept(connection, cache, generation), found, near, near_limit))
+    rows.update(r for (r,) in chained())
+    ordered = sorted(rows)
+    sought_rows = sought(connection, _MEMORY + 'WHERE row', ordered, ' ORDER BY row')
+    quotes = quotes_sought(connection, ordered)
+    pending = candidates.pending()
     return Snapshot(
         owner_version=found.version,
-        memories=memories,
-        rejected=rejected_of(connection, found.id, hashes),
+        memories=read_memories(connection, sought_rows(), {found.id: owner}, quotes),
+        rejected=candidates.rejected(),
         pending=pending,
         waiting=waiting_of(connection, found.id) if len(pending) >= PENDING_READ else {},
     )
 
 
-def _any_of(connection: Connection, sql: str, owner: int, values: Sequence[str]) -> list[Any]:
-    return within(connection, sql, values, values=(owner,))
+class _Wanted(NamedTuple):
+    """What a snapshot is to tell of."""
+
+    hashes: Sequence[str]
+    slots: Sequence[str]
+    ids: Sequence[str]
+    latest: Sequence[str]
+
+
+class _Candidates(NamedTuple):
+    """What was asked about an owner, to be looked at later."""
+
+    rows: Callable[[], tuple[set[int], set[str]]]
+    """Row keys, and the slots whose chains are wanted too."""
+    pending: Callable[[], Sequence[Pending]]
+    rejected: Callable[[], Mapping[str, Trust]]
+
+
+def _candidates(connection: Connection, owner: int, wanted: _Wanted) -> _Candidates:
+    found = [
+        sought(connection, f'SELECT row, slot FROM memory WHERE {condition}', values, values=(owner,))
+        for condition, values in (
+            ('live = 1 AND valid_to IS NULL AND owner = ? AND hash', wanted.hashes),
+            ('live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL AND owner = ? AND hash', wanted.hashes),
+            ('live = 1 AND owner = ? AND id', wanted.ids),
+            ('retired_at IS NULL AND owner = ? AND id', wanted.latest),
+        )
+    ]
+
+    def rows() -> tuple[set[int], set[str]]:
+        told = [pair for look in found for pair in look()]
+        return {row for row, _ in told}, {*wanted.slots, *(slot for _, slot in told if slot is not None)}
+
+    return _Candidates(
+        rows,
+        pending_sought(connection, owner, wanted.hashes) if wanted.hashes else lambda: (),
+        rejected_sought(connection, owner, wanted.hashes),
+    )
+
+
+def _nearest(kept: _Kept, owner: OwnerRow, near: Sequence[FloatVector], limit: int) -> list[int]:
+    """The memories nearest to some vectors, so many of each."""
+    rows: list[int] = []
+    if kept.generation is None:
+        return rows
+    columns = kept.columns(owner, 'memories')
+    for vector in near if len(columns.row) else ():
+        cosine = np.nan_to_num(_dense(kept.connection, 'memories', kept.generation, (columns,), vector), nan=-2.0)
+        cosine[~columns.live] = -2.0
+        best = np.argsort(cosine)[-limit:]
+        rows += (int(columns.row[i]) for i in best if cosine[i] > 0.5)
+    return rows
 
 
 def get(connection: Connection, memory_id: str, project: str) -> MemoryRecord | None:

@@ -67,6 +67,7 @@ def insert(connection: Connection, owner: Owner, token: str, rows: Sequence[RowI
     try:
         insert_rows(connection, staging, rows, generation)
         touch(connection, staging.id)  # for a reindex that has looked at this owner before
+        connection.settle()
     except connection.violations as error:
         raise Conflict(taken) from error
     # Another version number, or a mere entry of the history, would violate nothing and claim what is somebody else's.
@@ -94,7 +95,7 @@ def finish(connection: Connection, owner: Owner, token: str, note: RestoreNote) 
         'UPDATE owner SET project = ?, kind = ?, key = ? WHERE id = ?',
         (owner.project, owner.kind, owner.key, staging.id),
     )
-    row = OwnerRow(staging.id, owner, staging.version, staging.epoch, staging.salt)
+    row = OwnerRow(staging.id, owner, staging.version, staging.epoch, staging.salt, staging.next_seq)
     _record(connection, row, note)
     connection.execute(
         "UPDATE job SET state = 'queued' WHERE row BETWEEN ? AND ? AND state = 'staged'",

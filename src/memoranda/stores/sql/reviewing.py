@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, get_args
 
 from memoranda.records import Edit, Episode, ReviewNote, Trust
@@ -21,7 +21,7 @@ from memoranda.stores.sql.rows import (
     within,
 )
 
-__all__ = ['keep_notes', 'messages', 'pending_of', 'rejected_of', 'review', 'reviews', 'waiting_of']
+__all__ = ['keep_notes', 'messages', 'pending_sought', 'rejected_sought', 'review', 'reviews', 'waiting_of']
 
 _SCAN: Final = 5000
 """Rows that one page reads at most: of a project, others' may lie between its own."""
@@ -67,11 +67,15 @@ def _pardon(connection: Connection, owner: int, hash_: str) -> None:
     )
 
 
-def pending_of(connection: Connection, owner: int, hashes: Sequence[str]) -> list[Pending]:
-    """What waits of an owner: with one of these hashes, and the latest."""
+def pending_sought(connection: Connection, owner: int, hashes: Sequence[str]) -> Callable[[], list[Pending]]:
+    """What waits of an owner: with one of these hashes, and the latest. To be looked at later."""
     by_index = connection.dialect.index('memory_pending')
     latest = f'SELECT row FROM memory {by_index} WHERE owner = ? AND {_WAITS} ORDER BY id DESC LIMIT ?'
-    rows = {r for (r,) in connection.execute(latest, (owner, PENDING_READ))}
+    found = connection.ask(latest, (owner, PENDING_READ))
+    return lambda: _pending(connection, owner, hashes, {r for (r,) in found.fetchall()})
+
+
+def _pending(connection: Connection, owner: int, hashes: Sequence[str], rows: set[int]) -> list[Pending]:
     if len(rows) == PENDING_READ:  # else these are all
         for hash_ in hashes:
             found = f'SELECT row FROM memory WHERE owner = ? AND hash = ? AND live = 0 AND {_WAITS}'
@@ -88,14 +92,20 @@ def waiting_of(connection: Connection, owner: int) -> dict[Trust, int]:
     return dict(found.fetchall())
 
 
-def rejected_of(connection: Connection, owner: int, hashes: Sequence[str]) -> dict[str, Trust]:
-    """What a person has turned down: of these hashes, and the rest as far as it is little."""
+def rejected_sought(connection: Connection, owner: int, hashes: Sequence[str]) -> Callable[[], dict[str, Trust]]:
+    """What a person has turned down: of these hashes, and the rest as far as it is little. To be looked at later."""
     told = (
         'SELECT r.hash, m.trust FROM rejected r LEFT JOIN memory m ON m.owner = r.owner AND m.hash = r.hash '
         "AND m.live = 0 AND m.retired_at IS NULL AND m.status = 'rejected' WHERE r.owner = ?"
     )
     # What a proposal is stored under may depend on the memory it is about, so more is told than was asked for.
-    rows = connection.execute(f'{told} LIMIT ?', (owner, _FEW)).fetchall()
+    few = connection.ask(f'{told} LIMIT ?', (owner, _FEW))
+    return lambda: _rejected(connection, owner, hashes, told, few.fetchall())
+
+
+def _rejected(
+    connection: Connection, owner: int, hashes: Sequence[str], told: str, rows: list[Any]
+) -> dict[str, Trust]:
     if len(rows) == _FEW:
         rows += [row for one in hashes for row in connection.execute(f'{told} AND r.hash = ?', (owner, one))]
     found: dict[str, Trust] = {}

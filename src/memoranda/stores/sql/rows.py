@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from memoranda.records import Episode, Evidence, HistoryEntry, Job, MemoryRecord, Usage
 from memoranda.scope import Owner, Scope
 from memoranda.stores.leases import holder_is_gone
-from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.database import Connection, Rows
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import HELD, WRITES
 
@@ -26,11 +26,14 @@ __all__ = [
     'from_us',
     'level_scope',
     'owner_by_id',
+    'owner_sought',
+    'quotes_sought',
     'read_episodes',
     'read_history',
     'read_job',
     'read_memories',
     'row_range',
+    'sought',
     'to_us',
     'within',
 ]
@@ -64,6 +67,8 @@ class OwnerRow:
     version: int
     epoch: int
     salt: bytes
+    next_seq: int
+    """The first row number that was free when the row was read."""
 
 
 def to_us(moment: datetime) -> int:
@@ -102,15 +107,22 @@ def within(
         order: What comes after; it holds within `_AT_ONCE` keys only.
         values: What the statement takes before the keys.
     """
+    return sought(connection, sql, keys, order, values=values)()
+
+
+def sought(
+    connection: Connection, sql: str, keys: Iterable[int | str], order: str = '', *, values: Sequence[Any] = ()
+) -> Callable[[], list[Any]]:
+    """`within`, to be looked at later: what is asked before the first of it is looked at costs one journey together."""
     left = list(keys)
-    found: list[Any] = []
+    found: list[Rows] = []
     for begin in range(0, len(left), _AT_ONCE):
         some = left[begin : begin + _AT_ONCE]
         # As many places as a power of two: then the statements are few, and are prepared once.
         places = 1 << (len(some) - 1).bit_length()
         some += [some[-1]] * (places - len(some))
-        found += connection.execute(f'{sql} IN ({", ".join("?" * places)}){order}', (*values, *some)).fetchall()
-    return found
+        found.append(connection.ask(f'{sql} IN ({", ".join("?" * places)}){order}', (*values, *some)))
+    return lambda: [row for rows in found for row in rows.fetchall()]
 
 
 def find_owner(connection: Connection, owner: Owner, *, hold: bool = False) -> OwnerRow | None:
@@ -121,14 +133,23 @@ def find_owner(connection: Connection, owner: Owner, *, hold: bool = False) -> O
         owner: Who.
         hold: Whether to wait until nobody else writes for it, and to let nobody before the end of this transaction.
     """
+    return owner_sought(connection, owner, hold=hold)()
+
+
+def owner_sought(connection: Connection, owner: Owner, *, hold: bool = False) -> Callable[[], OwnerRow | None]:
+    """`find_owner`, to be looked at later, see `sought`."""
     hold = hold and connection.dialect.shared
-    for row in connection.execute(
-        f'SELECT id, version, epoch, salt{WRITES if hold else ""} FROM owner '
+    found = connection.ask(
+        f'SELECT id, version, epoch, salt, next_seq{WRITES if hold else ""} FROM owner '
         f'WHERE project = ? AND kind = ? AND key = ?{HELD if hold else ""}',
         (owner.project, owner.kind, owner.key),
-    ):
-        return OwnerRow(row[0], owner, row[1], row[2], bytes(row[3]))
-    return None
+    )
+
+    def look() -> OwnerRow | None:
+        row = found.fetchone()
+        return None if row is None else OwnerRow(row[0], owner, row[1], row[2], bytes(row[3]), row[4])
+
+    return look
 
 
 def owner_by_id(connection: Connection, owner: int) -> Owner:
@@ -158,7 +179,10 @@ def _said_under(owner: Owner, agent_id: str | None, run_id: str | None, app_id: 
 
 
 def read_memories(
-    connection: Connection, rows: Iterable[Sequence[Any]], known: Mapping[int, Owner] | None = None
+    connection: Connection,
+    rows: Iterable[Sequence[Any]],
+    known: Mapping[int, Owner] | None = None,
+    quotes: Callable[[], list[Any]] | None = None,
 ) -> list[MemoryRecord]:
     """Records of rows selected with `MEMORY_COLUMNS`, their quotes read from the episodes.
 
@@ -166,6 +190,7 @@ def read_memories(
         connection: Where.
         rows: As they were read.
         known: Owners by their numbers, as far as they need no look-up.
+        quotes: The messages they quote, where `quotes_sought` asked for them.
     """
     fetched = list(rows)
     owners: dict[int, Owner] = dict(known or {})
@@ -177,10 +202,18 @@ def read_memories(
         span = json.loads(row[25])
         spans.append(span)
         wanted.update(s[0] for s in span)
-    texts: dict[int, tuple[str, str]] = {
-        key: (id_, text) for key, id_, text in within(connection, 'SELECT row, id, text FROM episode WHERE row', wanted)
-    }
+    said = quotes() if quotes is not None else within(connection, f'{_QUOTED} row', wanted)
+    texts: dict[int, tuple[str, str]] = {key: (id_, text) for key, id_, text in said}
     return [_memory(row, owners[row[1]], span, texts) for row, span in zip(fetched, spans, strict=True)]
+
+
+def quotes_sought(connection: Connection, rows: Iterable[int]) -> Callable[[], list[Any]] | None:
+    """The messages that memories quote, by the row keys of these; None where they are as well looked up later."""
+    quoted = connection.dialect.quoted
+    return None if quoted is None else sought(connection, f'{_QUOTED} {quoted[0]}', rows, quoted[1])
+
+
+_QUOTED: Final = 'SELECT row, id, text FROM episode WHERE'
 
 
 def _memory(

@@ -28,6 +28,7 @@ from memoranda.stores.base import (
     Work,
 )
 from memoranda.stores.sql import (
+    apikeys,
     auditing,
     changes,
     counting,
@@ -43,8 +44,8 @@ from memoranda.stores.sql import (
     restoring,
     retaining,
     reviewing,
+    subjects,
     tombstones,
-    usage,
     writing,
 )
 from memoranda.stores.sql.cache import Cache
@@ -57,13 +58,15 @@ from memoranda.stores.walks import Walk
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
     from memoranda.records import Trust
-    from memoranda.scope import Owner, Reach
+    from memoranda.scope import Owner, OwnerKind, Reach
     from memoranda.stores.aging import Aged, Aging, Round
+    from memoranda.stores.apikeys import ApiKey
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Remains
     from memoranda.stores.index import IndexSource
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
     from memoranda.stores.sharding.placement import Membership
+    from memoranda.stores.subjects import Subject
 
 __all__ = ['SqlStore']
 
@@ -137,7 +140,7 @@ class SqlStore(Store):
 
     async def search(self, plan: SearchPlan) -> list[Hit]:
         """Candidates, ranking and rows in one snapshot."""
-        return await self._read(lambda c: reading.search(c, self._cache, usage.with_uses(c, plan)))
+        return await self._read(lambda c: reading.search(c, self._cache, plan))
 
     def index_source(self) -> IndexSource:
         """What feeds a vector index elsewhere."""
@@ -347,6 +350,18 @@ class SqlStore(Store):
         """The audit chains of these owners, or of a project."""
         return await self._read(lambda c: auditing.chains(c, owners, project, after, limit))
 
+    async def subjects(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        said_under: Mapping[str, str],
+        limit: int,
+        after: int = 0,
+    ) -> Sequence[Subject]:
+        """The owners of a project, counted."""
+        return await self._read(lambda c: subjects.subjects(c, project, kinds, said_under, after, limit))
+
     async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
         """Show the links of a chain."""
         return await self._read(lambda c: auditing.walk(c, chain, visit, after, compare), apart=True)
@@ -420,6 +435,38 @@ class SqlStore(Store):
     async def lift_tombstones(self, owner: Owner, *, actor: str, reason: str) -> int:
         """Let in again what was said before an owner was forgotten."""
         return await self._write(lambda c: tombstones.lift(c, owner, actor, reason))
+
+    async def add_key(self, key: ApiKey, digest: bytes, *, reason: str = '') -> None:
+        """Store a new API key."""
+        await self._write(lambda c: apikeys.add(c, key, digest, reason=reason))
+
+    async def rotate_key(
+        self, old: str, key: ApiKey, digest: bytes, *, until: datetime | None, reason: str = ''
+    ) -> bool:
+        """Store a key in the place of another one."""
+        return await self._write(lambda c: apikeys.rotate(c, old, key, digest, until=until, reason=reason))
+
+    async def revoke_key(
+        self, key_id: str, *, project: str, at: datetime, actor: str, reason: str = ''
+    ) -> ApiKey | None:
+        """End a key."""
+        return await self._write(lambda c: apikeys.revoke(c, key_id, project, at=at, actor=actor, reason=reason))
+
+    async def key_by_digest(self, digest: bytes) -> tuple[ApiKey, bytes] | None:
+        """The key with this digest."""
+        return await self._read(lambda c: apikeys.by_digest(c, digest))
+
+    async def keys(self, project: str | None) -> Sequence[ApiKey]:
+        """All keys of a project."""
+        return await self._read(lambda c: apikeys.keys(c, project))
+
+    async def note_key_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Write when keys were last used."""
+        await self._write(lambda c: apikeys.note_uses(c, uses))
+
+    async def drop_keys_of(self, owner: Owner) -> None:
+        """Delete the keys that are for one person, who is forgotten in another database."""
+        await self._write(lambda c: apikeys.drop_of(c, owner))
 
     async def secret(self) -> bytes:
         """What keys the hashes of subjects."""

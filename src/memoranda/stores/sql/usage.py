@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from memoranda._locks import short_lock
-from memoranda.records import Hit
 from memoranda.scope import Owner
-from memoranda.stores.base import Ranked, SearchPlan
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.rows import find_owner, from_us, to_us
+from memoranda.stores.sql.rows import find_owner, from_us, sought, to_us
 
-__all__ = ['Counts', 'PendingUses', 'with_uses', 'write']
+__all__ = ['Counts', 'PendingUses', 'Uses', 'uses_sought', 'write']
 
-_ROUND: Final = 16
 MAX_PENDING: Final = 100_000
 """Memories counted between two writes; uses of more are lost."""
 
 Counts: TypeAlias = Mapping[tuple[Owner, str], tuple[int, datetime]]
+
+
+class Uses(NamedTuple):
+    """How often a memory was recalled, and when last."""
+
+    times: int
+    last: datetime
 
 
 class PendingUses:
@@ -83,38 +86,12 @@ def write(connection: Connection, counts: Counts) -> Counts:
     return {key: count for key, count in counts.items() if numbers.get(key[0]) in busy}
 
 
-def with_uses(connection: Connection, plan: SearchPlan) -> SearchPlan:
-    """The plan, whose last word is told how often each memory was recalled before."""
-    if not plan.uses:
-        return plan
-
-    def finish(pairs: Sequence[tuple[Ranked, Hit]]) -> list[Hit]:
-        return plan.finish(_counted(connection, pairs))
-
-    return replace(plan, finish=finish)
-
-
-def _counted(connection: Connection, pairs: Sequence[tuple[Ranked, Hit]]) -> Sequence[tuple[Ranked, Hit]]:
-    asked: dict[Owner, list[str]] = {}
-    for _, hit in pairs:
-        if hit.memory is not None:
-            asked.setdefault(hit.memory.scope.home(hit.memory.project), []).append(hit.memory.id)
-    known: dict[str, tuple[int, int]] = {}
-    for owner, ids in asked.items():
-        found = find_owner(connection, owner)
-        if found is not None:
-            # Their number rounded up, so that few statements need to be compiled.
-            marks = ', '.join('?' * (len(ids) + -len(ids) % _ROUND))
-            values = (*ids, *(None for _ in range(-len(ids) % _ROUND)))
-            for memory, uses, at in connection.execute(
-                f'SELECT memory, uses, last_used_at FROM usage WHERE owner = ? AND memory IN ({marks})',
-                (found.id, *values),
-            ):
-                known[memory] = uses, at
-    if not known:
-        return pairs
-    return [(_with(ranked, known.get(hit.memory.id) if hit.memory else None), hit) for ranked, hit in pairs]
-
-
-def _with(ranked: Ranked, known: tuple[int, int] | None) -> Ranked:
-    return ranked if known is None else replace(ranked, uses=known[0], last_used_at=from_us(known[1]))
+def uses_sought(connection: Connection, rows: Iterable[int]) -> Callable[[], Mapping[int, Uses]]:
+    """How often memories were recalled and when last, by the row keys of these; to be looked at later."""
+    found = sought(
+        connection,
+        'SELECT m.row, u.uses, u.last_used_at FROM memory m JOIN usage u ON u.owner = m.owner AND u.memory = m.id '
+        'WHERE m.row',
+        rows,
+    )
+    return lambda: {row: Uses(times, from_us(at)) for row, times, at in found()}

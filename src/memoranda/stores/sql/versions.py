@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,13 +12,25 @@ from memoranda.records import MemoryRecord
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.rows import dump, to_us
 
-__all__ = ['insert_versions']
+__all__ = ['insert_versions', 'messages_sought']
 
 _VERSION: Final = (
     'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
     'importance, trust, pinned, locked, valid_from, valid_to, said_at, recorded_at, retired_at, expires_at, '
     'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value'
 )
+
+
+def messages_sought(
+    connection: Connection, owner: int, memories: Iterable[MemoryRecord]
+) -> Callable[[], dict[str, int]]:
+    """Row keys of the messages that memories rest on, by their ids; to be looked at later, see `rows.sought`."""
+    wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
+    if not wanted:
+        return dict
+    sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
+    found = connection.ask(sql, (owner, json.dumps(wanted)))
+    return lambda: dict(found.fetchall())
 
 
 def insert_versions(
@@ -28,6 +40,7 @@ def insert_versions(
     memories: Sequence[MemoryRecord],
     version: int,
     lengths: Sequence[int],
+    known: Mapping[str, int],
 ) -> None:
     """Write memory versions and what they rest on.
 
@@ -38,15 +51,11 @@ def insert_versions(
         memories: One for each key.
         version: Of the owner.
         lengths: How many terms each has.
+        known: Row keys of the messages they rest on, by their ids.
 
     Raises:
         Conflict: A message that one rests on is gone.
     """
-    known: dict[str, int] = {}
-    wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
-    if wanted:
-        sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
-        known = dict(connection.execute(sql, (owner, json.dumps(wanted))).fetchall())
     versions: list[tuple[Any, ...]] = []
     evidence: list[tuple[int, int]] = []
     for row, memory, length in zip(keys, memories, lengths, strict=True):

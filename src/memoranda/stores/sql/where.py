@@ -36,7 +36,7 @@ MEMORY_FIELDS: Final = Fields(
             name: f'memory.{name}'
             for name in (
                 'id', 'text', 'kind', 'slot', 'status', 'level', 'confidence', 'importance', 'trust', 'pinned',
-                'locked', 'valid_from', 'valid_to', 'recorded_at', 'expires_at', 'tags', 'agent_id', 'run_id',
+                'locked', 'valid_from', 'valid_to', 'said_at', 'recorded_at', 'expires_at', 'tags', 'agent_id', 'run_id',
                 'app_id', 'actor', 'version', 'metadata',
             )
         },
@@ -54,6 +54,7 @@ EPISODE_FIELDS: Final = Fields(
             for name in ('id', 'text', 'trust', 'recorded_at', 'agent_id', 'run_id', 'app_id', 'metadata')
         },
         'valid_from': 'e.occurred_at',
+        'said_at': 'e.occurred_at',
         'user_id': _USER.format(owner='(e.row >> 24)'),
     },
     'episode e',

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from memoranda.errors import Conflict
-from memoranda.records import Change, Usage, content_hash, new_id, now
+from memoranda.records import Change, Edit, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import (
     JOB_FORMAT,
@@ -31,7 +31,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.owners import advance, hold_owner, make_owner
+from memoranda.stores.sql.owners import advance_sought, hold_owner, make_owner, take_held
 from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, place, settle
 from memoranda.stores.sql.rows import (
     OwnerRow,
@@ -42,7 +42,7 @@ from memoranda.stores.sql.rows import (
     within,
 )
 from memoranda.stores.sql.tombstones import admitted
-from memoranda.stores.sql.versions import insert_versions
+from memoranda.stores.sql.versions import insert_versions, messages_sought
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
@@ -55,6 +55,7 @@ __all__ = [
     'commit',
     'current_generation',
     'generation_in',
+    'generation_sought',
     'put_vectors',
     'spend',
     'term_key',
@@ -102,7 +103,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
     if batch.held is not None:
-        _check_held(connection, batch.held[:1], batch.held[1], batch.held[2])
+        _held(connection, batch.held[:1])(batch.held[1], batch.held[2])
     drafts = admitted(connection, batch)
     forgotten = len(batch.drafts) - len(drafts)
     if forgotten and not drafts:  # not even the owner's id is to come back by them
@@ -118,13 +119,12 @@ def append(connection: Connection, batch: Batch) -> Appended:
             return replay
     batch = replace(batch, drafts=drafts)
     there, waiting = _conversation(connection, owner.id, batch.conversation_id)
-    drafts = unseen(connection, owner.id, *(there or (-1, 0)), batch)
+    drafts = unseen(connection, owner.id, *(there or (-1, 0))[:2], batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
         return Appended(job_id=None, episode_ids=(), known=known, leased=False, forgotten=forgotten)
     segments = sum(len(draft.segments) for draft in drafts)
-    taken, _ = advance(connection, owner.id, (there is None) + len(drafts) + segments + 1)
-    keys = iter(taken)
+    keys = iter(take_held(connection, owner, (there is None) + len(drafts) + segments + 1))
     conversation = there[0] if there else next(keys)
     stored, position = _grown(connection, owner.id, conversation, batch.conversation_id, there, len(drafts), segments)
     ids, rows = _insert_episodes(connection, owner, conversation, stored, position, keys, drafts, batch)
@@ -238,15 +238,15 @@ def _replay(connection: Connection, owner: int, key: str, digest: str) -> Append
     return None
 
 
-def _conversation(connection: Connection, owner: int, id_: str) -> tuple[tuple[int, int] | None, bool]:
-    """The row of a conversation and how many messages it has, and whether jobs of the owner wait."""
-    row, messages, waiting = connection.execute(
-        'SELECT c.row, c.messages, EXISTS(SELECT 1 FROM job j WHERE j.row BETWEEN ?3 AND ?4 '
+def _conversation(connection: Connection, owner: int, id_: str) -> tuple[tuple[int, int, int] | None, bool]:
+    """The row of a conversation and how many messages and segments it has, and whether jobs of the owner wait."""
+    row, messages, segments, waiting = connection.execute(
+        'SELECT c.row, c.messages, c.segments, EXISTS(SELECT 1 FROM job j WHERE j.row BETWEEN ?3 AND ?4 '
         "AND j.state IN ('queued', 'running')) FROM (SELECT 1) one "
         'LEFT JOIN conversation c ON c.owner = ?1 AND c.id = ?2',
         (owner, id_, *row_range(owner)),
     ).fetchone()
-    return None if row is None else (row, messages), bool(waiting)
+    return None if row is None else (row, messages, segments), bool(waiting)
 
 
 def _grown(
@@ -254,7 +254,7 @@ def _grown(
     owner: int,
     row: int,
     id_: str,
-    there: tuple[int, int] | None,
+    there: tuple[int, int, int] | None,
     messages: int,
     segments: int,
 ) -> tuple[int, int]:
@@ -265,12 +265,11 @@ def _grown(
             (row, id_, owner, messages, segments),
         )
         return 0, 0
-    after = _one(
-        connection,
-        'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ? RETURNING segments',
+    connection.execute(
+        'UPDATE conversation SET messages = messages + ?, segments = segments + ? WHERE row = ?',
         (messages, segments, row),
     )
-    return there[1], after - segments
+    return there[1], there[2]
 
 
 def unseen(connection: Connection, owner: int, conversation: int, stored: int, batch: Batch) -> Sequence[Draft]:
@@ -368,34 +367,60 @@ def current_generation(connection: Connection) -> Generation | None:
     return generation_in(connection, 'current')
 
 
+def generation_sought(connection: Connection) -> Callable[[], Generation | None]:
+    """`current_generation`, to be looked at later, see `rows.sought`."""
+    return _generation_sought(connection, 'current')
+
+
 def generation_in(connection: Connection, state: Literal['current', 'building']) -> Generation | None:
     """The embedding generation in this state."""
-    for id_, embedder, dimensions in connection.execute(
-        'SELECT id, embedder, dimensions FROM generation WHERE state = ?', (state,)
-    ):
-        return Generation(id=id_, embedder=embedder, dimensions=dimensions, state=state)
-    return None
+    return _generation_sought(connection, state)()
+
+
+def _generation_sought(
+    connection: Connection, state: Literal['current', 'building']
+) -> Callable[[], Generation | None]:
+    found = connection.ask('SELECT id, embedder, dimensions FROM generation WHERE state = ?', (state,))
+
+    def look() -> Generation | None:
+        row = found.fetchone()
+        return None if row is None else Generation(id=row[0], embedder=row[1], dimensions=row[2], state=state)
+
+    return look
 
 
 def commit(connection: Connection, commit: Commit) -> None:
     """Write a change, its index rows and vectors, and end its job: all or nothing."""
-    owner = hold_owner(connection, commit.owner)
-    if commit.job is not None:
-        _check_held(connection, (commit.job.id, *commit.merged), commit.worker, commit.epoch)
-    if commit.expect_version is not None and _moved_on(connection, owner, commit.expect_version):
-        raise Conflict('these memories were changed by someone else meanwhile: read them again')
-    owner = owner or make_owner(connection, commit.owner)
+    owner, wanted = hold_owner(connection, commit.owner), commit.expect_version
+    check = None if commit.job is None else _held(connection, (commit.job.id, *commit.merged))
+    moved_on = None if wanted is None else _moved_on(connection, owner, wanted)
     edits = commit.change.edits if commit.change is not None else ()
-    keys, version = advance(connection, owner.id, len(edits) + 1 if edits else 0)
-    current = current_generation(connection)
+    sought_generation = generation_sought(connection)
+    ground = None if owner is None else _ground(connection, owner, edits)
+    if check is not None:
+        check(commit.worker, commit.epoch)
+    if moved_on is not None and moved_on():
+        raise Conflict('these memories were changed by someone else meanwhile: read them again')
+    if owner is None or ground is None:
+        owner = make_owner(connection, commit.owner)
+        ground = _ground(connection, owner, edits)
+    try:
+        _write_commit(connection, owner, commit, ground, sought_generation())
+        connection.settle()
+    except connection.violations as error:
+        raise Clash('a current memory already says this, or holds this slot: read them again') from error
+    if commit.job is not None:
+        settle(connection, (owner.id,))
+
+
+def _write_commit(
+    connection: Connection, owner: OwnerRow, commit: Commit, ground: _Ground, current: Generation | None
+) -> None:
     tables = vector_tables(current.id) if current else None
     ours = current is not None and current.id == commit.generation
-    if commit.change is not None and edits:
+    if commit.change is not None and commit.change.edits:
         table = tables[0] if tables else None
-        try:
-            _write_change(connection, owner, commit.change, commit.writes, keys, version, table, ours)
-        except connection.violations as error:
-            raise Clash('a current memory already says this, or holds this slot: read them again') from error
+        _write_change(connection, owner, commit.change, commit.writes, ground, table, ours)
     if tables and ours:
         put_vectors(connection, SEGMENTS, tables[1], commit.segment_vectors)
     elif tables and (commit.segment_vectors or any(write.vector is not None for write in commit.writes)):
@@ -407,7 +432,6 @@ def commit(connection: Connection, commit: Commit) -> None:
             (moment_of(connection), commit.worker, commit.job.id, commit.job.id),
         )
         spend(connection, commit.job.id, owner.id, commit.usage)
-        settle(connection, (owner.id,))
 
 
 def spend(connection: Connection, job_id: str | None, owner: int | None, usage: Usage) -> None:
@@ -440,12 +464,31 @@ def spend(connection: Connection, job_id: str | None, owner: int | None, usage: 
     )
 
 
-def _moved_on(connection: Connection, owner: OwnerRow | None, version: int) -> bool:
+class _Ground(NamedTuple):
+    """What is asked of an owner that is held before something of it is written; to be looked at later."""
+
+    advanced: Callable[[], tuple[range, int]]
+    """Row keys, and the new version."""
+    messages: Callable[[], Mapping[str, int]]
+    """Row keys of the messages that the new memories rest on, by their ids."""
+    chain: Callable[[], tuple[int, str]]
+
+
+def _ground(connection: Connection, owner: OwnerRow, edits: Sequence[Edit]) -> _Ground:
+    return _Ground(
+        advance_sought(connection, owner.id, len(edits) + 1 if edits else 0),
+        messages_sought(connection, owner.id, [edit.after for edit in edits]),
+        auditing.chain_sought(connection, owner.id),
+    )
+
+
+def _moved_on(connection: Connection, owner: OwnerRow | None, version: int) -> Callable[[], bool]:
     """Whether memories were written or erased after this version. Messages that came in since don't matter."""
     if owner is None:
-        return version != NO_OWNER
+        return lambda: version != NO_OWNER
     written = 'SELECT EXISTS(SELECT 1 FROM memory WHERE owner = ? AND touched > ?)'
-    return owner.epoch > version or bool(_one(connection, written, (owner.id, version)))
+    found = connection.ask(written, (owner.id, version))
+    return lambda: owner.epoch > version or bool(found.fetchone()[0])
 
 
 def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]) -> None:
@@ -459,22 +502,27 @@ def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable
     )
 
 
-def _check_held(connection: Connection, job_ids: Sequence[str], worker: str, epoch: int | None) -> None:
+def _held(connection: Connection, job_ids: Sequence[str]) -> Callable[[str, int | None], None]:
+    """A check whether a worker holds these jobs, and nothing of their owner was erased since an epoch."""
     marks = ', '.join('?' * len(job_ids))
-    rows = connection.execute(
+    rows = connection.ask(
         f'SELECT j.id, j.state, j.worker, o.epoch FROM job j CROSS JOIN owner o WHERE j.id IN ({marks}) '
         'AND o.id = j.owner',
         job_ids,
     )
-    found = {id_: (state, holder, now_at) for id_, state, holder, now_at in rows}
-    for job_id in job_ids:
-        state, holder, _ = found.get(job_id, (None, None, 0))
-        if state is None:
-            raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
-        if (state, holder) != ('running', worker):
-            raise LeaseLost(f'job {job_id} is {state} and no longer held by this worker: its result was dropped')
-    if epoch is not None and found[job_ids[0]][2] > epoch:
-        raise Erased(f'something of the owner of job {job_ids[0]} was erased meanwhile: read its messages again')
+
+    def check(worker: str, epoch: int | None) -> None:
+        found = {id_: (state, holder, now_at) for id_, state, holder, now_at in rows}
+        for job_id in job_ids:
+            state, holder, _ = found.get(job_id, (None, None, 0))
+            if state is None:
+                raise LeaseLost(f'job {job_id} is gone, its messages were erased: its result was dropped')
+            if (state, holder) != ('running', worker):
+                raise LeaseLost(f'job {job_id} is {state} and no longer held by this worker: its result was dropped')
+        if epoch is not None and found[job_ids[0]][2] > epoch:
+            raise Erased(f'something of the owner of job {job_ids[0]} was erased meanwhile: read its messages again')
+
+    return check
 
 
 def _write_change(
@@ -482,12 +530,12 @@ def _write_change(
     owner: OwnerRow,
     change: Change,
     writes: Sequence[VersionWrite],
-    keys: Sequence[int],
-    version: int,
+    ground: _Ground,
     table: str | None,
     ours: bool,
 ) -> None:
     at = to_us(change.at)
+    keys, version = ground.advanced()
     connection.execute(
         'INSERT INTO change_set(row, id, actor, reason, job_id, at) VALUES(?, ?, ?, ?, ?, ?)',
         (keys[0], change.id, change.actor, change.reason, change.job_id, at),
@@ -504,7 +552,8 @@ def _write_change(
     indexed: list[tuple[int, Sequence[str]]] = []
     vectors: list[tuple[int, FloatVector]] = []
     lengths = [len(write.terms) for write in writes]
-    insert_versions(connection, owner.id, keys[1:], [edit.after for edit in change.edits], version, lengths)
+    memories = [edit.after for edit in change.edits]
+    insert_versions(connection, owner.id, keys[1:], memories, version, lengths, ground.messages())
     for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
         indexed.append((row, write.terms))
         if table and ours and write.vector is not None:
@@ -519,7 +568,7 @@ def _write_change(
     if table:
         put_vectors(connection, MEMORIES, table, vectors)
     reviewing.keep_notes(connection, owner.id, change.edits, at)
-    auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits])
+    auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits], chain=ground.chain)
 
 
 def _one(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:

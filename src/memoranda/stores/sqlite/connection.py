@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ import apsw
 
 from memoranda._precedence import is_for_job
 from memoranda.errors import StoreBusy, StoreError, StoreFull, StoreUnreachable, StoreUnreadable, StoreUnwritable
-from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.database import Connection, Fetched, Rows
 from memoranda.stores.sql.dialect import SQLITE
 
 __all__ = [
@@ -93,6 +93,13 @@ class _Connection(apsw.Connection):
     skew_us = 0
     """Processes that share a file share a clock."""
     violations = (apsw.ConstraintError,)
+
+    def ask(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run a statement to its end: one that is left in the middle would hold its snapshot."""
+        return Fetched(self.execute(statement, values).fetchall())
+
+    def settle(self) -> None:
+        """Nothing: a statement was done when it was executed."""
 
     def durably(self, function: Callable[[Connection], T]) -> T:
         """Run a function in a transaction that survives a loss of power, whatever the setting.

@@ -318,6 +318,25 @@ def _m004_consent(connection: Connection) -> None:
         "ALTER TABLE queue ADD COLUMN project TEXT NOT NULL DEFAULT ''",
         'UPDATE queue SET project = (SELECT project FROM owner WHERE owner.id = queue.owner)',
         'CREATE INDEX queue_turn ON queue(project, due)',
+        # Who may ask a server. The secret is nowhere: 256 random bits need no slow hash.
+        """
+        CREATE TABLE api_key(
+            id TEXT PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,           -- SHA-256 of the secret, in hexadecimal
+            project TEXT NOT NULL,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
+            user_id TEXT,                          -- the only person it reaches
+            hint TEXT NOT NULL,                    -- the last characters of the secret
+            created_at INTEGER NOT NULL,
+            created_by TEXT NOT NULL,
+            expires_at INTEGER,
+            revoked_at INTEGER,
+            last_used_at INTEGER,
+            replaces TEXT                          -- id of the key it was made for by rotation
+        ) WITHOUT ROWID
+        """,
+        'CREATE INDEX api_key_project ON api_key(project, user_id)',
     ):
         connection.execute(statement)
     # Keys the hashes of subjects in tombstones and receipts; who has the file can check them, nobody else.

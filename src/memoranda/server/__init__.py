@@ -1,0 +1,1 @@
+"""`memoranda serve`: the memory over HTTP. Needs the extra `server`."""

@@ -1,0 +1,83 @@
+"""Whether a body is what every program would read in the same way: UTF-8, not too deep, no name twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from email.message import Message
+from typing import Any, Final
+
+from memoranda.server.problems import Problem
+
+__all__ = ['check_body', 'check_headers']
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+
+
+class _Twice(ValueError):
+    pass
+
+
+def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, bool]:
+    """The length of a body as announced, and whether it is JSON that has to be checked.
+
+    Raises:
+        Problem: 415, it is compressed or in another character set.
+    """
+    length: int | None = None
+    is_json = True  # without a type: a route may read it as such
+    for name, value in headers:
+        if name == b'content-length' and value.isdigit():
+            length = int(value[:20])
+        elif name == b'content-encoding' and value.strip().lower() not in (b'', b'identity'):
+            raise Problem(415, 'the body is compressed: send it as it is, without Content-Encoding')
+        elif name == b'content-type':
+            read = Message()
+            read['content-type'] = value.decode('latin-1')
+            subtype = read.get_content_type()
+            is_json = subtype == 'application/json' or subtype.endswith('+json')
+            charset = str(read.get_param('charset') or 'utf-8').lower()
+            if is_json and charset not in ('utf-8', 'utf8', 'us-ascii'):
+                raise Problem(415, 'JSON is in UTF-8: send it without another charset')
+    return length, is_json
+
+
+def check_body(body: bytes, depth: int) -> None:
+    """Look through a JSON body. What isn't JSON at all is left to the route to tell.
+
+    Raises:
+        Problem: 400, it isn't UTF-8, is nested too deep, has a name twice in an object, or NaN and the like.
+    """
+    try:
+        text = body.decode('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise Problem(400, f'the body is not UTF-8 (byte {error.start}): encode it so') from None
+    if '\0' in text:
+        raise Problem(400, 'the body has a zero byte in it: encode it in UTF-8')
+    level = 0
+    for found in _BRACKETS.finditer(body):
+        sign = body[found.start()]
+        if sign in b'[{':
+            level += 1
+            if level > depth:
+                raise Problem(400, f'the body is nested deeper than {depth} levels: send it flatter')
+        elif sign in b']}':
+            level -= 1
+    try:
+        json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except _Twice as error:
+        raise Problem(400, str(error)) from None
+    except ValueError:  # the route says where
+        return
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Twice('an object of the body has a name twice: which one counts is anybody\'s guess, send it once')
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise _Twice(f'{name} is not JSON: send null, or leave it out')

@@ -1,0 +1,131 @@
+"""`add`: what a client sends, as the engine takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from memoranda.errors import shown
+from memoranda.server.access import Caller
+from memoranda.server.mem0.bodies import IDS, as_list, as_object, flag, ids_of
+from memoranda.server.mem0.errors import bad, not_offered
+from memoranda.server.mem0.moments import moment_of, until
+from memoranda.server.mem0.shapes import OWN, metadata_in
+from memoranda.server.problems import Problem
+
+if TYPE_CHECKING:
+    from memoranda.memory import AsyncMemory
+    from memoranda.records import AddResult
+
+__all__ = ['FIELDS', 'add', 'under']
+
+FIELDS: Final = frozenset(
+    (
+        *('messages', *IDS, 'filters', 'metadata', 'infer', 'expiration_date', 'timestamp', 'custom_instructions'),
+        *('agent_custom_instructions', 'custom_categories', 'structured_data_schema', 'includes', 'excludes'),
+        *('immutable', 'memory_type', 'prompt'),
+    )
+)
+
+
+def under(caller: Caller, ids: Mapping[str, str]) -> AsyncMemory:
+    """A view bound to the ids of a call.
+
+    Raises:
+        Problem: 400, none is given; 403, the key is for somebody else.
+    """
+    if not ids and caller.user_id is None:
+        raise bad(f'nobody is named: send one of {", ".join(IDS)}')
+    if '*' in ids.values():
+        name = next(name for name, value in ids.items() if value == '*')
+        raise bad(f"{name}='*' is not an id here: name one {name}")
+    if caller.user_id is not None:
+        # Said to which agent and in which app is told with what the person said; what an agent knows isn't theirs.
+        if ids.get('user_id', caller.user_id) != caller.user_id:
+            raise Problem(403, 'this key is for another user: leave out user_id, or use a key of the project')
+        ids = {**ids, 'user_id': caller.user_id}
+    return caller.memory.scoped(_scope(ids))
+
+
+def _scope(ids: Mapping[str, str]) -> Any:
+    from memoranda.scope import Scope
+
+    return Scope(**ids)
+
+
+async def add(caller: Caller, body: Mapping[str, Any], *, background: bool = True) -> AddResult:
+    """Remember what a client sent: in the background, or at once with `infer: false`.
+
+    Args:
+        caller: Who asks.
+        body: What they sent.
+        background: False does it at once in any case.
+
+    Raises:
+        Problem: 400, something can't be used; 501, something isn't offered.
+    """
+    memory = under(caller, ids_of(body, inside=body.get('filters')))
+    infer = flag(body, 'infer', True)
+    messages = body.get('messages')
+    if messages is None:
+        raise bad('messages is missing: send a list of objects with role and content')
+    for field, why in _NOT_OFFERED.items():
+        if body.get(field):
+            raise not_offered(field, why)
+    metadata = metadata_in(body.get('metadata')) or {}
+    if flag(body, 'immutable'):
+        metadata[OWN] = {'immutable': True}
+    expires, said = body.get('expiration_date'), body.get('timestamp')
+    return await memory.add(
+        _checked(messages),
+        metadata=metadata,
+        infer=infer,
+        occurred_at=None if said is None else moment_of(said, 'timestamp'),
+        expires_at=None if expires is None else until(expires, 'expiration_date'),
+        instructions=_instructions(body) if infer else None,
+        background=infer and background,
+    )
+
+
+_NOT_OFFERED: Final = {
+    'custom_categories': 'kinds of memory belong to the memory as a whole: set them where it is made (kinds=...)',
+    'structured_data_schema': 'facts are stored as text with a slot: fill a schema by an export',
+    'memory_type': 'there is one sort of memory: leave it out',
+}
+
+
+def _checked(messages: object) -> object:
+    """Messages as they were sent, but for what only the engine's own callers may tell: where words come from."""
+    if isinstance(messages, str):
+        return messages
+    listed = as_list(messages)
+    found: list[object] = []
+    for index, one in enumerate([messages] if listed is None else listed):
+        message = as_object(one)
+        if message is None:
+            raise bad(f'messages[{index}]={shown(one)} is a {type(one).__name__}: send an object with role and content')
+        found.append({name: value for name, value in message.items() if name in _OF_A_MESSAGE})
+    return found
+
+
+_OF_A_MESSAGE: Final = frozenset(('role', 'content', 'name', 'timestamp', 'created_at', 'metadata'))
+
+
+def _instructions(body: Mapping[str, Any]) -> str | None:
+    """What extraction shall regard, in words; only a model takes notice of it."""
+    told: list[str] = []
+    forms = {
+        'custom_instructions': '{}',
+        'prompt': '{}',
+        'agent_custom_instructions': 'About the agent: {}',
+        'includes': 'Keep only what is about: {}',
+        'excludes': 'Leave out what is about: {}',
+    }
+    for field, form in forms.items():
+        value = body.get(field)
+        if value is None or value == '':
+            continue
+        if not isinstance(value, str):
+            raise bad(f'{field}={shown(value)} is a {type(value).__name__}: send text')
+        told.append(form.format(value))
+    return '\n'.join(told) or None

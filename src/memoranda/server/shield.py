@@ -1,0 +1,79 @@
+"""Headers that tell browsers to keep away, and refusal of requests that were led here by another name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import MutableHeaders
+
+from memoranda.server.problems import Problem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from memoranda.server.surfaces import Surfaces
+
+__all__ = ['LOOPBACK_HOSTS', 'Shield']
+
+LOOPBACK_HOSTS: Final = ('localhost', '127.0.0.1', '::1')
+_HEADERS: Final = {
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+}
+"""Unless an answer has them already."""
+_PROBES: Final = ('/health', '/ready')
+"""Asked by address."""
+_BROKEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')
+_HOST: Final = re.compile(r'(?:\[([0-9a-f:.]+)\]|([^\[\]:]*))(?::\d{1,5})?', re.IGNORECASE)
+
+
+class Shield:
+    """The outermost layer.
+
+    Args:
+        app: What is shielded.
+        hosts: Names that a request may call the server by; none: any. A page that makes a browser take its own name
+            for this machine's address (DNS rebinding) still sends that name.
+        surfaces: How errors are told.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], surfaces: Surfaces) -> None:
+        self.app = app
+        self._hosts = {name.strip('[]').lower() for name in hosts}
+        self._surfaces = surfaces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and dress its answer, or answer 421."""
+        if scope['type'] != 'http':
+            await self.app(scope, receive, send)
+            return
+
+        async def dressed(message: Message) -> None:
+            if message['type'] == 'http.response.start':
+                raw: list[tuple[bytes, bytes]] = message.setdefault('headers', [])
+                message['headers'] = [(n, v) for n, v in raw if not _BROKEN.search(n) and not _BROKEN.search(v)]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope.get('scheme') == 'https':
+                    headers.setdefault('Strict-Transport-Security', 'max-age=31536000')
+            await send(message)
+
+        if self._hosts and scope['path'] not in _PROBES and not self._knows(scope):
+            problem = Problem(421, 'this server does not go by that name: see server_hosts in the settings')
+            await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
+            return
+        await self.app(scope, receive, dressed)
+
+    def _knows(self, scope: Scope) -> bool:
+        given = [value for name, value in scope['headers'] if name == b'host']
+        if len(given) != 1:
+            return False
+        found = _HOST.fullmatch(given[0].decode('latin-1').strip())
+        return found is not None and (found[1] or found[2]).lower().rstrip('.') in self._hosts

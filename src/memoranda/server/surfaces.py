@@ -1,0 +1,75 @@
+"""Which parts the app is put together from, and in whose words each of them tells an error."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any, Final
+
+from memoranda.server.problems import Problem, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from fastapi import APIRouter, FastAPI, Response
+
+__all__ = ['PARTS', 'Surfaces']
+
+PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0')
+"""Packages that offer `routers() -> list[APIRouter]`, and may offer
+
+- `problem(problem: Problem) -> Response`: how it tells errors; by default application/problem+json
+- `owns(path: str) -> bool`: whether a path, of a route or not, is its own: needed for `problem` to be asked
+- `openapi(document: dict) -> None`: changes to the OpenAPI document
+"""
+
+
+def _found(named: Sequence[str | ModuleType]) -> Iterator[ModuleType]:
+    """Those that are there."""
+    for one in named:
+        if not isinstance(one, str):
+            yield one
+            continue
+        spec = importlib.util.find_spec(one)
+        if spec is not None and spec.origin is not None:
+            yield importlib.import_module(one)
+
+
+class Surfaces:
+    """Finds the part that a request belongs to.
+
+    Args:
+        named: The parts, by the names of their modules.
+    """
+
+    def __init__(self, named: Sequence[str | ModuleType] = PARTS) -> None:
+        self._named = named
+        self._parts: list[ModuleType] = []
+
+    def include(self, app: FastAPI) -> None:
+        """Put the routes of every part into the app."""
+        for module in _found(self._named):
+            routers: list[APIRouter] = module.routers()
+            for router in routers:
+                app.include_router(router)
+            self._parts.append(module)
+
+    def openapi(self, document: dict[str, Any]) -> None:
+        """Let each part change the document that describes the app."""
+        for part in self._parts:
+            change = getattr(part, 'openapi', None)
+            if change:
+                change(document)
+
+    def part_of(self, path: str) -> ModuleType | None:
+        """The part with words of its own that a path belongs to."""
+        for part in self._parts:
+            if hasattr(part, 'owns') and part.owns(path) and hasattr(part, 'problem'):
+                return part
+        return None
+
+    def render(self, path: str, problem: Problem) -> Response:
+        """An error as the part tells it that the path belongs to."""
+        part = self.part_of(path)
+        return rendered(problem) if part is None else part.problem(problem)
