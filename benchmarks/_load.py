@@ -233,13 +233,26 @@ async def steadily(
         else:
             taken.append(time.perf_counter() - due)
 
+    under_way: set[asyncio.Task[None]] = set()  # what has ended isn't kept: a long run would grow by it
+    failed: list[BaseException] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failed.append(error)
+
     begun = time.perf_counter()
-    tasks: list[asyncio.Task[None]] = []
-    while not until():
-        due = begun + len(tasks) / rate
+    number = 0
+    while not until() and not failed:
+        due = begun + number / rate
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(one(first + len(tasks), due)))
-    await asyncio.gather(*tasks)
+        task = asyncio.create_task(one(first + number, due))
+        under_way.add(task)
+        task.add_done_callback(ended)
+        number += 1
+    await asyncio.gather(*under_way, return_exceptions=True)
+    if failed:
+        raise failed[0]
     return taken
 
 

@@ -122,7 +122,7 @@ class Soak:
             search95=1e3 * quantile(self.searches, 0.95),
             erase=1e3 * quantile(self.erasures, 0.5),
             gaps99=1e3 * quantile(self.gaps.seconds, 0.99),
-            threads=threading.active_count(),
+            threads=engine_threads(),
             files=open_files(),
             jobs=stats.jobs_queued,
             memories=stats.memories,
@@ -246,6 +246,11 @@ def resident() -> float:
     except (OSError, ValueError):
         return float('nan')
     return pages * os.sysconf('SC_PAGE_SIZE') / 2**20
+
+
+def engine_threads() -> int:
+    """Those of the memory. The caller's loop starts its own, six at most here, whenever it first needs one more."""
+    return sum(thread.name.startswith('memoranda') for thread in threading.enumerate())
 
 
 def open_files() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,13 +62,31 @@ class Api:
         return [m['text'] for m in self.shown('/v1/memories', user_id=user_id, **params)['items']]
 
 
+_PROJECTS = 60
+"""Tests that share an application, each in projects of its own: making one takes longer than most tests."""
+
+
+def _keys(project: str) -> dict[str, NewKey]:
+    keys = {role: make_key(project, name=role, role=role) for role in ROLES}
+    keys['ana'] = make_key(project, name='ana', role='writer', user_id='ana')
+    keys['ana-admin'] = make_key(project, name='ana-admin', role='admin', user_id='ana')
+    keys['other'] = make_key(f'{project}-other', name='other', role='admin')
+    return keys
+
+
+@contextmanager
+def serving_many(memory: AsyncMemory | None = None, *, projects: int = _PROJECTS) -> Iterator[Callable[[], Api]]:
+    """An application, and what gives the next project of it, with a key of each sort."""
+    memory = fast_async() if memory is None else memory
+    sets = [_keys(f'project-{number}') for number in range(projects)]
+    app = create_app(memory, keys=[key for keys in sets for key in keys.values()], parts=('memoranda.server.native',))
+    left = iter(sets)
+    with TestClient(app) as client:
+        yield lambda: Api(client, next(left), memory)
+
+
 @contextmanager
 def serving(memory: AsyncMemory | None = None) -> Iterator[Api]:
-    """An application with a key of each sort."""
-    memory = fast_async() if memory is None else memory
-    keys = {role: make_key('default', name=role, role=role) for role in ROLES}
-    keys['ana'] = make_key('default', name='ana', role='writer', user_id='ana')
-    keys['ana-admin'] = make_key('default', name='ana-admin', role='admin', user_id='ana')
-    keys['other'] = make_key('other', name='other', role='admin')
-    with TestClient(create_app(memory, keys=list(keys.values()), parts=('memoranda.server.native',))) as client:
-        yield Api(client, keys, memory)
+    """An application of its own."""
+    with serving_many(memory, projects=1) as following:
+        yield following()

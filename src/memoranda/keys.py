@@ -147,7 +147,7 @@ def well_formed(text: str) -> bool:
     """Whether it can be a key of ours: shape and checksum. It saves asking the storage about anything else."""
     if not _SHAPE.fullmatch(text):
         return False
-    body, check = text[: -_CHECK_CHARS], text[-_CHECK_CHARS:]
+    body, check = text[:-_CHECK_CHARS], text[-_CHECK_CHARS:]
     return hmac.compare_digest(_checksum(body), check)
 
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from memoranda.cli._app import app
+from memoranda.mcp.principal import Principal
 
 TEXTS = {'type': 'object', 'additionalProperties': {'type': 'string'}}
 LOCAL = {
@@ -156,3 +157,39 @@ def test_what_can_not_be_used_is_named(arguments: list[str], reason: str, tmp_pa
     told = ' '.join(result.output.replace('│', ' ').split())
     assert reason in told
     assert 'hunter2' not in told
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'environment', 'ids'),
+    [
+        ([], {}, {'user_id': 'me'}),
+        ([], {'MEMORANDA_USER': 'ana'}, {'user_id': 'ana'}),
+        ([], {'MEMORANDA_USER': 'ana', 'MEMORANDA_AGENT': 'bot'}, {'user_id': 'ana', 'agent_id': 'bot'}),
+        (['--user', 'ben'], {'MEMORANDA_USER': 'ana'}, {'user_id': 'ben'}),
+        (['--agent', 'bot'], {}, {'agent_id': 'bot'}),
+        (['--any-user'], {'MEMORANDA_USER': 'ana'}, None),
+    ],
+)
+def test_whose_it_is_comes_from_options_and_the_environment(
+    arguments: list[str],
+    environment: dict[str, str],
+    ids: dict[str, str] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served: list[Principal] = []
+    monkeypatch.setattr('memoranda.mcp.serve_stdio', served.append)
+    for name, value in {**environment, 'MEMORANDA_API_KEY': 'of a server, and no setting'}.items():
+        monkeypatch.setenv(name, value)
+    result = printed('--database', str(tmp_path / 'm.db'), '--project', 'acme', *arguments)
+    assert result.exit_code == 0, result.output
+    (principal,) = served
+    assert (principal.fixed, principal.memory.project, principal.memory.actor) == (ids, 'acme', 'mcp')
+    assert (principal.role, principal.trust, principal.asks) == ('writer', 'tool', True)
+
+
+def test_options_choose_what_a_model_may_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Principal] = []
+    monkeypatch.setattr('memoranda.mcp.serve_stdio', served.append)
+    printed('--database', str(tmp_path / 'm.db'), '--read-only', '--trust', 'assistant', '--no-ask')
+    assert (served[0].role, served[0].trust, served[0].asks) == ('reader', 'assistant', False)

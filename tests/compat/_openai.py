@@ -21,7 +21,7 @@ class OpenAI:
 
     fact: str = 'Is a vegetarian'
     quote: str = 'vegetarian'
-    text: str = 'The agent opened the page, and read three prices.'
+    text: str = 'Task: compare prices. Opened shop.example: 3 prices, 9 to 14 EUR. Left: the table.'
     status: int = 200
     asked: list[dict[str, Any]] = field(default_factory=list)
     """Path, Authorization header and body of each request."""
@@ -75,7 +75,8 @@ def serving(server: OpenAI) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers.get('Content-Length') or 0)))
-            path = self.path.removeprefix('/v1')
+            path = '/' + '/'.join(self.path.partition('?')[0].split('/')[-2:])  # whatever stands before it
+            path = path.replace('/v1/embeddings', '/embeddings')
             server.asked.append({'path': path, 'key': self.headers.get('Authorization'), 'body': body})
             found = server.chat(body) if path == '/chat/completions' else _embeddings(body)
             text = json.dumps(found if server.status == 200 else {'error': {'message': 'no'}}).encode()

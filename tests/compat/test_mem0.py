@@ -185,6 +185,8 @@ def test_a_whole_history_may_be_passed_after_every_turn(memory: Memory) -> None:
 def test_what_rules_cannot_read_is_kept_as_it_was_said(memory: Memory) -> None:
     told = 'Working on improving my tennis skills, suggestions are welcome.'
     assert words(memory.add(told, user_id='ana')) == [told]
+    asked = 'Back from a weekend in the hills. Suggest a film. What is the weather like?'
+    assert words(memory.add(asked, user_id='ana')) == ['Back from a weekend in the hills.']
     assert memory.add('Thanks, that is all!', user_id='ana') == {'results': []}
     assert memory.add('What is the capital of France?', user_id='ana') == {'results': []}
     quiet = {**CONFIG, 'llm': {'provider': 'rules', 'config': {'keep_unread': False}}}
@@ -221,6 +223,7 @@ def test_the_key_of_metadata_that_is_ours_is_refused(memory: Memory) -> None:
     for call in (
         lambda: memory.add('Likes milk', user_id='ana', metadata={'mem0': {'role': 'assistant'}}),
         lambda: memory.update(known, metadata={'mem0': 1}),
+        lambda: memory.add([{'content': 'Likes milk', 'metadata': {'mem0': 1}}], user_id='ana'),
     ):
         with pytest.raises(InvalidInput, match="'mem0' is taken"):
             call()

@@ -1,12 +1,15 @@
-"""Sections of a Mem0 configuration become a database, an index and models of ours, or an error that says what there is."""
+"""A Mem0 configuration becomes a database, an index and models of ours, or an error that says what there is."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 import sys
+import types
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,17 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What Pydantic AI counts the tokens of OpenAI's embeddings with, which nothing here asks it to."""
+    if importlib.util.find_spec('tiktoken') is None:
+        stub = types.ModuleType('tiktoken')
+        stub.__spec__ = ModuleSpec('tiktoken', None)
+        monkeypatch.setitem(sys.modules, 'tiktoken', stub)
+    yield
+    sys.modules.pop('pydantic_ai.embeddings.openai', None)
+
+
+@pytest.fixture
 def openai() -> Iterator[tuple[OpenAI, str]]:
     server = OpenAI()
     with serving(server) as address:
@@ -59,6 +73,7 @@ def of(**sections: Any) -> Memory:
 # Models
 
 
+@pytest.mark.usefixtures('counting')
 def test_a_model_and_an_embedder_are_asked_with_their_own_key_and_address(openai: tuple[OpenAI, str]) -> None:
     server, address = openai
     config = {
@@ -101,8 +116,6 @@ def test_a_model_and_an_embedder_are_asked_with_their_own_key_and_address(openai
     assert {(v['model'], v['dimensions']) for v in vectors} == {('text-embedding-3-small', 32)}
     keys = {(one['path'], one['key']) for one in server.asked}
     assert keys == {('/chat/completions', 'Bearer sk-llm'), ('/embeddings', 'Bearer sk-vectors')}
-    assert words(memory.get_all(user_id='ana')) == ['Is a vegetarian'] or True
-    memory.close()
 
 
 def test_reasoning_models_get_no_sampling_parameters(openai: tuple[OpenAI, str]) -> None:
@@ -128,6 +141,7 @@ def test_what_speaks_the_protocol_of_openai_is_asked_in_it(openai: tuple[OpenAI,
     assert [asked['model'] for asked in server.bodies('/chat/completions')] == ['own-7b']
 
 
+@pytest.mark.usefixtures('counting')
 def test_addresses_and_keys_of_the_environment_are_used(
     openai: tuple[OpenAI, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +160,7 @@ def test_an_azure_deployment_is_asked(openai: tuple[OpenAI, str]) -> None:
     azure = {
         'api_key': 'k',
         'azure_deployment': 'ours',
-        'azure_endpoint': address,
+        'azure_endpoint': address.removesuffix('/v1'),
         'api_version': '2024-10-21',
         'default_headers': {'X-Team': 'memory'},
     }
@@ -334,8 +348,8 @@ def test_a_qdrant_server_becomes_the_index_of_the_usual_database(own_environment
             'vector_store': {'provider': 'qdrant', 'config': {'host': 'db.example', 'port': 6444, 'api_key': 'sk'}},
         }
     )
-    index: Any = memory.memoranda.engine.index
-    assert index.store.location == 'http://db.example:6444' if hasattr(index, 'store') else index is not None
+    attached: Any = memory.memoranda.engine.index
+    assert attached.index.location == 'http://db.example:6444'
     assert memory.memoranda.location.endswith('memoranda.db')
 
 

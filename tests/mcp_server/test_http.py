@@ -53,7 +53,7 @@ def test_every_tool_resource_and_prompt_works_over_http(mode: str) -> None:
             assert (await call(client, 'memory_forget', memory_id=city, user_id='ana'))['memory_id'] == city
             (content,) = (await client.read_resource('memoranda://users/ben/recent')).contents
             assert 'secret' in content.text
-            (message,) = (await client.get_prompt('memory_context', {'user_id': 'ben'})).messages
+            (message,) = (await client.get_prompt('memory_context', {'user_id': 'ben', 'topic': 'secret'})).messages
             assert 'secret' in message.content.text
         last = (await server.memory.history(city, user_id='ana'))[-1]
         assert (last.op, last.actor) == ('retract', 'key:writer-all')

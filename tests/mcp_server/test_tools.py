@@ -292,7 +292,7 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ('memory_search', {'query': 'x', 'limit': 10**30}, 'limit'),
     ('memory_search', {'query': 'x', 'limit': 'many'}, 'limit'),
     ('memory_search', {'query': 'x', 'filters': {'AND': []}}, 'filters'),
-    ('memory_search', {'query': 'x', 'kind': '../etc'}, 'kind'),
+    ('memory_search', {'query': 'x', 'kind': 'x' * 100}, 'kind'),
     ('memory_list', {'cursor': "1' OR '1'='1"}, 'cursor'),
     ('memory_get', {'memory_id': '*'}, 'memory_id'),
     ('memory_get', {'memory_id': 'e:1a2b3c4d'}, 'message'),

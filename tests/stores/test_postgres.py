@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import socket
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -356,6 +357,56 @@ def test_when_nobody_can_tell_whether_a_commit_happened_it_is_said_so(url: str, 
         assert bench.messages() == ['I like tea']
 
 
+JOURNEY = b'S\0\0\0\4'
+"""What a client asks all answers for so far by."""
+
+
+def journeys(proxy: Proxy, do: Callable[[], object]) -> int:
+    """How many journeys to the server something takes. The fewest of some: there are chores besides."""
+    counts: list[int] = []
+    for _ in range(5):
+        before = proxy.seen.count(JOURNEY)
+        do()
+        counts.append(proxy.seen.count(JOURNEY) - before)
+    return min(counts)
+
+
+def test_few_journeys_are_made_to_the_server(url: str, proxy: Proxy) -> None:
+    with opened(through(proxy, url)) as bench:
+        bench.learn('green tea')
+        generation = bench.generation()
+        for _ in range(3):
+            assert bench.found('tea', generation=generation) == ['green tea']
+        assert journeys(proxy, lambda: bench.found('tea', generation=generation)) == 2
+        # Message and job, the job's work, the change: all that is stored of a fact.
+        numbers = itertools.count()
+        assert journeys(proxy, lambda: bench.learn(f'black coffee {next(numbers)}')) <= 13
+
+
+def test_what_fails_while_nobody_waits_for_it_is_told_and_nothing_is_stored(url: str) -> None:
+    sql(url, 'CREATE FUNCTION memoranda.refuse() RETURNS trigger LANGUAGE plpgsql AS '
+        "'BEGIN RAISE EXCEPTION USING MESSAGE = ''not today''; END'")  # fmt: skip
+    sql(url, 'CREATE TRIGGER refuse BEFORE INSERT ON memoranda.segment EXECUTE FUNCTION memoranda.refuse()')
+    with opened(url) as bench:
+        for _ in range(3):
+            with pytest.raises(StoreError, match='not today'):
+                bench.say('tea')
+        assert bench.messages() == []
+        sql(url, 'DROP TRIGGER refuse ON memoranda.segment')
+        bench.learn('tea')
+        assert bench.messages() == ['tea']
+
+
+def test_large_tables_are_not_counted_row_by_row(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('tea')
+        told = bench.do(bench.store.stats())
+        assert (told.episodes, told.memories, 'estimated' in told.details) == (1, 1, False)
+        sql(url, "UPDATE pg_class SET relpages = 1, reltuples = 2e9 WHERE oid = 'memoranda.episode'::regclass")
+        told = bench.do(bench.store.stats())
+        assert (told.episodes > 1_000_000, told.memories, told.details['estimated']) == (True, 1, 'episodes')
+
+
 def test_behind_pgbouncer_nothing_is_prepared(url: str, proxy: Proxy) -> None:
     with opened(through(proxy, url), pgbouncer=True) as bench:
         for number in range(8):
@@ -575,7 +626,10 @@ def test_a_memory_may_be_kept_in_postgresql(url: str, monkeypatch: pytest.Monkey
         assert memory.search('tea', user_id='ana')
         assert memory.location == PostgresStore(url).location
         assert memory.stats().backend == 'postgresql'
-        assert memory.forget(user_id='ana').counts['memories'] == 1
+        receipt = memory.forget(user_id='ana')
+        assert receipt.counts['memories'] == 1
+        # Nobody but the server's administrator can search its files.
+        assert receipt.result().stores == {'database': 'scrubbed'}
         assert texts(memory.get_all(user_id='ana')) == []
 
 

@@ -79,6 +79,7 @@ def test_a_lesson_drawn_from_what_was_erased_while_it_was_drawn_is_not_kept() ->
 def holders(text: str) -> list[object]:
     """What refers to a string that equals this one, other than the functions that run."""
     found: list[object] = []
+    gc.unfreeze()  # else what was there before the tests is not among them
     for holder in gc.get_objects():  # a comprehension would be one itself
         strings = [value for value in gc.get_referents(holder) if type(value) is str]
         if text in strings and not isinstance(holder, FrameType):

@@ -29,7 +29,9 @@ def serve(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option('--port', '-p', min=0, max=65_535, help='Default: MEMORANDA_SERVER_PORT, else 8080. 0: a free one.'),
+        typer.Option(
+            '--port', '-p', min=0, max=65_535, help='Default: MEMORANDA_SERVER_PORT, else 8080. 0: a free one.'
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -41,9 +43,7 @@ def serve(
             help='Jobs of the background done at once here. Default: MEMORANDA_WORKERS, else 8.',
         ),
     ] = None,
-    no_workers: Annotated[
-        bool, typer.Option('--no-workers', help='Leave all jobs to `memoranda worker`.')
-    ] = False,
+    no_workers: Annotated[bool, typer.Option('--no-workers', help='Leave all jobs to `memoranda worker`.')] = False,
     behind_tls_proxy: Annotated[
         str | None,
         typer.Option(

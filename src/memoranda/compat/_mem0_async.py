@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import memoranda._sync as native
@@ -422,7 +422,7 @@ class AsyncMemory:
         """
         raise NotImplementedError('chat() is not there, as in Mem0: search, and give what is found to your model')
 
-    def close(self) -> asyncio.Task[None] | None:
+    def close(self) -> Awaitable[None]:
         """Finish what is under way and close the database; a later call opens it again.
 
         Works with and without `await`: where no event loop runs it blocks, else it is done in the background.
@@ -431,7 +431,7 @@ class AsyncMemory:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             run(self.memoranda.close())
-            return None
+            return _Done()
         self._closing = loop.create_task(self.memoranda.close())
         return self._closing
 
@@ -442,6 +442,13 @@ class AsyncMemory:
 
 async def _at_once(value: T) -> T:
     return value
+
+
+class _Done:
+    """Awaited for nothing."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return _at_once(None).__await__()
 
 
 def _memory_id(value: object) -> str:

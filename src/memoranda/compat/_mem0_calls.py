@@ -158,6 +158,7 @@ def said(messages: object) -> list[dict[str, Any]]:
         content = message.get('content')
         if content is None or (isinstance(content, str) and not content.strip()):
             continue  # an answer of tool calls only, or an empty line at a prompt
+        metadata_of(message.get('metadata'))
         found.append(message)
     return found
 

@@ -86,20 +86,20 @@ class Connection:
         Raises:
             ConfigurationError: One is missing.
         """
+        if self.kind == 'given' and not isinstance(self.given, str):
+            return
         if importlib.util.find_spec('pydantic_ai') is None:
             raise ConfigurationError(
                 f'{what}: models need Pydantic AI, which is not installed: run `pip install "memoranda[pydantic-ai]"`'
             )
         package, extra = _PACKAGES.get(self.kind, ('pydantic_ai', ''))
-        try:
-            found = importlib.util.find_spec(package) is not None
-        except ModuleNotFoundError:  # of the package around it
-            found = False
-        if not found:
-            raise ConfigurationError(
-                f'{what}: {self.name} needs the package {package}, which is not installed: run '
-                f'`pip install "pydantic-ai-slim[{extra}]"`'
-            )
+        # Pydantic AI counts the tokens of what OpenAI embeds with it.
+        for needed in (package, 'tiktoken') if (what, package) == ('embedder', 'openai') else (package,):
+            if not _is_there(needed):
+                raise ConfigurationError(
+                    f'{what}: {self.name} needs the package {needed}, which is not installed: run '
+                    f'`pip install "pydantic-ai-slim[{extra}]"`'
+                )
 
     def open_model(self) -> tuple[Model | str, Provider[Any] | None]:
         """The model, and what to close after it. Imports; for the loop that it is used on."""
@@ -180,7 +180,8 @@ class ConnectedExtractor:
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             made = await asyncio.to_thread(self._make)
-            self._made.setdefault(loop, made)
+            if self._made.setdefault(loop, made) is not made:  # somebody else was first
+                await _close(made[1])
         return await self._made[loop][0].extract(request)
 
     async def aclose(self) -> None:
@@ -214,7 +215,8 @@ class ConnectedEmbedder(AsyncEmbedder):
         loop = asyncio.get_running_loop()
         if loop not in self._made:
             made = await asyncio.to_thread(_opened, self.connection, 'embedder', self.connection.open_embedder)
-            self._made.setdefault(loop, made)
+            if self._made.setdefault(loop, made) is not made:  # somebody else was first
+                await _close(made[1])
         embedder = self._made[loop][0]
         result = await (embedder.embed_query(texts) if query else embedder.embed_documents(texts))
         return result.embeddings
@@ -222,6 +224,13 @@ class ConnectedEmbedder(AsyncEmbedder):
     async def aclose(self) -> None:
         """Close the connection of the running loop; a later call opens another one."""
         await _close(self._made.pop(asyncio.get_running_loop(), (None, None))[1])
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
 
 
 @asynccontextmanager

@@ -345,7 +345,11 @@ def _azure(config: Mapping[str, Any], what: str) -> dict[str, Any]:
         if value:
             found[name] = secret(f'{what}.config.azure_kwargs.{name}', value)
     found['api_key'] = found.get('api_key') or secret(f'{what}.config.api_key', config.get('api_key'))
-    for name in ('api_key', 'azure_endpoint', 'api_version'):
+    needed = ('api_key', 'azure_endpoint', 'api_version')
+    if str(found.get('azure_endpoint', '')).rstrip('/').endswith('/v1'):  # it has no versions
+        needed = needed[:2]
+        found.pop('api_version', None)
+    for name in needed:
         if not found.get(name):
             raise ConfigurationError(
                 f'{what}.config.azure_kwargs.{name} is missing: pass it, or set {prefix}{variables[name][0]}'
@@ -361,8 +365,10 @@ def _settings(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     reasons = flag('llm.config.is_reasoning_model', told) if told is not None else _REASONING.match(model) is not None
     settings: dict[str, Any] = {}
     for name in _SAMPLING:
-        if config.get(name) is not None and not reasons:
+        if config.get(name) is not None:
             settings[name] = number(f'llm.config.{name}', config[name], whole=name in ('max_tokens', 'top_k'))
+    if reasons:
+        settings.clear()
     effort = config.get('reasoning_effort')
     if effort is not None:
         if effort not in ('minimal', 'low', 'medium', 'high'):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from memoranda.recall.telling import only_asks
+from memoranda.recall.trusting import sentences
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote
-from memoranda.write.gate import worth_reading
+from memoranda.write.gate import says_nothing, worth_reading
 from memoranda.write.options import MAX_FACT_CHARS
 from memoranda.write.rules import RulesExtractor
 
@@ -39,12 +41,17 @@ class KeepingRules:
             return found
         read = {quote.message for proposal in found.proposals for quote in proposal.evidence}
         kept = [
-            Proposal(text=message.text.strip(), confidence=UNREAD, evidence=(Quote(index, 0, len(message.text)),))
+            kept
             for index, message in enumerate(request.messages)
-            if index not in read
-            and message.role == 'user'
-            and len(message.text) <= MAX_FACT_CHARS
-            and worth_reading(message)
-            and not only_asks(message.text)
+            if index not in read and message.role == 'user' and worth_reading(message)
+            for kept in _kept(index, message.text)
         ]
         return Extraction(proposals=[*found.proposals, *kept], skipped=found.skipped, usage=found.usage)
+
+
+def _kept(index: int, text: str) -> Iterator[Proposal]:
+    """What is told in a message, beside what is asked for."""
+    spans = [(a, b) for a, b in sentences(text) if not says_nothing(text[a:b]) and not only_asks(text[a:b])]
+    told = ' '.join(text[a:b].strip() for a, b in spans)
+    if told and len(told) <= MAX_FACT_CHARS:
+        yield Proposal(text=told, confidence=UNREAD, evidence=tuple(Quote(index, a, b) for a, b in spans))

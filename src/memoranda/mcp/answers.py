@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -54,12 +55,20 @@ class _Schema(GenerateJsonSchema):
         return False
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of arguments, or of an answer."""
+@cache
+def schema_of(model: type[BaseModel], *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON schema of arguments, or of an answer. It is the same object every time: nobody may change it.
+
+    Args:
+        model: Whose.
+        without: Properties to leave out.
+    """
     schema = model.model_json_schema(schema_generator=_Schema)
     for part in (schema, *schema.get('$defs', {}).values()):
         part.pop('title', None)
         part.pop('description', None)
+    for name in without:
+        del schema['properties'][name]
     return schema
 
 
@@ -141,6 +150,9 @@ class Update(ById):
     """Of `memory_update`."""
 
     fact: FactText
+    value: Annotated[
+        str | None, Field(max_length=MAX_FACT_CHARS, description='Where it has a slot: its new bare value.')
+    ] = None
     was_wrong: Annotated[
         bool, Field(description='True if it was never so; false if it was so until now and has changed.')
     ] = False

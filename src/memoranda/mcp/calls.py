@@ -80,7 +80,7 @@ async def get(call: Call, asked: a.Get) -> tuple[str, a.Got]:
     """`memory_get`."""
     view = call.view
     record = await view.get(await find(view, asked.memory_id, inactive=True))
-    (rule,) = await rules_for(view, [record])
+    rule = (await rules_for(view, [record]))[0]
     fact = fact_of(record, rule)
     told = fact.withheld is None and view.engine.policy.passages[record.trust] != 'exclude'
     quotes = [e for e in record.evidence if told and not asks_agent(e.quote)]
@@ -193,6 +193,8 @@ async def update(call: Call, asked: a.Update) -> tuple[str, a.Added]:
         _note(call, asked.fact),
         infer=False,
         kind=record.kind,
+        slot=record.slot,
+        value=asked.value,
         tags=record.tags,
         importance=record.importance,
         pinned=record.pinned,
@@ -253,10 +255,10 @@ async def _outcome(call: Call, done: AddResult, *, approved: bool) -> tuple[str,
 async def _approve(call: Call, waiting: list[str]) -> tuple[str, a.Added]:
     """What the person at the client said yes to."""
     view = call.view.acting_as('user')
-    for memory_id in waiting:
-        done = await view.review.approve(memory_id)
+    memory_id = ''
+    for item_id in waiting:
+        done = await view.review.approve(item_id)
         if done.error is not None:
             raise done.error
-        if done.memory is not None:
-            memory_id = done.memory.id
+        memory_id = item_id if done.memory is None else done.memory.id
     return f'Remembered, the user agreed (m:{short_id(memory_id)}).', a.Added(outcome='remembered', memory_id=memory_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from mcp import types
@@ -77,9 +77,9 @@ async def read(principal: Principal, uri: str) -> types.ReadResourceResult:
         view = principal.view(principal.ids(ids))
         await principal.ready()
         if parts == ['profile']:
-            text = await _profile(view)
+            text = await _lines(view, await _profile(view))
         elif parts == ['recent']:
-            text = await _recent(view)
+            text = await _lines(view, await _recent(view))
         elif len(parts) == 2 and parts[0] == 'memories':
             record = await view.get(await find(view, parts[1], inactive=True))
             text = await _lines(view, [record])
@@ -100,17 +100,17 @@ def _parsed(uri: str) -> tuple[dict[str, str], list[str]]:
     return {}, parts
 
 
-async def _profile(view: AsyncMemory) -> str:
+async def _profile(view: AsyncMemory) -> list[MemoryRecord]:
     wanted = {'OR': [{'kind': {'in': list(PROFILE_KINDS)}}, {'pinned': True}]}
     page = await view.get_all(filters=wanted, limit=MOST_PROFILE)
     rank = {kind: i for i, kind in enumerate(PROFILE_KINDS)}
-    return await _lines(view, sorted(page.items, key=lambda r: rank.get(r.kind, len(rank))))
+    return sorted(page.items, key=lambda r: rank.get(r.kind, len(rank)))
 
 
-async def _recent(view: AsyncMemory) -> str:
+async def _recent(view: AsyncMemory) -> list[MemoryRecord]:
     hits = await view.search(_ANYTHING, strategy='recency', top_k=MOST_RECENT)
     check_read(hits.degraded)
-    return await _lines(view, [hit.memory for hit in hits if hit.memory is not None])
+    return [hit.memory for hit in hits if hit.memory is not None]
 
 
 async def _lines(view: AsyncMemory, records: list[MemoryRecord]) -> str:
@@ -153,11 +153,16 @@ async def get_prompt(principal: Principal, name: str, given: Mapping[str, str]) 
             raise errors.InvalidInput(f'topic is longer than {MAX_TOPIC_CHARS:,} characters: shorten it')
         view = principal.view(principal.ids({key: given.get(key) for key in ('user_id', 'agent_id')}))
         await principal.ready()
-        block = await view.context(topic or _ANYTHING)
-        check_read(block.degraded)
+        if topic:
+            block = await view.context(topic)
+            check_read(block.degraded)
+            text = block.text or _NOTHING
+        else:
+            records = [*await _profile(view), *await _recent(view)]
+            text = await _lines(view, list({record.id: record for record in records}.values()))
     except Exception as error:
         raise _protocol_error(error, principal) from None
-    content: Any = types.TextContent(type='text', text=block.text or _NOTHING)
+    content = types.TextContent(type='text', text=text)
     return types.GetPromptResult(
         description='What is known from earlier conversations.',
         messages=[types.PromptMessage(role='user', content=content)],

@@ -1,4 +1,4 @@
-"""One client on standard input and output, where nothing but the protocol is written: the SDK sends the rest to stderr."""
+"""One client on standard input and output. Only the protocol is written there: the SDK sends the rest to stderr."""
 
 from __future__ import annotations
 

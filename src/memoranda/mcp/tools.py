@@ -47,16 +47,12 @@ class Tool:
 
     def described(self, principal: Principal) -> types.Tool:
         """The tool as this principal is told of it: ids that are fixed are no arguments."""
-        schema = schema_of(self.takes)
-        if principal.fixed is not None:
-            for name in NAMED:
-                del schema['properties'][name]
         reads = self.role == 'reader'
         return types.Tool(
             name=self.name,
             title=self.title,
             description=self.description,
-            input_schema=schema,
+            input_schema=schema_of(self.takes, without=() if principal.fixed is None else NAMED),
             output_schema=schema_of(self.answers),
             annotations=types.ToolAnnotations(
                 title=self.title,

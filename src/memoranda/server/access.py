@@ -87,7 +87,7 @@ def needs(role: Role) -> Any:
     if role not in ROLES:
         raise ValueError(f'role={role!r} is not one: use one of {", ".join(ROLES)}')
 
-    async def authorised(request: Request) -> Caller:  # noqa: RUF029 (a plain function would run in a thread)
+    async def authorised(request: Request) -> Caller:
         caller: Caller | None = request.scope.get('state', {}).get('caller')
         if caller is None:
             raise Problem(401)

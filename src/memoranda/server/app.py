@@ -1,12 +1,6 @@
 """`create_app`: the memory over HTTP, as an ASGI application.
 
-Its routes come from `memoranda.server.native` and `memoranda.server.mem0` (`surfaces.py` says what each offers), and
-`/mcp` from `memoranda.mcp`, where that offers
-
-    def http_app(memory: AsyncMemory) -> tuple[ASGIApp, AbstractAsyncContextManager]
-
-whose first part is mounted at `/mcp` behind the same keys (`scope['state']['caller']` is the `Caller`), and whose
-second part is entered while the server runs.
+Its routes come from the parts that `surfaces.py` names, which says what each offers.
 
 Every route says which role it needs (`access.needs`), or that anybody may call it (`access.public`). An app with a route
 that doesn't is not made.
@@ -14,8 +8,6 @@ that doesn't is not made.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,18 +17,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from memoranda.errors import ConfigurationError, MemorandaError
 from memoranda.server.access import role_of
-from memoranda.server.gate import Gate, Keys
 from memoranda.server.describing import describe
+from memoranda.server.gate import Gate, Keys
 from memoranda.server.health import metrics_router
 from memoranda.server.health import router as health
 from memoranda.server.limits import BodyLimit, KeyLimit, TotalLimit
 from memoranda.server.problems import Caught, Problem, problem_of
 from memoranda.server.shield import Shield
-from memoranda.server.surfaces import PARTS, Surfaces
+from memoranda.server.surfaces import MCP, PARTS, Surfaces
 from memoranda.server.telemetry import Spans
 
 if TYPE_CHECKING:
@@ -49,8 +41,6 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
 
 __all__ = ['create_app', 'route_roles']
-
-_MCP = '/mcp'
 
 
 def create_app(
@@ -80,7 +70,6 @@ def create_app(
     settings = settings or memory.engine.settings
     surfaces = Surfaces(parts)
     known = Keys(memory, keys)
-    mcp = _mcp(memory) if parts else None
     app = FastAPI(
         title='memoranda',
         version=__version__,
@@ -89,21 +78,26 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=_lifespan(memory, known, mcp[1] if mcp else None),
+        lifespan=_lifespan(memory, known, surfaces),
         telemetry={'tracing': False, 'logs': False, 'operation_spans': False},  # they tell paths and words of errors
     )
     app.state.memory, app.state.settings, app.state.metrics = memory, settings, metrics
     app.include_router(health)
     if settings.server_metrics != 'off':
         app.include_router(metrics_router(settings.server_metrics))
-    surfaces.include(app)
-    if mcp:
-        app.router.routes.append(Route(_MCP, endpoint=mcp[0]))  # a Mount has no path without a slash at its end
+    surfaces.include(app, memory)
     roles = route_roles(app)
     public = {path for (_, path), role in roles.items() if role == 'public'}
 
-    async def handle(request: Request, error: Exception) -> Response:  # noqa: RUF029
-        return surfaces.render(request.scope['path'], problem_of(error))
+    methods = [(compile_path(path)[0], method) for method, path in roles]
+
+    async def handle(request: Request, error: Exception) -> Response:
+        path, problem = request.scope['path'], problem_of(error)
+        if problem.status == 405:  # a route knows of its own method only
+            allowed = sorted({method for pattern, method in methods if pattern.match(path)})
+            if allowed:  # /mcp says it itself
+                problem.headers = {**problem.headers, 'Allow': ', '.join(allowed)}
+        return surfaces.render(path, problem)
 
     for kind in (Problem, MemorandaError, RequestValidationError, StarletteHTTPException):
         app.add_exception_handler(kind, handle)
@@ -129,9 +123,7 @@ def _layer(
         depth=settings.server_max_depth,
         surfaces=surfaces,
     )
-    app.add_middleware(
-        KeyLimit, rate=settings.server_rate, at_once=settings.server_key_concurrency, surfaces=surfaces
-    )
+    app.add_middleware(KeyLimit, rate=settings.server_rate, at_once=settings.server_key_concurrency, surfaces=surfaces)
     app.add_middleware(Gate, keys=known, public=public, surfaces=surfaces)
     app.add_middleware(Spans)
     app.add_middleware(TotalLimit, at_once=settings.server_concurrency, surfaces=surfaces)
@@ -148,7 +140,7 @@ def route_roles(app: FastAPI) -> dict[tuple[str, str], str]:
     told: dict[tuple[str, str], str] = {}
     for context in iter_route_contexts(app.routes):
         route, path = context.original_route, str(context.path)
-        if type(route) is Route and path == _MCP:
+        if type(route) is Route and path == MCP:
             continue  # behind the gate as all others, and it looks at the role of each tool
         role = role_of(context.dependant) if isinstance(route, APIRoute) else None
         if role is None:
@@ -156,24 +148,17 @@ def route_roles(app: FastAPI) -> dict[tuple[str, str], str]:
         if role == 'public' and '{' in path:
             raise ConfigurationError(f'route {path!r} is public and has a parameter: declare needs(role)')
         for method in context.methods or ():
-            told[method, path] = role
+            told[method, str(context.path_format)] = role
     return told
 
 
-def _mcp(memory: AsyncMemory) -> tuple[Any, Any] | None:
-    if importlib.util.find_spec('memoranda.mcp') is None:
-        return None
-    make = getattr(importlib.import_module('memoranda.mcp'), 'http_app', None)
-    return make(memory) if make else None
-
-
-def _lifespan(memory: AsyncMemory, known: Keys, further: Any) -> Any:
+def _lifespan(memory: AsyncMemory, known: Keys, surfaces: Surfaces) -> Any:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(memory)
             await stack.enter_async_context(known)
-            if further is not None:
+            for further in surfaces.running:
                 await stack.enter_async_context(further)
             yield
 

@@ -6,17 +6,19 @@ import json
 import re
 from collections.abc import Iterable
 from email.message import Message
+from math import isinf
 from typing import Any, Final
 
 from memoranda.server.problems import Problem
 
 __all__ = ['check_body', 'check_headers']
 
+_DIGITS: Final = 400
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 
 
-class _Twice(ValueError):
-    pass
+class _Unfit(ValueError):
+    """JSON, and yet nothing that everybody reads alike."""
 
 
 def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, bool]:
@@ -65,8 +67,8 @@ def check_body(body: bytes, depth: int) -> None:
         elif sign in b']}':
             level -= 1
     try:
-        json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except _Twice as error:
+        json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_number, parse_int=_number)
+    except _Unfit as error:
         raise Problem(400, str(error)) from None
     except ValueError:  # the route says where
         return
@@ -75,9 +77,15 @@ def check_body(body: bytes, depth: int) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Twice('an object of the body has a name twice: which one counts is anybody\'s guess, send it once')
+        raise _Unfit("an object of the body has a name twice: which one counts is anybody's guess, send it once")
     return found
 
 
+def _number(text: str) -> float:
+    if len(text) > _DIGITS or isinf(number := float(text)):
+        raise _Unfit('a number of the body is too large: send it as text')
+    return number
+
+
 def _no_number(name: str) -> Any:
-    raise _Twice(f'{name} is not JSON: send null, or leave it out')
+    raise _Unfit(f'{name} is not JSON: send null, or leave it out')

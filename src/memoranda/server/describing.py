@@ -100,6 +100,8 @@ def _complete(operation: dict[str, Any], role: str, *, bare: bool) -> None:
     for status, description in _EVERYWHERE.items():
         if role == 'public' and status not in ('400', '408', '413', '415', '429', '503'):
             continue
-        said = responses.setdefault(status, {'description': description, 'content': content} if bare else {'description': description})
+        said = responses.setdefault(
+            status, {'description': description, 'content': content} if bare else {'description': description}
+        )
         if bare and status == '422':
             said['content'] = content

@@ -1,6 +1,7 @@
 """What machines ask: whether the server is alive and ready, how it fares, and what it offers."""
 
 import asyncio
+import json
 import time
 from typing import Any, Final
 
@@ -27,7 +28,9 @@ async def health() -> dict[str, str]:
     return {'status': 'ok'}
 
 
-@router.get('/ready', dependencies=[public()], responses={503: {'description': 'Not now: the storage does not answer.'}})
+@router.get(
+    '/ready', dependencies=[public()], responses={503: {'description': 'Not now: the storage does not answer.'}}
+)
 async def ready(request: Request) -> JSONResponse:
     """Ready: the storage answers. With a key of the role admin it is also told what is wrong."""
     problem = await _problem(request.app.state)
@@ -58,9 +61,13 @@ async def _ask(memory: AsyncMemory) -> str | None:
 
 
 @router.get('/openapi.json', dependencies=[public()], include_in_schema=False)
-async def openapi(request: Request) -> JSONResponse:
+async def openapi(request: Request) -> Response:
     """What this server offers, as OpenAPI."""
-    return JSONResponse(request.app.openapi())
+    app = request.app
+    made: asyncio.Task[bytes] | None = getattr(app.state, 'described', None)
+    if made is None:  # it takes a second, once
+        made = app.state.described = asyncio.create_task(asyncio.to_thread(lambda: json.dumps(app.openapi()).encode()))
+    return Response(await asyncio.shield(made), media_type='application/json')
 
 
 def metrics_router(who: str) -> APIRouter:

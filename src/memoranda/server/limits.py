@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda.server.bodies import check_body, check_headers
 from memoranda.server.problems import Problem
+from memoranda.server.shield import PROBES
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,7 +100,7 @@ class KeyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 429."""
         caller: Caller | None = scope.get('state', {}).get('caller') if scope['type'] == 'http' else None
-        if caller is None:
+        if caller is None or scope['path'] in PROBES:
             await self.app(scope, receive, send)
             return
         bucket = self._bucket(caller.key_id)

@@ -133,7 +133,6 @@ def _where(error: BaseException) -> str:
     return ', from '.join(told)
 
 
-
 class Caught:
     """The innermost layer: turns what no route has caught into an answer, and keeps its words from every log."""
 

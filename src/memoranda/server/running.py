@@ -203,7 +203,7 @@ def _shown(host: str) -> str:
 
 @contextmanager
 def _quiet_signals() -> Generator[None]:
-    """uvicorn raises the signal that ended it once more when it is done: here that is no error."""
+    """Uvicorn raises the signal that ended it once more when it is done: here that is no error."""
     before: dict[signal.Signals, Any] = {}
     with suppress(ValueError):  # not the main thread
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from memoranda.server.surfaces import Surfaces
 
-__all__ = ['LOOPBACK_HOSTS', 'Shield']
+__all__ = ['LOOPBACK_HOSTS', 'PROBES', 'Shield']
 
 LOOPBACK_HOSTS: Final = ('localhost', '127.0.0.1', '::1')
 _HEADERS: Final = {
@@ -27,7 +27,7 @@ _HEADERS: Final = {
     'X-Frame-Options': 'DENY',
 }
 """Unless an answer has them already."""
-_PROBES: Final = ('/health', '/ready')
+PROBES: Final = ('/health', '/ready')
 """Asked by address."""
 _BROKEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')
 _HOST: Final = re.compile(r'(?:\[([0-9a-f:.]+)\]|([^\[\]:]*))(?::\d{1,5})?', re.IGNORECASE)
@@ -65,7 +65,7 @@ class Shield:
                     headers.setdefault('Strict-Transport-Security', 'max-age=31536000')
             await send(message)
 
-        if self._hosts and scope['path'] not in _PROBES and not self._knows(scope):
+        if self._hosts and scope['path'] not in PROBES and not self._knows(scope):
             problem = Problem(421, 'this server does not go by that name: see server_hosts in the settings')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return

@@ -6,19 +6,29 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.routing import Route
+
 from memoranda.server.problems import Problem, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from types import ModuleType
 
     from fastapi import APIRouter, FastAPI, Response
 
-__all__ = ['PARTS', 'Surfaces']
+    from memoranda.memory import AsyncMemory
 
-PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0')
-"""Packages that offer `routers() -> list[APIRouter]`, and may offer
+__all__ = ['MCP', 'PARTS', 'Surfaces']
 
+MCP: Final = '/mcp'
+
+PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0', 'memoranda.mcp')
+"""Modules that offer any of
+
+- `routers() -> list[APIRouter]`
+- `http_app(memory: AsyncMemory) -> tuple[ASGIApp, AbstractAsyncContextManager]`: what is mounted at `/mcp` behind the
+  same keys (`scope['state']['caller']` is the `Caller`), and what is entered while the server runs
 - `problem(problem: Problem) -> Response`: how it tells errors; by default application/problem+json
 - `owns(path: str) -> bool`: whether a path, of a route or not, is its own: needed for `problem` to be asked
 - `openapi(document: dict) -> None`: changes to the OpenAPI document
@@ -46,13 +56,20 @@ class Surfaces:
     def __init__(self, named: Sequence[str | ModuleType] = PARTS) -> None:
         self._named = named
         self._parts: list[ModuleType] = []
+        self.running: list[AbstractAsyncContextManager[Any]] = []
+        """What is to be entered while the server runs."""
 
-    def include(self, app: FastAPI) -> None:
+    def include(self, app: FastAPI, memory: AsyncMemory) -> None:
         """Put the routes of every part into the app."""
         for module in _found(self._named):
-            routers: list[APIRouter] = module.routers()
+            routers: list[APIRouter] = module.routers() if hasattr(module, 'routers') else []
             for router in routers:
                 app.include_router(router)
+            if hasattr(module, 'http_app'):
+                mounted, running = module.http_app(memory)
+                # Not a Mount, which has no path without a slash at its end.
+                app.router.routes.append(Route(MCP, endpoint=mounted))
+                self.running.append(running)
             self._parts.append(module)
 
     def openapi(self, document: dict[str, Any]) -> None:

@@ -3,11 +3,13 @@
 # the names of the tests say what they check
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from memoranda.records import Edit
-from memoranda.scope import Scope
+from memoranda.scope import OwnerKind, Scope
 from memoranda.stores.base import Store
+from memoranda.stores.subjects import Subject
 from memoranda.testing._bench import ANA, Bench
 from memoranda.testing._store_base import StoreTests
 
@@ -50,6 +52,58 @@ class CountTests(StoreTests):
         memory = bench.fact('waits', work.episodes, status='pending', trust='tool')
         bench.finish(work, Edit(op='add', before=None, after=memory))
         assert self._written(bench, memory.recorded_at) == (1, 0, 0)
+
+    def test_owners_of_a_project_are_listed_with_counts_of_what_is_believed(self, store: Store) -> None:
+        bench = self.bench(store)
+        first = bench.learn('one')
+        second = bench.learn('two')
+        bench.learn('of ben', scope=Scope(user_id='ben'))
+        bench.learn('of an agent', scope=Scope(agent_id='ana'))
+        bench.learn('of an app', scope=Scope(app_id='web'))
+        bench.learn('elsewhere', project='other')
+        bench.commit(bench.revise(second, op='retract', status='retracted'), generation=bench.generation())
+        listed = self._subjects(store)
+        assert sorted((s.owner.kind, s.owner.key, s.memories) for s in listed) == [
+            ('agent', 'ana', 1),
+            ('app', 'web', 1),
+            ('user', 'ana', 1),
+            ('user', 'ben', 1),
+        ]
+        assert [s.number for s in listed] == sorted(s.number for s in listed)
+        own = next(s for s in listed if s.owner == ANA.home('default'))
+        assert (own.first_said, own.last_recorded) == (first.said_at, first.recorded_at)
+        assert [s.owner.key for s in self._subjects(store, kinds=('app',))] == ['web']
+        assert list(self._subjects(store, limit=2)) + list(self._subjects(store, after=listed[1].number)) == listed
+        assert self.run(store.erase(ANA.erasure('default'))).memories == 2
+        assert ANA.home('default') not in [s.owner for s in self._subjects(store)]
+
+    def test_owners_are_found_by_what_something_was_said_under(self, store: Store) -> None:
+        bench = self.bench(store)
+        bench.learn('in a run', scope=Scope(user_id='ana', run_id='r1', agent_id='bot'))
+        bench.learn('in another', scope=Scope(user_id='ana', run_id='r2', agent_id='bot'))
+        bench.learn('by ben', scope=Scope(user_id='ben', run_id='r2'))
+        bench.learn('elsewhere', scope=Scope(user_id='ana', run_id='r1'), project='other')
+        for said_under, expected in (
+            ({'run_id': 'r1'}, [('ana', 1)]),
+            ({'run_id': 'r2'}, [('ana', 1), ('ben', 1)]),
+            ({'agent_id': 'bot'}, [('ana', 2)]),
+            ({'agent_id': 'bot', 'run_id': 'r2'}, [('ana', 1)]),
+            ({'app_id': 'bot'}, []),
+        ):
+            found = self._subjects(store, said_under=said_under)
+            assert sorted((s.owner.key, s.memories) for s in found) == expected
+
+    def _subjects(
+        self,
+        store: Store,
+        *,
+        kinds: Sequence[OwnerKind] = ('user', 'agent', 'app', 'run'),
+        said_under: Mapping[str, str] | None = None,
+        limit: int = 100,
+        after: int = 0,
+    ) -> list[Subject]:
+        found = store.subjects(project='default', kinds=kinds, said_under=said_under or {}, limit=limit, after=after)
+        return list(self.run(found))
 
     def _written(self, bench: Bench, since: object) -> tuple[int, ...]:
         owner = ANA.home('default')

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from _native import Api, serving
+from _native import Api, serving_many
+
+
+@pytest.fixture(scope='session')
+def following() -> Iterator[Callable[[], Api]]:
+    with serving_many() as found:
+        yield found
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    with serving() as found:
-        yield found
+def api(following: Callable[[], Api]) -> Api:
+    return following()

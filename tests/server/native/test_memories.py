@@ -121,7 +121,7 @@ def test_an_add_whose_reading_fails_is_accepted_with_a_job_that_goes_on() -> Non
 def test_a_preview_tells_what_would_change_and_writes_nothing(api: Api) -> None:
     api.add('home.city = Lisbon')
 
-    told = api.told('/v1/memories/preview', {'messages': 'home.city = Porto', 'user_id': 'ana'})
+    told = api.told('/v1/preview', {'messages': 'home.city = Porto', 'user_id': 'ana'})
 
     assert [(e['op'], e['after']['text']) for e in told['changes']] == [
         ('supersede', 'home.city is Lisbon'),

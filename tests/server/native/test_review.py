@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from _fakes import fast_async
-from _native import Api, serving
+from _native import Api, serving_many
 from memoranda import Policy
 
 
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving(fast_async(policy=Policy(review='all'))) as found:
+@pytest.fixture(scope='module')
+def reviewed() -> Iterator[Callable[[], Api]]:
+    with serving_many(fast_async(policy=Policy(review='all'))) as found:
         yield found
+
+
+@pytest.fixture
+def api(reviewed: Callable[[], Api]) -> Api:
+    return reviewed()
 
 
 def waiting(api: Api, *drinks: str) -> list[str]:
@@ -77,7 +82,7 @@ def test_several_are_decided_at_once_and_one_that_fails_stops_no_other(api: Api)
     tea, milk = waiting(api, 'tea', 'milk')
     api.told(f'/v1/review/{tea}/reject')
 
-    results = api.told('/v1/review/decisions', {'decision': 'approve', 'ids': [tea, milk, 'nonsense']})['items']
+    results = api.told('/v1/review', {'decision': 'approve', 'ids': [tea, milk, 'nonsense']})['items']
 
     assert [(r['outcome'], (r['error'] or {}).get('status')) for r in results] == [
         ('failed', 409),

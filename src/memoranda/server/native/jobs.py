@@ -73,7 +73,10 @@ async def get_job(job_id: JobId, asked: Annotated[models.FollowJob, Query()], ca
             '`error` when it can not be followed any more; its data is a problem.',
             'content': {
                 _EVENTS: {
-                    'schema': {'type': 'string'},
+                    'schema': {
+                        'type': 'object',
+                        'properties': {'event': {'enum': ['status', 'end', 'error']}, 'data': {'type': 'string'}},
+                    },
                     'example': 'event: end\ndata: {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "status": "done"}\n\n',
                 }
             },

@@ -95,7 +95,7 @@ async def add_memories(
 
 
 @router.post(
-    '/memories/preview',
+    '/preview',
     operation_id='preview_memories',
     summary='What an add would do',
     response_model=models.Preview,

@@ -50,7 +50,7 @@ async def get_review_item(item_id: ItemId, asked: Annotated[models.Ids, Query()]
 
 
 @router.post(
-    '/decisions',
+    '',
     operation_id='decide_many',
     summary='Decide on several proposals',
     response_model=models.ReviewResults,

@@ -296,6 +296,9 @@ class _Alone:
     def in_transaction(self) -> bool:
         return False
 
+    def last(self) -> None:
+        pass
+
     def settle(self) -> None:
         pass
 

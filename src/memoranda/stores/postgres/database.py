@@ -182,6 +182,7 @@ class PostgresConnection:
         self.clock = Clock()
         self._wire = Wire(raw, prepares=prepares)
         self._last: Sequence[Answer] = ()
+        self._left = False
 
     def adapt(self, vector: int | None) -> None:
         """Teach it our types, see `adapt`."""
@@ -221,6 +222,7 @@ class PostgresConnection:
 
     def begin(self, how: str, settings: str) -> Rows:
         """Begin a transaction; gives what a statement that sets something in it gave."""
+        self._left = False
         self._wire.send(f'BEGIN {how}'.encode(), again=False)
         return Rows(self._wire.send(settings.encode()))
 
@@ -228,11 +230,17 @@ class PostgresConnection:
         """End a transaction, and wait for it."""
         self._wire.send(b'COMMIT', again=False).result()
 
+    def last(self) -> None:
+        """Nothing more is asked in this transaction, which only reads: its end goes with what was asked."""
+        self._wire.send(b'ROLLBACK', again=False)
+        self._left = True
+
     def leave(self) -> None:
         """Give up a transaction in which all went well, without waiting: the next one finds out how it ended."""
         self._wire.wait()
-        self._wire.send(b'ROLLBACK', again=False)
-        self._wire.go()
+        if not self._left:
+            self._wire.send(b'ROLLBACK', again=False)
+            self._wire.go()
 
     def rollback(self) -> None:
         """Give up what is open, whatever state it is in."""

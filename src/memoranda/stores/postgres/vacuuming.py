@@ -7,7 +7,8 @@ its page, until something else is written there (`VACUUM FULL` of a table writes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from memoranda.stores.postgres.database import PostgresConnection
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ['scrub']
 
+_LOOKS: Final = 5
+_NAP: Final = 0.02
 _TABLES = """
 SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ? AND c.relkind = 'r' ORDER BY c.relname
@@ -41,7 +44,7 @@ def scrub(link: Link, schema: str) -> bool:
     name = f'"{schema}"'
 
     def run(connection: PostgresConnection) -> bool:
-        asked, held = connection.execute(_ASKED.format(name=name)).fetchone()
+        asked, held = _asked(connection, name)
         if held:  # somebody could still see what was erased, so a vacuum would leave it
             return False
         if asked != '[]':
@@ -51,3 +54,14 @@ def scrub(link: Link, schema: str) -> bool:
         return not connection.execute(f'SELECT EXISTS(SELECT 1 FROM {name}.scrub)').fetchone()[0]
 
     return link.bare(run)
+
+
+def _asked(connection: PostgresConnection, name: str) -> tuple[str, bool]:
+    """Which erasures wait, as JSON, and whether somebody could still see what they erased."""
+    asked, held = '[]', False
+    for _ in range(_LOOKS):  # readers of this program end their snapshots a moment after they have what they wanted
+        asked, held = connection.execute(_ASKED.format(name=name)).fetchone()
+        if not held:
+            break
+        time.sleep(_NAP)
+    return asked, held

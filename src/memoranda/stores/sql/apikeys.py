@@ -116,9 +116,7 @@ def drop_personal(connection: Connection, project: str) -> None:
 
 
 def _find(connection: Connection, key_id: str, project: str) -> ApiKey | None:
-    for row in connection.execute(
-        f'SELECT {_COLUMNS} FROM api_key WHERE id = ? AND project = ?', (key_id, project)
-    ):
+    for row in connection.execute(f'SELECT {_COLUMNS} FROM api_key WHERE id = ? AND project = ?', (key_id, project)):
         return _read(row)
     return None
 

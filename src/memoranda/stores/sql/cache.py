@@ -162,6 +162,8 @@ class Cache:
         with self._lock:
             for key in [k for k in self._entries if k[0] == owner]:
                 self._held -= self._entries.pop(key).columns.nbytes
+            for key in [k for k in self._loading if k[0] == owner]:
+                del self._loading[key]
             for key in [k for k, (number, _) in self._seen.items() if number == owner]:
                 del self._seen[key]
 
@@ -177,6 +179,7 @@ class Cache:
         """Forget everything."""
         with self._lock:
             self._entries.clear()
+            self._loading.clear()
             self._asked.clear()
             self._seen.clear()
             self._held = 0

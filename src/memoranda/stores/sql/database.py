@@ -72,8 +72,12 @@ class Connection(Protocol):
         """Run a statement whose rows are looked at later, if at all: what is asked before costs one journey with it."""
         ...
 
+    def last(self) -> None:
+        """Nothing more is asked in this snapshot: it may end with what was."""
+        ...
+
     def settle(self) -> None:
-        """Wait until what was executed is done, where it may still be on its way; raises what failed."""
+        """Have all that was executed fail that fails, where it may still be on its way."""
         ...
 
     @property

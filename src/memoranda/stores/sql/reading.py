@@ -394,6 +394,7 @@ def _read_hits(
     sought_quotes = quotes_sought(connection, facts)
     sought_uses = uses_sought(connection, facts if plan.uses else ())
     sought_turns = _turns(connection, [key for one, key in keys if one.lane == 'episodes'], to_us(plan.moment.now))
+    connection.last()
     rows = sought_rows()
     memories = dict(zip((r[0] for r in rows), read_memories(connection, rows, known, sought_quotes), strict=True))
     uses, (segments, stale, ended, withheld) = sought_uses(), sought_turns(known)
@@ -509,6 +510,7 @@ def speakers(connection: Connection, reaches: Sequence[Reach]) -> list[str]:
         )
         for reach in reaches
     ]
+    connection.last()
     return list(_names({number: [name for (name,) in found.fetchall()] for number, found in enumerate(asked)}))
 
 

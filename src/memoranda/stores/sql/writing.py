@@ -406,11 +406,12 @@ def commit(connection: Connection, commit: Commit) -> None:
         ground = _ground(connection, owner, edits)
     try:
         _write_commit(connection, owner, commit, ground, sought_generation())
-        connection.settle()
+        if commit.job is None:
+            connection.settle()
+        else:  # which looks at jobs, so that all before has been done
+            settle(connection, (owner.id,))
     except connection.violations as error:
         raise Clash('a current memory already says this, or holds this slot: read them again') from error
-    if commit.job is not None:
-        settle(connection, (owner.id,))
 
 
 def _write_commit(

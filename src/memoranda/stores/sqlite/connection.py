@@ -98,6 +98,9 @@ class _Connection(apsw.Connection):
         """Run a statement to its end: one that is left in the middle would hold its snapshot."""
         return Fetched(self.execute(statement, values).fetchall())
 
+    def last(self) -> None:
+        """Nothing: a snapshot ends without a journey."""
+
     def settle(self) -> None:
         """Nothing: a statement was done when it was executed."""
 
