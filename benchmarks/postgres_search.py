@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/postgres_search.py [--memories 100000 1000000] [--url URL] [--dir DIR] [--mem0-python PATH]
 
-Without a URL a server is started for it, with fsync and all. A minute's worth:
+Without a URL a server is started for it, with fsync and all. Filling it with a million takes an hour on a small
+machine, so a database may be kept and measured again: `--url URL`, and next time with `--filled`. A minute's worth:
 
     python benchmarks/postgres_search.py --memories 20000 --owners 200 --searches 100 --adds 200
 
@@ -67,7 +68,8 @@ class Bench:
 
     def __init__(self, base: Database, owners: Owners, count: int, arguments: argparse.Namespace) -> None:
         self.base, self.owners, self.count, self.arguments = base, owners, count, arguments
-        world = World(SEED)
+        # What an earlier run added to the same database would be known already.
+        world = World(int(time.time()) if arguments.filled else SEED)
         needed = 4 * arguments.searches * len(owners.groups) + 4 * arguments.adds + 1_000
         # Asked in turn: never the same question twice, so that nothing answers from a cache of questions.
         self.questions: Iterator[str] = iter(world.texts(needed, 3, 5))
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument('--memories', type=int, nargs='+', default=[100_000], help='sizes of database')
     parser.add_argument('--owners', type=int, default=1_000)
     parser.add_argument('--url', help='an empty database with the extension `vector`; else a server is started')
+    parser.add_argument('--filled', action='store_true', help='the database has what an earlier run with --url put in')
     parser.add_argument('--dir', type=Path, help='where to keep the files it is filled from (5 KiB a memory)')
     parser.add_argument('--searches', type=int, default=300, help='of each kind and size of owner')
     parser.add_argument('--adds', type=int, default=500)
@@ -100,9 +103,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.url and len(arguments.memories) > 1:
         parser.error('--url names one database, and each size needs its own: give one size')
+    if arguments.filled and not arguments.url:
+        parser.error('--filled needs --url, the database that an earlier run filled')
     print(machine())
     reached = True
-    with folder(arguments.dir) as place, database(arguments.url) as base:
+    with folder(arguments.dir) as place, database(arguments.url, filled=arguments.filled) as base:
         for number, count in enumerate(sorted(arguments.memories)):
             if number:
                 base.emptied()
@@ -117,9 +122,10 @@ def measured(base: Database, count: int, place: Path, arguments: argparse.Namesp
     copies = 10 if count >= 500_000 else 1
     source = place / f'postgres-{count // copies}-{arguments.owners // copies}.db'
     owners = planned(count // copies, arguments.owners // copies)
-    build(source, count // copies, owners=owners)
     bench = Bench(base, copied(owners, copies), count, arguments)
-    fill(bench, source, copies)
+    if not arguments.filled:
+        build(source, count // copies, owners=owners)
+        fill(bench, source, copies)
     others = Others()
     cold(bench)
     with bench.memory() as memory:

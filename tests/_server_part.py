@@ -1,4 +1,4 @@
-"""Routes for tests of what stands around routes: `serving(parts=[_server_part])`, or `process(parts=['_server_part'])`."""
+"""Routes for tests of what stands around routes: a part for `serving(parts=...)` and `process(parts=...)`."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -55,9 +55,9 @@ class Wire:
         assert set(answer.json()) == {'detail'}, answer.text
         return answer.status_code, answer.json()['detail']
 
-    def add(self, text: str, **fields: Any) -> str:
+    def add(self, text: str, user_id: str | None = 'ana', **fields: Any) -> str:
         """The id of a memory in these words."""
-        ids = {} if fields.keys() & {'user_id', 'agent_id', 'app_id', 'run_id', 'filters'} else {'user_id': 'ana'}
+        ids = {} if user_id is None else {'user_id': user_id}
         body = {'messages': [{'role': 'user', 'content': text}], 'infer': False, **ids, **fields}
         return self.told('POST', '/v3/memories/add/', body)['results'][0]['id']
 

@@ -56,7 +56,7 @@ def test_the_list_of_manifests_names_files_that_exist_and_leaves_out_the_secret(
 
 
 def test_every_pod_runs_without_rights_on_a_file_system_it_can_not_write() -> None:
-    assert len(pods()) == 2
+    assert len(pods()) == 3
     for pod in pods():
         spec = pod['spec']
         assert spec['securityContext']['runAsNonRoot'] is True
@@ -108,28 +108,66 @@ def test_a_pod_is_given_the_time_that_its_worker_takes_to_end() -> None:
     (worker,) = [pod for pod in pods() if 'worker' in pod['metadata']['labels'].values()]
     assert worker['spec']['terminationGracePeriodSeconds'] >= int(config['data']['MEMORANDA_DRAIN_SECONDS']) + 15
     assert worker['spec']['securityContext']['runAsUser'] == IDENTITY
+    (server,) = [pod for pod in pods() if 'server' in pod['metadata']['labels'].values()]
+    drain = int(config['data']['MEMORANDA_DRAIN_SECONDS'])
+    assert server['spec']['terminationGracePeriodSeconds'] >= 5 + 2 * drain + 15  # of requests, then of jobs
+    assert server['spec']['securityContext']['runAsUser'] == IDENTITY
+
+
+def test_a_server_is_started_with_options_that_exist_and_only_behind_a_proxy(compose: dict[str, Any]) -> None:
+    import typer
+
+    from memoranda.cli._app import app
+
+    root = typer.main.get_command(app)
+    known = {option for parameter in root.commands['serve'].params for option in parameter.opts}
+    (container,) = [c for pod in pods() for c in pod['spec']['containers'] if c['name'] == 'server']
+    for words in (container['args'], compose['services']['server']['command']):
+        assert words[0] == 'serve'
+        assert {word for word in words if word.startswith('--')} <= known
+        assert '--behind-tls-proxy' in words
+    unit = (ROOT / 'deploy' / 'systemd' / 'memoranda-server.service').read_text(encoding='utf-8')
+    started = shlex.split(re.findall(r'^ExecStart=(.+)$', unit, re.MULTILINE)[0])
+    assert started[1] == 'serve'
+    assert {word for word in started if word.startswith('--')} <= known
+
+
+def test_the_unit_is_not_root_and_may_write_its_own_folder_only() -> None:
+    import configparser
+
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / 'deploy' / 'systemd' / 'memoranda-server.service', encoding='utf-8')
+    service = dict(unit['Service'])
+    assert service['User'] == 'memoranda'
+    assert (service['ProtectSystem'], service['NoNewPrivileges']) == ('strict', 'yes')
+    assert service['StateDirectory'] == 'memoranda'
+    drain = int(re.findall(r'--drain-seconds (\d+)', service['ExecStart'])[0])
+    assert int(service['TimeoutStopSec']) >= 2 * drain + 15
 
 
 def test_settings_that_are_named_exist(compose: dict[str, Any]) -> None:
     (config,), (secret,) = resources('ConfigMap'), resources('Secret')
-    named = {*config['data'], *secret['stringData'], *compose['services']['worker']['environment']}
+    named = {*config['data'], *secret['stringData']}
+    for name in ('worker', 'server'):
+        named |= set(compose['services'][name]['environment'])
     known = {f'MEMORANDA_{name.upper()}' for name in Settings.model_fields}
     assert {name for name in named if name.startswith('MEMORANDA_')} <= known
 
 
 def test_services_have_a_health_check_and_may_not_gain_rights(compose: dict[str, Any]) -> None:
     services = compose['services']
-    for name in ('postgres', 'qdrant'):
+    for name in ('postgres', 'qdrant', 'server'):
         assert services[name]['healthcheck']['test']
     for service in services.values():
         assert 'no-new-privileges:true' in service['security_opt']
         assert service['restart'] == 'unless-stopped'
         for port in service.get('ports', ()):
             assert port.startswith('127.0.0.1:'), 'nothing listens to the outside'
-    worker = services['worker']
-    assert worker['read_only'] is True
-    assert worker['cap_drop'] == ['ALL']
-    assert 'ports' not in worker
+    for name in ('worker', 'server'):
+        assert services[name]['read_only'] is True
+        assert services[name]['cap_drop'] == ['ALL']
+    assert 'ports' not in services['worker']
 
 
 def test_no_password_has_a_default(compose: dict[str, Any]) -> None:

@@ -18,9 +18,12 @@ __all__ = [
     'InvalidInput',
     'InvalidScope',
     'KeyNotFound',
+    'KeyRefused',
     'MemorandaError',
     'MemoryNotFound',
+    'NotAllowed',
     'ProcessingFailed',
+    'RateLimited',
     'StoreBusy',
     'StoreError',
     'StoreFull',
@@ -71,6 +74,14 @@ class KeyNotFound(MemoryNotFound):
     """No such API key in this project, or it has ended."""
 
 
+class NotAllowed(MemorandaError):
+    """A server refused it: the role of the API key does not suffice, or it is for another user. Nothing was done."""
+
+
+class KeyRefused(NotAllowed, ConfigurationError):
+    """A server does not know the API key, or it has ended."""
+
+
 class Conflict(MemorandaError):
     """Something else changed first, or an idempotency key was reused for other content."""
 
@@ -113,6 +124,10 @@ class StoreFull(StoreError):
 
 class StoreBusy(StoreError):
     """Another process held the database for longer than the busy timeout."""
+
+
+class RateLimited(StoreBusy):
+    """A server was asked too often with this API key. It was not done; ask again later."""
 
 
 class StoreUnreachable(StoreError):

@@ -81,8 +81,8 @@ def make_key(
         raise InvalidInput(f'role={shown(role)} is not a role: use one of {", ".join(ROLES)}')
     if not _NAME.fullmatch(check_text('name', name, MAX_NAME)):
         raise InvalidInput(
-            f'name={shown(name)} is not a name of a key: use up to {MAX_NAME} letters, digits, spaces and . _ - @ : / +, '
-            'beginning and ending with a letter or digit'
+            f'name={shown(name)} is not a name of a key: use up to {MAX_NAME} letters, digits, spaces and . _ - @ : / '
+            '+, beginning and ending with a letter or digit'
         )
     at = now()
     until = None if expires_at is None else as_moment(expires_at, 'expires_at')

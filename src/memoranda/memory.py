@@ -378,6 +378,7 @@ class AsyncMemory:
 
         Raises:
             InvalidInput: Something can't be used; nothing was stored.
+            MemoryNotFound: What it takes the place of isn't in this scope; nothing was stored.
             Conflict: The idempotency key was used for something else.
             ProcessingFailed: The messages are stored, drawing facts from them failed and is tried again later.
         """
@@ -402,11 +403,14 @@ class AsyncMemory:
             supersedes=supersedes,
             corrects=corrects,
         )
+        scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
+        if (replaced := supersedes or corrects) is not None:
+            await self._owned(replaced, scope)
         batch = await batch_of(
             self._engine,
             messages,
             project=self._project,
-            scope=self._scope(user_id, agent_id, run_id, app_id, session_id),
+            scope=scope,
             options=options,
             metadata=metadata,
             occurred_at=None if occurred_at is None else as_moment(occurred_at, 'occurred_at'),

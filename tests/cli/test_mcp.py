@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,14 @@ def test_whose_it_is_comes_from_options_and_the_environment(
     (principal,) = served
     assert (principal.fixed, principal.memory.project, principal.memory.actor) == (ids, 'acme', 'mcp')
     assert (principal.role, principal.trust, principal.asks) == ('writer', 'tool', True)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'mcp', None)
+    result = printed('--database', str(tmp_path / 'm.db'))
+    assert result.exit_code == 1
+    assert "pip install 'memoranda[mcp]'" in ' '.join(result.output.split())
+    assert printed('--config', 'cursor').exit_code == 0
 
 
 def test_options_choose_what_a_model_may_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

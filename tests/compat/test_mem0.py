@@ -14,6 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import memoranda
 from _fakes import subprocess_environment
@@ -396,6 +398,51 @@ def test_a_filter_nested_without_end_is_refused(memory: Memory) -> None:
         filters = {'AND': [filters]}
     with pytest.raises(InvalidFilter, match='levels deep'):
         memory.search('tea', user_id='ana', filters=filters)
+
+
+_KEYS = st.sampled_from(
+    [
+        'user_id',
+        'agent_id',
+        'run_id',
+        'session_id',
+        'topic',
+        'AND',
+        'OR',
+        'NOT',
+        'created_at',
+        'expiration_date',
+        'data',
+    ]
+)
+_VALUES = st.recursive(
+    st.sampled_from(['ana', 'ben', '*', '', None, True, 3, -1.5, '2024-01-01', 'x" OR 1=1 --', '\ud800', [], {}]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            _KEYS | st.sampled_from(['eq', 'ne', 'gt', 'in', 'nin', 'contains', '$or']), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope='module')
+def shared() -> Iterator[Memory]:
+    with Memory.from_config(CONFIG) as memory:
+        keep(memory, 'of ana', metadata={'topic': 'x'})
+        keep(memory, 'of ben', user_id='ben', metadata={'topic': 'x'})
+        yield memory
+
+
+@settings(max_examples=60)
+@given(filters=st.dictionaries(_KEYS, _VALUES, max_size=4))
+def test_no_filter_shows_the_memories_of_somebody_else(shared: Memory, filters: dict[str, Any]) -> None:
+    try:
+        found = shared.get_all(filters={**filters, 'user_id': 'ana'})
+    except InvalidInput:
+        return
+    assert set(words(found)) <= {'of ana'}
 
 
 # Searching and listing

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
+from _postgres import available, fresh_database
 from compat._openai import OpenAI, serving
 from memoranda import ConfigurationError, InvalidInput, ProcessingFailed
 from memoranda.compat.mem0 import (
@@ -260,22 +262,30 @@ def test_an_async_memory_closes_and_opens_its_connections(openai: tuple[OpenAI, 
         ({'provider': 'openai', 'config': {'api_key': 'x', 'reasoning_effort': 'huge'}}, 'use low, medium or high'),
         ({'provider': 'openai', 'config': 'gpt-4o'}, 'config of openai is a str'),
         ({'provider': '', 'config': {}}, 'no name'),
-        ({'provider': 'anthropic', 'config': {'api_key': 'sk-secret', 'model': 'claude-x'}}, 'package anthropic'),
-        ({'provider': 'gemini', 'config': {'api_key': 'sk-secret'}}, r'pydantic-ai-slim\[google\]'),
         ({'provider': 'rules', 'config': {'model': 'x'}}, 'keep_unread'),
         ({'model': 'gpt-4o'}, "'model' is unknown"),
         ('openai', 'llm is a str'),
     ],
 )
 def test_a_model_that_can_not_be_asked_is_an_error_at_once(section: Any, match: str) -> None:
-    if match in ('package anthropic', r'pydantic-ai-slim\[google\]'):
-        pytest.importorskip('pydantic_ai')
-        for name in ('anthropic', 'google.genai'):
-            if name in sys.modules:
-                pytest.skip('the package is installed')
     with pytest.raises(ConfigurationError, match=match) as caught:
         of(llm=section)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ('provider', 'package', 'extra'),
+    [('anthropic', 'anthropic', 'anthropic'), ('gemini', 'google.genai', 'google'), ('groq', 'groq', 'groq'),
+     ('openai', 'openai', 'openai'), ('aws_bedrock', 'boto3', 'bedrock'), ('openai', 'pydantic_ai', 'memoranda')],
+)  # fmt: skip
+def test_a_missing_package_is_named_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, provider: str, package: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    section = {} if provider == 'aws_bedrock' else {'api_key': 'sk-secret'}
+    with pytest.raises(ConfigurationError, match='pip install') as caught:
+        of(llm={'provider': provider, 'config': section})
+    assert extra in str(caught.value)
     assert 'sk-secret' not in str(caught.value)
 
 
@@ -311,6 +321,7 @@ def test_the_path_of_a_local_store_becomes_a_file_in_it(tmp_path: Path) -> None:
         assert location(**section) == str(tmp_path / provider / 'memoranda.db')
     assert location(provider='sqlite', config={'path': str(tmp_path / 'm.db')}) == str(tmp_path / 'm.db')
     assert location(provider='qdrant', config={'path': ':memory:'}) == ':memory:'
+    assert location(provider='qdrant', config={'path': tmp_path / 'p'}) == str(tmp_path / 'p' / 'memoranda.db')
 
 
 def test_what_is_stored_in_a_path_is_there_again(tmp_path: Path) -> None:
@@ -351,6 +362,46 @@ def test_a_qdrant_server_becomes_the_index_of_the_usual_database(own_environment
     attached: Any = memory.memoranda.engine.index
     assert attached.index.location == 'http://db.example:6444'
     assert memory.memoranda.location.endswith('memoranda.db')
+
+
+def test_memories_are_found_through_a_qdrant_server(tmp_path: Path) -> None:
+    pytest.importorskip('qdrant_edge')
+    from _qdrant import running
+
+    with running(tmp_path / 'qdrant') as server:
+        section = {'provider': 'qdrant', 'config': {'url': server.url, 'api_key': 'x', 'collection_name': 'shop'}}
+        with Memory.from_config({'embedder': EMBEDDER, 'vector_store': section}) as memory:
+            memory.add('I live in Lisbon', user_id='ana')
+            memory.memoranda.index_flush()
+            assert memory.memoranda.index_status().points == memory.memoranda.index_status().expected > 0
+            assert words(memory.search('Lisbon', user_id='ana')) == ['Lives in Lisbon']
+
+
+@pytest.mark.skipif(not available(), reason='no PostgreSQL for this platform')
+def test_memories_are_kept_in_postgresql() -> None:
+    with fresh_database() as url:
+        parts = urlsplit(url)
+        section = {
+            'user': unquote(parts.username or ''),
+            'password': unquote(parts.password or ''),
+            'host': parts.hostname,
+            'port': parts.port,
+            'dbname': parts.path.lstrip('/'),
+            'collection_name': 'shop',
+        }
+        config = {'embedder': EMBEDDER, 'vector_store': {'provider': 'pgvector', 'config': section}}
+        with Memory.from_config(config) as memory:
+            known = memory.add('I live in Lisbon', user_id='ana', metadata={'topic': 'home'})[0]['id']
+            found = memory.search(
+                'Lisbon', filters={'user_id': 'ana', 'topic': 'home', 'created_at': {'gte': '2020-01-01'}}
+            )
+            assert words(found) == ['Lives in Lisbon']
+            memory.update(known, text='Lives in Porto')
+        with Memory.from_config(config) as memory:
+            assert memory.memoranda.project == 'shop'
+            assert words(memory.get_all(user_id='ana')) == ['Lives in Porto']
+            memory.reset(confirm=True)
+            assert not memory.get_all(user_id='ana')
 
 
 def test_a_pgvector_store_becomes_postgresql() -> None:

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from mcp import MCPError
 
 from _fakes import fast_async
 from _mcp import call, connected, failing, text_of
 from _outages import Flaky, locked
-from mcp import MCPError
 from memoranda.settings import Settings
 
 

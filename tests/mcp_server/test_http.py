@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -163,6 +164,18 @@ def test_many_clients_are_served_at_once_and_none_sees_anothers() -> None:
         await asyncio.gather(
             *(one('ana', 'home.city is Lisbon') for _ in range(4)), *(one('ben', 'Ben has a secret') for _ in range(4))
         )
+
+    played(check)
+
+
+def test_without_the_extra_the_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'mcp', None)
+
+    async def check(server: Served) -> None:
+        async with server.client('reader') as http:
+            answered = await http.post('/mcp', json=HELLO, headers=ACCEPT)
+            assert answered.status_code == 501
+            assert "pip install 'memoranda[mcp]'" in answered.text
 
     played(check)
 

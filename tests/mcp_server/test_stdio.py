@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
+from mcp import Client, stdio_client
 
 from _fakes import fast, fast_async, subprocess_environment
 from _mcp import READING, WRITING, call, command, connected, failing
@@ -54,12 +54,16 @@ def say(process: subprocess.Popen[str], *messages: dict[str, Any] | str) -> None
     process.stdin.flush()
 
 
-def test_a_client_drives_every_tool_resource_and_prompt(tmp_path: Path) -> None:
-    database = tmp_path / 'memory.db'
+def test_a_client_drives_every_tool_resource_and_prompt_and_the_server_ends_with_it(tmp_path: Path) -> None:
+    database, errors = tmp_path / 'memory.db', tmp_path / 'errors'
 
     async def main() -> None:
         options = ('--user', 'ana', '--project', 'acme', '--trust', 'assistant')
-        async with Client(command(database, *options)) as client:
+        with errors.open('w') as file:
+            await drive(Client(stdio_client(command(database, *options), errlog=file)))
+
+    async def drive(connecting: Client) -> None:
+        async with connecting as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == [*READING, *WRITING]
             city = (await call(client, 'memory_add', fact='Lives in Lisbon', slot='home.city', value='Lisbon'))[
                 'memory_id'
@@ -82,12 +86,14 @@ def test_a_client_drives_every_tool_resource_and_prompt(tmp_path: Path) -> None:
             assert 'Lisbon' in message.content.text
 
     asyncio.run(main())
+    assert errors.read_text() == ''  # it needed no signal to end
     with Memory(database, project='acme', settings=Settings(workers=0)) as memory:
         assert [m.text for m in memory.get_all(user_id='ana')] == ['Lives in Lisbon']
         assert memory.changes(user_id='ana').items[0].actor == 'mcp'
 
 
-def test_it_writes_only_the_protocol_and_ends_when_its_client_is_gone(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')
+def test_it_writes_only_the_protocol_and_a_signal_ends_it_though_its_client_is_there(tmp_path: Path) -> None:
     process = started(tmp_path / 'memory.db')
     say(process, HELLO, READY, 'this is not JSON', '{"jsonrpc": "2.0", "id": 2}', '[1, 2', '\x00' * 10, note(3))
     assert process.stdout is not None
@@ -95,29 +101,16 @@ def test_it_writes_only_the_protocol_and_ends_when_its_client_is_gone(tmp_path: 
     while not any(json.loads(line).get('id') == 3 for line in lines):
         lines.append(process.stdout.readline())
     assert json.loads(lines[0])['result']['serverInfo']['name'] == 'memoranda'
-    say(process, note(4))  # is under way when the client is gone
-    rest, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0
+    say(process, note(4))  # is under way when the signal comes
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(SECONDS) == 0
+    rest, errors = process.communicate()
     for line in [*lines, *rest.splitlines()]:
         assert json.loads(line)['jsonrpc'] == '2.0'
     assert 'sharks' not in errors
     with fast(tmp_path / 'memory.db') as memory:
         assert [item.memory.text for item in memory.review.list(user_id='ana')] == ['Swims with sharks']
         assert memory.verify(user_id='ana').ok
-
-
-@pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')
-def test_a_signal_ends_it_though_its_client_is_still_there(tmp_path: Path) -> None:
-    process = started(tmp_path / 'memory.db')
-    say(process, HELLO, READY, note(2))
-    assert process.stdout is not None
-    while json.loads(process.stdout.readline()).get('id') != 2:
-        pass
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(SECONDS) == 0
-    process.communicate()
-    with fast(tmp_path / 'memory.db') as memory:
-        assert len(memory.review.list(user_id='ana').items) == 1
 
 
 def test_a_storage_that_can_not_be_read_is_told_by_every_tool(tmp_path: Path) -> None:

@@ -195,6 +195,22 @@ def test_an_instruction_to_the_agent_waits_even_where_notes_are_believed() -> No
     played(check)
 
 
+def test_a_slot_gets_its_new_value_from_an_update() -> None:
+    async def check(memory: AsyncMemory) -> None:
+        async with connected(memory, trust='assistant') as client:
+            added = await call(
+                client, 'memory_add', fact='Uses vim', slot='tool.editor', value='vim', kind='preference'
+            )
+            fact = {'fact': 'Uses emacs', 'value': 'emacs'}
+            changed = await call(client, 'memory_update', memory_id=added['memory_id'], **fact)
+            got = (await call(client, 'memory_get', memory_id=changed['memory_id']))['fact']
+            assert (got['slot'], got['value'], got['kind']) == ('tool.editor', 'emacs', 'preference')
+            told = await call(client, 'memory_history', slot='tool.editor')
+            assert [e['text'] for e in told['entries'] if e['op'] == 'add'] == ['Uses vim', 'Uses emacs']
+
+    played(check)
+
+
 @pytest.mark.parametrize('mode', ERAS)
 def test_the_person_at_the_client_may_approve_a_note_at_once(mode: str) -> None:
     async def check(memory: AsyncMemory) -> None:

@@ -130,8 +130,8 @@ def test_stored_keys_open_until_they_are_revoked_or_expire() -> None:
             new = await memory.keys.rotate(old.key.id)
             assert [await status(old.secret), await status(new.secret)] == [401, 200]
             brief = await memory.keys.create('brief', expires_at=now() + timedelta(microseconds=200_000))
-            while await status(brief.secret) == 200:
-                await asyncio.sleep(0)
+            while await status(brief.secret) == 200:  # for a fifth of a second
+                pass
             assert now() >= (await memory.keys.get(brief.key.id)).expires_at
 
     asyncio.run(asked())

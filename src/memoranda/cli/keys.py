@@ -63,9 +63,7 @@ def _until(text: str | None) -> datetime | None:
 
 @app.command('create')
 def create(
-    name: Annotated[
-        str, typer.Argument(help='What the key is for. What is done with it is noted as done by key:NAME.')
-    ],
+    name: Annotated[str, typer.Argument(help='What it is for. What is done with it is noted as done by key:NAME.')],
     role: Annotated[
         str, typer.Option('--role', '-r', callback=_role, metavar='ROLE', help=f'{", ".join(ROLES)}.')
     ] = 'reader',

@@ -6,12 +6,14 @@ import logging
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memoranda.cli._output import note, one_line, out
+from memoranda.cli._logs import OneLine
+from memoranda.cli._output import note, out
 from memoranda.cli._target import DatabaseOption
 from memoranda.errors import ConfigurationError
 
@@ -71,13 +73,11 @@ def serve(
     All projects of the database are served; a key says which one is meant. Without any key, and reachable from this
     machine only, a key for this process is made and shown.
     """
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
+    missing = [name for name in ('fastapi', 'uvicorn') if find_spec(name) is None]
+    if missing:
         raise ConfigurationError(
-            f"the server needs a package that is not installed ({error.name}): pip install 'memoranda[server]'"
-        ) from error
+            f"the server needs a package that is not installed ({missing[0]}): pip install 'memoranda[server]'"
+        )
     from memoranda import AsyncMemory
     from memoranda.server.running import serve as run_server
     from memoranda.settings import Settings
@@ -112,18 +112,11 @@ def _show(key: NewKey) -> None:
     sys.stderr.flush()
 
 
-class _OneLine(logging.Formatter):
-    """A record on one line that can't steer a terminal. Tracebacks are left out: errors may quote what was said."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f'{self.formatTime(record)} {record.levelname.lower()}: {one_line(record.getMessage(), None)}'
-
-
 @contextmanager
 def _logging(*, verbose: bool) -> Generator[None]:
     """Show what the engine and the server log on standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine())
+    handler.setFormatter(OneLine())
     levels = {
         logging.getLogger('memoranda'): logging.WARNING,
         logging.getLogger('memoranda.server'): logging.INFO if verbose else logging.WARNING,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from memoranda.cli._output import emit, many, one_line, short_id
+from memoranda.cli._logs import OneLine
+from memoranda.cli._output import emit, many, short_id
 from memoranda.cli._target import DatabaseOption, JsonOption
 from memoranda.errors import ConfigurationError, EmbedderMismatch, StoreError, StoreUnreadable
 
@@ -370,19 +371,12 @@ def _close(engine: Engine) -> None:
     closing.join(_GRACE_SECONDS)
 
 
-class _OneLine(logging.Formatter):
-    """A record on one line that can't steer a terminal. Tracebacks are left out: errors may quote what was said."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return f'{self.formatTime(record)} {record.levelname.lower()}: {one_line(record.getMessage())}'
-
-
 @contextmanager
 def _logging(*, verbose: bool) -> Generator[None]:
     """Show what the engine logs on standard error."""
     ours = logging.getLogger('memoranda')
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine())
+    handler.setFormatter(OneLine())
     levels = {ours: ours.level, log: log.level}
     ours.addHandler(handler)
     ours.setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -155,8 +155,9 @@ class AsyncMemory:
                 raise InvalidInput(f'add({name}=...) is not offered: {fix}')
         scope = calls.scope_of('add', calls.ids_of(user_id, agent_id, run_id, app_id, session_id))
         own = calls.metadata_of(metadata)
-        at = timestamp if timestamp is not None else own.pop('created_at', None)
-        moment = None if at is None else as_moment(at, 'timestamp')
+        made = own.pop('created_at', None)
+        moment = None if made is None else as_moment(made, "metadata['created_at']")
+        moment = moment if timestamp is None else as_moment(timestamp, 'timestamp')
         expires = calls.expiry(expiration_date)
         given = not check_flag('infer', infer)
         listed = calls.said(messages)
@@ -353,7 +354,7 @@ class AsyncMemory:
                 own = {**(await self._wide.get(wanted)).metadata, **own}
             await self._wide.update(wanted, text=text, metadata=own, expires_at=expires)
         except MemoryNotFound as error:
-            raise _not_found(wanted, error) from None
+            raise _not_found(error) from None
         return {'message': 'Memory updated successfully!'}
 
     async def delete(self, memory_id: object) -> dict[str, str]:
@@ -366,7 +367,7 @@ class AsyncMemory:
         try:
             await self._wide.delete(wanted)
         except MemoryNotFound as error:
-            raise _not_found(wanted, error) from None
+            raise _not_found(error) from None
         return {'message': 'Memory deleted successfully!'}
 
     async def delete_all(
@@ -458,8 +459,8 @@ def _memory_id(value: object) -> str:
     return found
 
 
-def _not_found(memory_id: str, error: MemoryNotFound) -> MemoryNotFoundError:
-    return MemoryNotFoundError(f'memory {shown(memory_id)} not found in this project: {error}')
+def _not_found(error: MemoryNotFound) -> MemoryNotFoundError:
+    return MemoryNotFoundError(f'not found: {error}')
 
 
 def _is_kept(memory: MemoryRecord) -> bool:

@@ -59,9 +59,11 @@ def memory_of(config: MemoryConfig) -> tuple[AsyncMemory, Connection | None]:
         errors='raise',
         **arguments,
     )
-    for note in place.notes:
-        once(note)
-    if llm is None:
+    for warning in place.warnings:
+        once(warning)
+    if place.note:
+        log.info('%s', place.note)
+    if llm is None and config.llm is None:
         once(
             f'facts are drawn by rules, without a model, and kept in {memory.location}, project {memory.project!r}: '
             'configure llm, or set MEMORANDA_MODEL, for a model (docs/mem0.md)'

@@ -14,6 +14,8 @@ __all__ = ['OWN', 'Item', 'Results', 'added', 'event_of', 'expiration_of', 'item
 
 OWN: Final = 'mem0'
 """The key of metadata that holds what Mem0 keeps beside the words: who said it, and when it was made elsewhere."""
+WIRE: Final = '_mem0'
+"""That of the server, for what a client of the hosted service noted beside a memory."""
 _UUID7: Final = 7
 _ORDER: Final = ('ADD', 'UPDATE', 'NONE', 'DELETE', 'PENDING')
 _EVENTS: Final[Mapping[str, str]] = {
@@ -94,7 +96,7 @@ def item_of(memory: MemoryRecord, *, score: float | None = None, scored: bool = 
         memory=memory.text,
         # Of the words, as Mem0's; it guards nothing.
         hash=hashlib.md5(memory.text.encode('utf-8', 'surrogatepass'), usedforsecurity=False).hexdigest(),
-        metadata={k: v for k, v in memory.metadata.items() if k != OWN} or None,
+        metadata={k: v for k, v in memory.metadata.items() if k not in (OWN, WIRE)} or None,
         created_at=own.get('created_at') or made.isoformat(),
         updated_at=(made if memory.version == 1 else memory.recorded_at).isoformat(),
     )

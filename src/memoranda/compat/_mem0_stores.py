@@ -42,8 +42,10 @@ class Place:
     """None: the usual one."""
     index: VectorIndex | None = None
     pool: int | None = None
-    notes: tuple[str, ...] = ()
-    """What somebody who moves here should know."""
+    warnings: tuple[str, ...] = ()
+    """What somebody who moves here should know before anything is lost."""
+    note: str = ''
+    """What is where, if that is not plain."""
 
 
 def place_of(section: Section | None) -> Place:
@@ -62,11 +64,10 @@ def place_of(section: Section | None) -> Place:
     if name in _FOLDERS:
         refused = dict.fromkeys(('host', 'port', 'api_key', 'tenant'), _SERVER) | {'client': _MADE}
         check_keys('vector_store', name, config, (*_COMMON, 'path', *_FOLDERS[name]), refused)
-        return _folder(text('vector_store.config.path', config.get('path')), config)
+        return _folder(_path(config), config)
     if name == 'sqlite':
         check_keys('vector_store', name, config, (*_COMMON, 'path'), {})
-        path = text('vector_store.config.path', config.get('path'))
-        return Place(database=path, project=_project(config))
+        return Place(database=_path(config), project=_project(config))
     raise ConfigurationError(
         f'vector_store.provider={shown(name)} is not offered: use one of {_STORES}, or leave it out for a file; Mem0 '
         'itself over any store it knows is memoranda.agents.Mem0Provider(config=...)'
@@ -79,12 +80,17 @@ def _project(config: Mapping[str, Any]) -> str | None:
     return None if name is None or name == DEFAULT_COLLECTION else name
 
 
+def _path(config: Mapping[str, Any]) -> str | None:
+    given: object = config.get('path')
+    return text('vector_store.config.path', str(given) if isinstance(given, Path) else given)
+
+
 def _qdrant(config: Mapping[str, Any]) -> Place:
     known = (*_COMMON, 'host', 'port', 'path', 'url', 'api_key', 'https', 'on_disk')
     check_keys('vector_store', 'qdrant', config, known, {'client': _MADE})
     url, host = (text(f'vector_store.config.{name}', config.get(name)) for name in ('url', 'host'))
     if url is None and host is None:
-        return _folder(text('vector_store.config.path', config.get('path')), config)
+        return _folder(_path(config), config)
     if importlib.util.find_spec('qdrant_client') is None:
         raise ConfigurationError(
             "vector_store: qdrant-client is not installed, which Qdrant takes: pip install 'memoranda[qdrant]'"
@@ -101,7 +107,7 @@ def _qdrant(config: Mapping[str, Any]) -> Place:
         on_disk=flag('vector_store.config.on_disk', config.get('on_disk')),
     )
     note = f'memories are in the database, and Qdrant at {index.location} has a copy of their vectors (docs/qdrant.md)'
-    return Place(project=_project(config), index=index, notes=(note,))
+    return Place(project=_project(config), index=index, note=note)
 
 
 def _folder(path: str | None, config: Mapping[str, Any]) -> Place:
@@ -109,14 +115,16 @@ def _folder(path: str | None, config: Mapping[str, Any]) -> Place:
     if path is None or path == ':memory:':
         return Place(database=path, project=_project(config))
     folder = Path(path).expanduser()
-    notes: list[str] = []
+    warnings: list[str] = []
     if (folder / 'collection').is_dir():
-        notes.append(
+        warnings.append(
             f'{folder} holds memories of Mem0, which are not read by themselves: `memoranda import mem0 {folder}`'
         )
     if folder.is_absolute() and folder.is_relative_to(tempfile.gettempdir()):
-        notes.append(f'{folder} is a folder for temporary files: what is remembered there may be gone after a restart')
-    return Place(database=folder / FILE, project=_project(config), notes=tuple(notes))
+        warnings.append(
+            f'{folder} is a folder for temporary files: what is remembered there may be gone after a restart'
+        )
+    return Place(database=folder / FILE, project=_project(config), warnings=tuple(warnings))
 
 
 def _postgres(name: str, config: Mapping[str, Any]) -> Place:

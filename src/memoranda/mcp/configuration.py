@@ -95,7 +95,7 @@ def _local(
     notes: list[str],
 ) -> dict[str, Any]:
     command, *before = own_command()
-    entry: dict[str, Any] = {} if client in ('claude-desktop', 'cursor') else {'type': 'stdio'}
+    entry: dict[str, Any] = {} if client == 'claude-desktop' else {'type': 'stdio'}
     entry |= {'command': command, 'args': [*before, 'mcp', *arguments]}
     if environment or secrets:
         entry['env'] = {**environment, **{name: _variable(client, name) for name in secrets}}

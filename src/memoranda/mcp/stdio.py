@@ -63,7 +63,8 @@ async def _open(memory: AsyncMemory, opened: anyio.Event) -> None:
 
 async def _end_on_signal(memory: AsyncMemory) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
+        async for number in signals:
+            log.warning('ending because of %s', signal.Signals(number).name)
             with anyio.move_on_after(CLOSE_SECONDS):
                 await memory.close()
             # A thread waits for a line of input, and nothing can wake it: what is stored is stored.

@@ -83,7 +83,10 @@ def allows(held: Role, needed: Role) -> bool:
 
 
 def needs(role: Role) -> Any:
-    """What a route declares: `caller: Annotated[Caller, needs('writer')]`. Others get 403."""
+    """Let in callers of a role and those above it; others get 403.
+
+    A route declares it as `caller: Annotated[Caller, needs('writer')]`.
+    """
     if role not in ROLES:
         raise ValueError(f'role={role!r} is not one: use one of {", ".join(ROLES)}')
 

@@ -2,8 +2,8 @@
 
 Its routes come from the parts that `surfaces.py` names, which says what each offers.
 
-Every route says which role it needs (`access.needs`), or that anybody may call it (`access.public`). An app with a route
-that doesn't is not made.
+Every route says which role it needs (`access.needs`), or that anybody may call it (`access.public`). An app with a
+route that doesn't is not made.
 """
 
 from __future__ import annotations

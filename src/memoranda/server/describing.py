@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI makes of the routes, with keys, roles and the answers that every route may give."""
+"""The OpenAPI document: what FastAPI makes of the routes, with keys, roles and what every route may answer."""
 
 from __future__ import annotations
 

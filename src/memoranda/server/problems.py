@@ -66,6 +66,8 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     incident: str = ''
     """The id under which the log tells more."""
+    type: str = 'about:blank'
+    """`urn:memoranda:` and the name of an exception of `memoranda.errors`, where it stands for one."""
 
     def __post_init__(self) -> None:
         self.detail = self.detail or _DETAILS.get(self.status, '')
@@ -82,7 +84,7 @@ Render = Callable[[Problem], Response]
 
 
 def problem_of(error: Exception) -> Problem:
-    """What an exception means to a client. What isn't about the request is logged, under an id that the client is told."""
+    """What an exception means to a client. What isn't about the request is logged, under an id the client is told."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
@@ -91,18 +93,18 @@ def problem_of(error: Exception) -> Problem:
         return Problem(error.status_code, str(error.detail or ''), headers=dict(error.headers or {}))
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
     if isinstance(error, _TOLD):
-        return Problem(status, str(error))
+        return Problem(status, str(error), type=_type_of(error))
     incident = new_id()
     # Of others not the words, and of none a traceback's values: they may quote what was said.
     words = f' ({error})' if isinstance(error, errors.StoreError | errors.ConfigurationError) else ''
     log.error('incident %s: %s%s', incident, _where(error), words)
     headers = {'Retry-After': _RETRY[status]} if status in _RETRY else {}
-    return Problem(status, headers=headers, incident=incident)
+    return Problem(status, headers=headers, incident=incident, type=_type_of(error))
 
 
 def rendered(problem: Problem) -> Response:
     """As `application/problem+json`."""
-    body: dict[str, Any] = {'type': 'about:blank', 'title': problem.title, 'status': problem.status}
+    body: dict[str, Any] = {'type': problem.type, 'title': problem.title, 'status': problem.status}
     if problem.detail:
         body['detail'] = problem.detail
     if problem.errors:
@@ -112,6 +114,12 @@ def rendered(problem: Problem) -> Response:
     return JSONResponse(
         body, status_code=problem.status, headers=dict(problem.headers), media_type='application/problem+json'
     )
+
+
+def _type_of(error: Exception) -> str:
+    known = (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in errors.__all__)
+    name = next(known, 'MemorandaError')
+    return 'about:blank' if name == 'MemorandaError' else f'urn:memoranda:{name}'
 
 
 def _field(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -72,23 +73,23 @@ def serve(
     local = _is_loopback(host)
     _check_tls(settings, host, local=local)
     made = _process_key(memory, settings, host, keys, local=local)
-    app = create_app(
-        memory,
-        settings=settings,
-        keys=[*keys, *made],
-        metrics=None if settings.server_metrics == 'off' else prometheus(),
-        hosts=LOOPBACK_HOSTS if local else (),
-        parts=parts,
-    )
     _allow_connections()
-    listening = _listen(host, port)
-    for key in made:
-        (show_key or _show)(key)
-    scheme = 'https' if settings.server_tls_certificate else 'http'
-    address = f'{scheme}://{_shown(host)}:{listening.getsockname()[1]}'
-    server = _server(app, settings, lambda: (say or _say)(f'listening on {address}'))
-    with _quiet_signals():
-        server.run(sockets=[listening])
+    with _listen(host, port) as listening:
+        app = create_app(
+            memory,
+            settings=settings,
+            keys=[*keys, *made],
+            metrics=None if settings.server_metrics == 'off' else prometheus(),
+            hosts=LOOPBACK_HOSTS if local else (),
+            parts=parts,
+        )
+        for key in made:
+            (show_key or _show)(key)
+        scheme = 'https' if settings.server_tls_certificate else 'http'
+        address = f'{scheme}://{_shown(host)}:{listening.getsockname()[1]}'
+        server = _server(app, settings, lambda: (say or _say)(f'listening on {address}'))
+        with _quiet_signals():
+            server.run(sockets=[listening])
     return 0 if server.started else 1
 
 
@@ -130,6 +131,16 @@ def _check_tls(settings: Settings, host: str, *, local: bool) -> None:
         raise ConfigurationError(
             'server_tls_certificate and server_tls_key belong together, and one of them is missing: give both files'
         )
+    if settings.server_tls_certificate:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                settings.server_tls_certificate, settings.server_tls_key
+            )
+        except OSError as error:  # SSLError too
+            raise ConfigurationError(
+                f'server_tls_certificate={settings.server_tls_certificate!r} and its key can not be used '
+                f'({error.strerror or type(error).__name__}): give the PEM files of a certificate and of its key'
+            ) from error
     if local or settings.server_tls_certificate or settings.server_behind_tls_proxy:
         return
     raise ConfigurationError(
@@ -207,12 +218,16 @@ def _quiet_signals() -> Generator[None]:
     before: dict[signal.Signals, Any] = {}
     with suppress(ValueError):  # not the main thread
         for name in (signal.SIGINT, signal.SIGTERM):
-            before[name] = signal.signal(name, lambda *_: None)
+            before[name] = signal.signal(name, _ignore)
     try:
         yield
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _ignore(*_: object) -> None:
+    return None
 
 
 def _say(text: str) -> None:

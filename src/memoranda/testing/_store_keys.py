@@ -3,6 +3,7 @@
 # the names of the tests say what they check
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,7 +36,7 @@ class KeyTests(StoreTests):
         """What the chain tells of keys."""
         told: list[str | None] = []
 
-        def visit(_: Chain, seen: list[Seen]) -> bool:
+        def visit(_: Chain, seen: Sequence[Seen]) -> bool:
             told.extend(one.link.after for one in seen if one.link.op == 'key')
             return True
 

@@ -7,9 +7,9 @@ import pytest
 from _wire import Wire, serving
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def projects() -> Iterator[Callable[[], Wire]]:
-    with serving(projects=200) as following:
+    with serving(projects=100) as following:
         yield following
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import mem0
 from mem0.client.types import AddMemoryOptions, DeleteAllMemoryOptions, SearchMemoryOptions
-from mem0.exceptions import AuthenticationError, MemoryError, MemoryNotFoundError, ValidationError
+from mem0.exceptions import MemoryError as Failed
+from mem0.exceptions import MemoryNotFoundError, ValidationError
 
 SECONDS = 30
 
@@ -57,7 +58,9 @@ async def adds(client: Any, user: str) -> tuple[str, str]:
     stored = await ask(client.add('Likes green tea', user_id=user, infer=False, expiration_date='2099-12-31'))
     assert stored['status'] == 'SUCCEEDED', stored
     assert [one['event'] for one in stored['results']] == ['ADD']
-    options = AddMemoryOptions(filters={'user_id': user}, metadata={'team': 'support'}, infer=False, timestamp=1700000000)
+    options = AddMemoryOptions(
+        filters={'user_id': user}, metadata={'team': 'support'}, infer=False, timestamp=1700000000
+    )
     await ask(client.add('Plays the cello', options))
     return done['results'][0]['id'], stored['results'][0]['id']
 
@@ -133,11 +136,13 @@ async def refusals(client: Any, user: str) -> None:
     await fails(ValidationError, lambda: client.delete_all(), 'nothing says whose')
     await fails(ValidationError, lambda: client.delete_all(user_id='*'), 'refused')
     # This is how its client sends what its own types ask for.
-    await fails(ValidationError, lambda: client.delete_all(DeleteAllMemoryOptions(filters={'user_id': user})), 'filters')
+    await fails(
+        ValidationError, lambda: client.delete_all(DeleteAllMemoryOptions(filters={'user_id': user})), 'filters'
+    )
     await fails(ValidationError, lambda: client.search('x', filters={'color': 'red'}), 'unknown')
     await fails(ValidationError, lambda: client.get_all(filters={'user_id': user, 'AND': [{'user_id': 'bo'}]}))
-    await fails(MemoryError, lambda: client.get_webhooks('default'), 'webhooks')
-    await fails(MemoryError, lambda: client.project.get_members(), 'members')
+    await fails(Failed, lambda: client.get_webhooks('default'), 'webhooks')
+    await fails(Failed, lambda: client.project.get_members(), 'members')
 
 
 async def deletes(client: Any, user: str, city: str, tea: str) -> None:
@@ -167,12 +172,7 @@ async def main(url: str, key: str, kind: str) -> None:
     await exports(client, user)
     await refusals(client, user)
     await deletes(client, user, city, tea)
-    try:
-        type(client)(api_key='mda_nobody', host=url)
-    except (ValueError, AuthenticationError) as error:
-        assert 'no valid API key' in str(error), error
-    else:
-        raise AssertionError('a key that nobody has was taken')
+    await fails(ValueError, lambda: type(client)(api_key='nobody', host=url), 'no valid API key')
     if kind == 'async':
         await client.async_client.aclose()
     print('done', kind)

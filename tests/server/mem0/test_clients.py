@@ -42,9 +42,7 @@ def run(command: list[str], home: Path, **variables: str) -> str:
 
 @pytest.mark.skipif(find_spec('mem0') is None, reason='needs mem0ai')
 def test_both_python_clients_run_the_whole_script(server: Process, tmp_path: Path) -> None:
-    said = run(
-        [sys.executable, str(HERE / 'python_client.py'), server.url, server.key(), 'sync', 'async'], tmp_path
-    )
+    said = run([sys.executable, str(HERE / 'python_client.py'), server.url, server.key(), 'sync', 'async'], tmp_path)
     assert said.splitlines() == ['done sync', 'done async']
 
 
@@ -59,9 +57,7 @@ def test_the_npm_client_runs_the_whole_script(server: Process, tmp_path: Path) -
     modules = installed()
     node = shutil.which('node', path=str(tools())) or shutil.which('node')
     assert node is not None
-    said = run(
-        [node, str(HERE / 'npm_client.cjs'), server.url, server.key()], tmp_path, NODE_PATH=str(modules)
-    )
+    said = run([node, str(HERE / 'npm_client.cjs'), server.url, server.key()], tmp_path, NODE_PATH=str(modules))
     assert said.splitlines()[-1] == 'done'
 
 

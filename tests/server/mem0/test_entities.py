@@ -35,9 +35,9 @@ def entities(wire: Wire, query: str = '') -> list[tuple[str, str, int]]:
 def test_those_whom_something_is_remembered_of_are_listed(wire: Wire) -> None:
     wire.add('one')
     wire.add('two', run_id='s1', agent_id='guide')
-    wire.add('of the guide', agent_id='guide')
-    wire.add('of nobody', run_id='s9')
-    wire.add('of the app', app_id='web')
+    wire.add('of the guide', None, agent_id='guide')
+    wire.add('of nobody', None, run_id='s9')
+    wire.add('of the app', None, app_id='web')
     assert entities(wire) == [('user', 'ana', 2), ('agent', 'guide', 1), ('run', 's9', 1), ('app', 'web', 1)]
     page = wire.told('GET', '/v1/entities/?page=2&page_size=3')
     assert ([one['name'] for one in page['results']], page['count'], page['next']) == (['web'], 4, None)
@@ -50,7 +50,7 @@ def test_those_whom_something_is_remembered_of_are_listed(wire: Wire) -> None:
 def test_an_entity_is_forgotten_wherever_it_turns_up_and_the_receipt_holds(wire: Wire) -> None:
     wire.add('Likes tea')
     wire.add('Asked the guide', agent_id='guide', user_id='ana')
-    wire.add('The guide knows', agent_id='guide')
+    wire.add('The guide knows', None, agent_id='guide')
     gone = wire.told('DELETE', '/v2/entities/agent/guide/')
     assert gone['receipt']['counts']['memories'] == 2
     assert wire.listed() == ['Likes tea']
@@ -262,7 +262,7 @@ KEYED: list[tuple[str, str, Any]] = [
 
 def test_a_key_for_one_person_reaches_nobody_else(wire: Wire) -> None:
     bo = wire.add('of bo', user_id='bo', agent_id='guide')
-    wire.add('of the guide', agent_id='guide')
+    wire.add('of the guide', None, agent_id='guide')
     ana = wire.as_('ana')
     ana.add('of ana', agent_id='guide')
     for method, path, body in KEYED:

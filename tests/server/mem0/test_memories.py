@@ -19,7 +19,7 @@ def shelf(wire: Wire) -> Wire:
     wire.add('Plays the cello', run_id='s2', app_id='web', expiration_date='2099-12-31')
     wire.add('Gone by now', expiration_date='2020-01-01')
     wire.add('Of bo', user_id='bo', agent_id='guide')
-    wire.add('The guide speaks slowly', agent_id='guide')
+    wire.add('The guide speaks slowly', None, agent_id='guide')
     return wire
 
 

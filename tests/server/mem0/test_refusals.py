@@ -182,7 +182,7 @@ def test_a_setting_lets_a_star_mean_everybody_of_the_project_and_no_further() ->
         for wire in (one, two):
             wire.add('of ana')
             wire.add('of bo', user_id='bo')
-            wire.add('of the guide', agent_id='guide')
+            wire.add('of the guide', None, agent_id='guide')
         everybody = ['of ana', 'of bo', 'of the guide']
         assert one.listed({'OR': [{'user_id': '*'}, {'agent_id': '*'}]}) == everybody
         assert one.listed({'user_id': '*'}) == everybody[:2]

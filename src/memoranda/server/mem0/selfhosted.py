@@ -103,7 +103,7 @@ def _as_platform(filters: object, depth: int = 1) -> object:
     """A filter of the open-source library, whose keys that it doesn't know are metadata."""
     entries = as_object(filters)
     if entries is None or depth > 20:
-        return cast('object', filters)
+        return filters
     known: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for key, value in entries.items():

@@ -154,7 +154,7 @@ async def _events(memory: AsyncMemory, receipt: AddResult, request: Request) -> 
             yield b':\n\n'  # tells whether anybody still listens
     except MemorandaError as error:  # its messages were erased, or the storage fails
         problem = problem_of(error)
-        body = {'type': 'about:blank', 'title': problem.title, 'status': problem.status, 'detail': problem.detail}
+        body = {'type': problem.type, 'title': problem.title, 'status': problem.status, 'detail': problem.detail}
         yield _event('error', models.Problem.model_validate(body))
 
 

@@ -32,6 +32,7 @@ router = APIRouter(prefix='/v1', tags=['memories'])
 
 Reader = Annotated[Caller, needs('reader')]
 Writer = Annotated[Caller, needs('writer')]
+Admin = Annotated[Caller, needs('admin')]
 MemoryId = Annotated[
     str, Path(description='Id of a memory.', max_length=256, examples=['01890a5d-ac96-774b-bcce-b302099a8057'])
 ]
@@ -127,6 +128,21 @@ async def list_memories(asked: Annotated[models.ListMemories, Query()], caller: 
         known_at=asked.known_at,
     )
     return await page(models.MemoryPage, found.items, found.cursor, asked)
+
+
+@router.delete(
+    '/memories',
+    operation_id='delete_memories',
+    summary='Erase everything of a scope',
+    response_model=models.Erased,
+    responses=problems(),
+)
+async def delete_memories(asked: Annotated[models.Ids, Query()], caller: Admin) -> Response:
+    """Erase messages and memories of a user, an agent, an app or a conversation. New messages are let in.
+
+    `POST /v1/erasures` gives a receipt, and refuses from then on what was said before.
+    """
+    return await answer(models.Erased, await view(caller, asked).delete_all())
 
 
 @router.get(

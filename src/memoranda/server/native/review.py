@@ -138,7 +138,7 @@ def _told(result: Any) -> dict[str, Any]:
     error = None
     if problem is not None:
         error = {
-            'type': 'about:blank',
+            'type': problem.type,
             'title': problem.title,
             'status': problem.status,
             'detail': problem.detail or None,

@@ -28,8 +28,11 @@ _TYPES: Final[dict[str, Any]] = {
 
 @router.get('/me', operation_id='whoami', summary='Whose key this is', response_model=models.Me, responses=problems())
 async def whoami(caller: Reader) -> Response:
-    """The key's name, project and role."""
-    return await answer(models.Me, caller)
+    """The key's name, project and role, and what a client has to know of the settings."""
+    engine = caller.memory.engine
+    told = {name: getattr(caller, name) for name in ('name', 'project', 'role', 'user_id')}
+    rules = {'read': dict(engine.policy.read), 'passages': dict(engine.policy.passages)}
+    return await answer(models.Me, {**told, **rules, 'batch_turns': engine.settings.batch_turns})
 
 
 @router.get('/stats', operation_id='stats', summary='Figures', response_model=models.Stats, responses=problems())

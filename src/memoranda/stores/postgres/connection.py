@@ -110,6 +110,7 @@ class Link:
         self._options, self._shared, self._prepare = options, shared, prepare
         self._connection: PostgresConnection | None = None
         self._clock = Clock()
+        self._settings: dict[tuple[str, bool, str], str] = {}
 
     @property
     def skew_us(self) -> int:
@@ -183,7 +184,7 @@ class Link:
         self.close()
         raw = psycopg.connect(_with_defaults(self._options), autocommit=True)
         try:
-            connection = PostgresConnection(raw, prepares=not self._options.pgbouncer)
+            connection = PostgresConnection(raw, pooled=self._options.pgbouncer)
             with self._shared.lock:
                 self._prepare(connection)
             connection.adapt(self._shared.vector)
@@ -195,7 +196,15 @@ class Link:
         return connection
 
     def _begin(self, how: str, *, durably: bool = False, last: str = '') -> Rows:
-        options, connection = self._options, self._open()  # which finds the search path
+        connection = self._open()  # which finds the search path
+        key = (self._shared.path, durably, last)
+        settings = self._settings.get(key)
+        if settings is None:
+            settings = self._settings[key] = self._set(durably) + last
+        return connection.begin(how, settings)
+
+    def _set(self, durably: bool) -> str:
+        options = self._options
         settings = {
             'search_path': self._shared.path,
             'statement_timeout': f'{options.statement_timeout * 1000:.0f}',
@@ -204,7 +213,7 @@ class Link:
             **({'synchronous_commit': 'on'} if durably else {}),
         }
         chosen = ', '.join(f'set_config({_quoted(name)}, {_quoted(value)}, true)' for name, value in settings.items())
-        return connection.begin(how, f'SELECT {chosen}{last}')
+        return f'SELECT {chosen}'
 
     def _read(self, function: Callable[[Connection], T]) -> T:
         self._begin('ISOLATION LEVEL REPEATABLE READ, READ ONLY')

@@ -171,16 +171,17 @@ class PostgresConnection:
 
     Args:
         raw: In autocommit: transactions are begun by statements.
-        prepares: Whether statements that come again are kept prepared in the session.
+        pooled: Whether every transaction may have another session: then nothing is kept prepared.
     """
 
     dialect = NATIVE
     violations = (psycopg.IntegrityError,)
 
-    def __init__(self, raw: RawConnection[Any], *, prepares: bool = True) -> None:
+    def __init__(self, raw: RawConnection[Any], *, pooled: bool = False) -> None:
         self.raw = raw
         self.clock = Clock()
-        self._wire = Wire(raw, prepares=prepares)
+        self._pooled = pooled
+        self._wire = Wire(raw, prepares=not pooled)
         self._last: Sequence[Answer] = ()
         self._left = False
 
@@ -223,6 +224,8 @@ class PostgresConnection:
     def begin(self, how: str, settings: str) -> Rows:
         """Begin a transaction; gives what a statement that sets something in it gave."""
         self._left = False
+        if self._pooled:  # a pooler may give it another session only when it knows that the former one has ended
+            self._wire.wait()
         self._wire.send(f'BEGIN {how}'.encode(), again=False)
         return Rows(self._wire.send(settings.encode()))
 

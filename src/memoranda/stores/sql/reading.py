@@ -648,14 +648,51 @@ def page(
     newest_first: bool,
 ) -> tuple[list[MemoryRecord], str | None]:
     """Memories in the order they were first recorded."""
-    condition, values = ('retired_at IS NULL', []) if inactive else _temporal(moment)
-    if not inactive and moment.as_of is None and moment.known_at is None:
-        condition = 'retired_at IS NULL AND ' + condition
-    if cursor is not None:
-        condition, values = f'{condition} AND id {"<" if newest_first else ">"} ?', [*values, cursor]
     order = 'DESC' if newest_first else 'ASC'
+    after, behind = ('', ()) if cursor is None else (f' AND id {"<" if newest_first else ">"} ?', (cursor,))
     rows: list[Any] = []
     known: dict[int, Owner] = {}
+    for owner, condition, values in _listing(connection, reaches, where, moment, inactive):
+        rows += connection.execute(
+            _MEMORY + f'WHERE {condition}{after} ORDER BY id {order} LIMIT ?', (*values, *behind, limit + 1)
+        )
+        known[owner.id] = owner.owner
+    rows.sort(key=lambda row: row[2], reverse=newest_first)
+    more_left = len(rows) > limit
+    memories = read_memories(connection, rows[:limit], known)
+    return memories, memories[-1].id if more_left else None
+
+
+def numbered(
+    connection: Connection,
+    reaches: Sequence[Reach],
+    where: Filter | None,
+    moment: Moment,
+    inactive: bool,
+    start: int,
+    size: int,
+    most: int,
+) -> tuple[list[MemoryRecord], int, bool]:
+    """Memories from a place on, the latest first; how many there are, counted up to `most`; and whether that is all."""
+    found: list[tuple[str, int]] = []
+    known: dict[int, Owner] = {}
+    for owner, condition, values in _listing(connection, reaches, where, moment, inactive):
+        sql = f'SELECT id, row FROM memory WHERE {condition} ORDER BY id DESC LIMIT ?'
+        found += [(id_, row) for id_, row in connection.execute(sql, (*values, most + 1))]
+        known[owner.id] = owner.owner
+    found.sort(reverse=True)
+    chosen = [row for _, row in found[:most][start : start + size]]
+    rows = sorted(within(connection, _MEMORY + 'WHERE row', chosen), key=lambda row: row[2], reverse=True)
+    return read_memories(connection, rows, known), min(len(found), most), len(found) <= most
+
+
+def _listing(
+    connection: Connection, reaches: Sequence[Reach], where: Filter | None, moment: Moment, inactive: bool
+) -> Iterator[tuple[OwnerRow, str, list[Any]]]:
+    """Of each owner that is known, the condition for its memories, and the values in it."""
+    held, values = ('retired_at IS NULL', []) if inactive else _temporal(moment)
+    if not inactive and moment.as_of is None and moment.known_at is None:
+        held = 'retired_at IS NULL AND ' + held
     for reach in reaches:
         owner = find_owner(connection, reach.owner)
         if owner is None:
@@ -664,15 +701,8 @@ def page(
         more, more_values = '', []
         if where is not None:
             more, more_values = compile_filter(connection, where, MEMORY_FIELDS, row_range(owner.id))
-        rows += connection.execute(
-            _MEMORY + f'WHERE owner = ? AND {condition}{more and " AND "}{more}{runs} ORDER BY id {order} LIMIT ?',
-            (owner.id, *values, *more_values, *run_values, limit + 1),
-        )
-        known[owner.id] = owner.owner
-    rows.sort(key=lambda row: row[2], reverse=newest_first)
-    more_left = len(rows) > limit
-    memories = read_memories(connection, rows[:limit], known)
-    return memories, memories[-1].id if more_left else None
+        condition = f'owner = ? AND {held}{more and " AND "}{more}{runs}'
+        yield owner, condition, [owner.id, *values, *more_values, *run_values]
 
 
 def _runs(reach: Reach) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from memoranda._locks import short_lock
 from memoranda.scope import Owner
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.rows import find_owner, from_us, sought, to_us
+from memoranda.stores.sql.rows import from_us, owner_sought, sought, to_us
 
 __all__ = ['Counts', 'PendingUses', 'Uses', 'uses_sought', 'write']
 
@@ -63,11 +63,8 @@ class PendingUses:
 
 def write(connection: Connection, counts: Counts) -> Counts:
     """Write what was counted. Returns what was not: that of owners whom somebody else writes for now."""
-    numbers: dict[Owner, int] = {}
-    for owner in {owner for owner, _ in counts}:
-        found = find_owner(connection, owner)
-        if found is not None:
-            numbers[owner] = found.id
+    asked = {owner: owner_sought(connection, owner) for owner, _ in counts}
+    numbers = {owner: found.id for owner, look in asked.items() if (found := look()) is not None}
     held = set(hold_owners(connection, numbers.values(), free=True))
     rows = [
         (numbers[owner], memory, times, to_us(at))

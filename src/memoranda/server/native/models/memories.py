@@ -35,6 +35,7 @@ __all__ = [
     'Edit',
     'Episode',
     'EpisodePage',
+    'Erased',
     'Evidence',
     'History',
     'HistoryEntry',
@@ -230,6 +231,16 @@ class ListMemories(Paged):
 
 class ListEpisodes(Paged):
     """Which messages; of a run, those of that run."""
+
+
+class Erased(Told):
+    """What an erasure removed."""
+
+    memories: int
+    episodes: int
+    versions: int
+    scrub: Literal['verified', 'pending']
+    """`verified`: the words are gone from every file. `pending`: that is finished later."""
 
 
 class SlotQuery(Ids):

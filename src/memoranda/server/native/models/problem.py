@@ -25,7 +25,7 @@ class Problem(Told):
         json_schema_extra={
             'examples': [
                 {
-                    'type': 'about:blank',
+                    'type': 'urn:memoranda:InvalidScope',
                     'title': 'Unprocessable Content',
                     'status': 422,
                     'detail': 'no id was given: pass user_id',
@@ -35,6 +35,7 @@ class Problem(Told):
     )
 
     type: str
+    """`urn:memoranda:` and the name of an exception of `memoranda.errors`, or `about:blank`."""
     title: str
     """The status in words."""
     status: int

@@ -224,3 +224,9 @@ class Me(Told):
     role: Literal['reader', 'writer', 'reviewer', 'admin']
     user_id: str | None
     """The only user that the key is for."""
+    read: dict[str, str] = Field(default_factory=dict[str, str])
+    """How a fact of each tier gets into a prompt: `include`, `fence` (marked as unconfirmed) or `exclude`."""
+    passages: dict[str, str] = Field(default_factory=dict[str, str])
+    """The same for passages of messages."""
+    batch_turns: int = 1
+    """Turns of a conversation that are read together."""
