@@ -21,7 +21,7 @@ from typing import Any
 from _build import Owners, StoredVectors, World, build
 from _common import Clock, folder, machine, median, spread, title
 from memoranda import Memory
-from memoranda.stores.sql import reading
+from memoranda.stores.sql import searching
 
 SEARCHES = 300
 ROUNDS = 100
@@ -256,7 +256,7 @@ def profiled(bench: Bench) -> None:
         for name, seconds in spent.items():
             print(f'    {name:<32}{1e3 * seconds / SEARCHES:8.3f} ms')
     profiles: dict[int, cProfile.Profile] = {}
-    original = reading.search
+    original = searching.search
 
     def search(*args: Any) -> Any:
         profile = profiles.setdefault(threading.get_ident(), cProfile.Profile(time.thread_time))
@@ -266,11 +266,11 @@ def profiled(bench: Bench) -> None:
         finally:
             profile.disable()
 
-    reading.search = search
+    searching.search = search
     try:
         in_turn(bench, Clock(), LANES)
     finally:
-        reading.search = original
+        searching.search = original
     costs(pstats.Stats(*profiles.values()), SEARCHES)
 
 

@@ -15,8 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from _fakes import subprocess_environment
 from _server import Served
 from memoranda import AsyncMemory
-from memoranda.mcp import make_server
-from memoranda.mcp.principal import Principal
+from memoranda.mcp import Principal, make_server
 
 ERAS = ('legacy', 'auto')
 """The protocol with its handshake, and the one without (2026-07-28)."""

@@ -351,7 +351,8 @@ def fresh_database(*, extension: bool = True, tables: bool = False) -> Generator
     found = server()
     name = f't{os.getpid()}_{next(_names)}_{secrets.token_hex(3)}'
     template = _tables(os.getpid()) if tables else TEMPLATE if extension else BARE
-    admin(f'CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template}')
+    # Copied as files, which takes half of what it takes to write each page to the log.
+    admin(f'CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template} STRATEGY FILE_COPY')
     try:
         yield found.url(name)
     finally:

@@ -17,6 +17,24 @@ settings.register_profile('default', deadline=None, suppress_health_check=[Healt
 settings.register_profile('ci', parent=settings.get_profile('default'), derandomize=True, print_blob=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
 
+LONG = {
+    'test_capability_dbos.py',
+    'test_changes.py',
+    'test_clean.py',
+    'test_conformance.py',
+    'test_crashes.py',
+    'test_erasure.py',
+    'test_examples.py',
+    'test_forget_crashes.py',
+    'test_forks.py',
+    'test_lifecycle.py',
+    'test_poisoning.py',
+    'test_processes.py',
+    'test_threads_and_loops.py',
+    'test_worker.py',
+}
+"""Files of tests that take more than ten seconds. Also a file of few tests may be long."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
@@ -27,6 +45,11 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins early: else one process is still busy with it when the others have nothing left."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 class NetworkUsed(AssertionError):

@@ -187,3 +187,9 @@ def test_a_process_may_be_handed_its_keys() -> None:
 
 def test_roles_are_in_order() -> None:
     assert ROLES == ('reader', 'writer', 'reviewer', 'admin')
+
+
+def test_a_key_in_a_message_is_not_remembered(memory: Memory) -> None:
+    secret = make_key('default', name='a', role='admin').secret
+    memory.add(f'use {secret} from now on', user_id='ana')
+    assert [episode.text for episode in memory.episodes(user_id='ana').items] == ['use [api key] from now on']

@@ -505,6 +505,7 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
     import memoranda.recall.block as block
     import memoranda.recall.search as search
     import memoranda.stores.sql.reading as reading
+    import memoranda.stores.sql.searching as searching
     import memoranda.stores.sql.writing as writing
     import memoranda.write.intake as intake
     import memoranda.write.process as process
@@ -512,8 +513,8 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
     targets: list[tuple[Any, str]] = [
         (writing, 'append'),
         (writing, 'commit'),
-        (reading, 'search'),
-        (reading, 'snapshot'),
+        (searching, 'search'),
+        (searching, 'snapshot'),
         (reading, 'page'),
         (search, 'rank'),
         (process, 'consolidate'),

@@ -22,6 +22,7 @@ from memoranda.errors import (
     StoreUnreachable,
     StoreUnreadable,
     StoreUnwritable,
+    VersionMismatch,
 )
 from memoranda.memory import AsyncMemory
 from memoranda.records import (
@@ -119,6 +120,7 @@ __all__ = [
     'StoreUnwritable',
     'Usage',
     'Verification',
+    'VersionMismatch',
     '__version__',
     'verify_erasure',
 ]

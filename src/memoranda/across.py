@@ -39,7 +39,6 @@ MOST_SEARCHED: Final = 100
 """Owners that one search ranks together."""
 MOST_COUNTED: Final = 50_000
 """Memories that are passed over or counted for a page with a number."""
-_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,7 @@ async def numbered_page(
     size: int,
     inactive: bool = False,
 ) -> NumberedPage:
-    """One page of the memories of some owners, latest first. Reads all pages before it, and counts those behind it.
+    """One page of the memories of some owners, latest first, with how many there are.
 
     Args:
         memory: Any view of the project.
@@ -133,19 +132,19 @@ async def numbered_page(
         raise InvalidInput(
             f'page {number:,} begins behind the first {MOST_COUNTED:,} memories: narrow the listing by a filter'
         )
-    moment = Moment(now=now())
-    chosen: list[MemoryRecord] = []
-    count, cursor = 0, None
-    while reaches:
-        read, cursor = await memory.engine.store.page(
-            reaches, where=where, moment=moment, inactive=inactive, limit=_AT_ONCE, cursor=cursor, newest_first=True
-        )
-        chosen += read[max(0, start - count) : max(0, start + size - count)]
-        count += len(read)
-        if cursor is None or count >= MOST_COUNTED:
-            break
-    await _note(memory, 'get_all', chosen)
-    return NumberedPage(items=tuple(chosen), count=count, more=cursor is not None)
+    if not reaches:
+        return NumberedPage(items=(), count=0, more=False)
+    found, count, all_ = await memory.engine.store.numbered(
+        reaches,
+        where=where,
+        moment=Moment(now=now()),
+        inactive=inactive,
+        start=start,
+        size=size,
+        most=MOST_COUNTED,
+    )
+    await _note(memory, 'get_all', found)
+    return NumberedPage(items=tuple(found), count=count, more=not all_)
 
 
 async def search(

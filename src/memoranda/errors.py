@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
 
 __all__ = [
     'ConfigurationError',
@@ -31,15 +35,41 @@ __all__ = [
     'StoreUnreadable',
     'StoreUnwritable',
     'VersionMismatch',
+    'discreet',
+    'is_discreet',
     'shown',
 ]
 
+_WORD: Final = 64
+"""Characters of an id or a name; what was said is longer, or more than one word."""
+_discreet: ContextVar[bool] = ContextVar('memoranda_discreet', default=False)
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
 
+@contextmanager
+def discreet() -> Generator[None]:
+    """Let errors tell no value but a short word, a number or a name: for answers that go through many hands."""
+    token = _discreet.set(True)
+    try:
+        yield
+    finally:
+        _discreet.reset(token)
+
+
+def is_discreet() -> bool:
+    """Whether errors tell no value just now (see `discreet`)."""
+    return _discreet.get()
+
+
 def shown(value: object) -> str:
     """A value as an error message names it: shortened, because it may be a whole message in the wrong place."""
+    if _discreet.get():
+        if isinstance(value, str):
+            if len(value) > _WORD or len(value.split()) > 1:
+                return f'a text of {len(value):,} characters'
+        elif not isinstance(value, bool | int | float | None):
+            return f'a {type(value).__name__}'
     try:
         return _short.repr(value)
     except ValueError:  # an int too long for Python to print

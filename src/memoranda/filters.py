@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
-from memoranda.errors import InvalidFilter
+from memoranda.errors import InvalidFilter, is_discreet, shown
 from memoranda.records import MemoryRecord
 
 __all__ = [
@@ -518,4 +518,4 @@ def _closest(name: object, known: Collection[str]) -> str:
 
 
 def _show(value: object) -> str:
-    return reprlib.repr(value)
+    return shown(value) if is_discreet() else reprlib.repr(value)

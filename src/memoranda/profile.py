@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
@@ -18,15 +18,16 @@ from memoranda.errors import InvalidInput
 from memoranda.filters import parse
 from memoranda.records import Evidence, MemoryRecord
 from memoranda.scope import Level, Reach
-from memoranda.stores.base import Moment, Store
+from memoranda.stores.base import Moment
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.write.extract import SlotSpec
 
-__all__ = ['InvalidValue', 'Profile', 'ProfileField', 'Slot', 'read_profile', 'register']
+__all__ = ['InvalidValue', 'Profile', 'ProfileField', 'Slot', 'fill', 'read_profile', 'register']
 
 ModelT = TypeVar('ModelT', bound=BaseModel)
+Every = Callable[[Mapping[str, Any]], Awaitable[Sequence[MemoryRecord]]]
 
 _PRECEDENCE: Final[Mapping[Level, int]] = {
     level: rank for rank, level in enumerate(('run', *(lv for lv in get_args(Level) if lv != 'run')))
@@ -141,8 +142,21 @@ async def read_profile(
     Raises:
         InvalidInput: Not a model, or one with a field that text can't fill.
     """
+    return await fill(model, lambda where: engine.store.every(reaches, where=parse(where), moment=moment))
+
+
+async def fill(model: type[ModelT], every: Every) -> Profile[ModelT]:
+    """Fill a model.
+
+    Args:
+        model: A class derived from `pydantic.BaseModel`.
+        every: Finds the memories to fill it from that satisfy a filter.
+
+    Raises:
+        InvalidInput: Not a model, or one with a field that text can't fill.
+    """
     plan = plan_of(model)
-    return _Filling(model, plan, await _slots(engine.store, plan, reaches, moment)).profile()
+    return _Filling(model, plan, await _slots(every, plan)).profile()
 
 
 def register(engine: Engine, model: type[BaseModel]) -> None:
@@ -181,16 +195,14 @@ def _told(spec: SlotSpec) -> str:
     return f'a list of {spec.type}' if spec.many else spec.type
 
 
-async def _slots(
-    store: Store, plan: Plan, reaches: Sequence[Reach], moment: Moment
-) -> Mapping[str, Sequence[MemoryRecord]]:
+async def _slots(every: Every, plan: Plan) -> Mapping[str, Sequence[MemoryRecord]]:
     """The current memories of every slot of a plan, the most personal level and the latest first."""
     found: dict[str, MemoryRecord] = {}
     for start in range(0, len(plan.leaves), _AT_ONCE):
         specs = [leaf.spec for leaf in plan.leaves[start : start + _AT_ONCE]]
         ranges = [{'slot': {'gte': f'{s.slot}.', 'lt': f'{s.slot}/'}} for s in specs if s.many]  # '/' follows '.'
-        where = parse({'OR': [{'slot': {'in': sorted({s.slot for s in specs})}}, *ranges]})
-        found.update((m.id, m) for m in await store.every(reaches, where=where, moment=moment))
+        where = {'OR': [{'slot': {'in': sorted({s.slot for s in specs})}}, *ranges]}
+        found.update((m.id, m) for m in await every(where))
     slots: dict[str, list[MemoryRecord]] = {}
     for memory in sorted(found.values(), key=lambda m: (m.valid_from, m.said_at, m.id), reverse=True):
         slots.setdefault(memory.slot or '', []).append(memory)

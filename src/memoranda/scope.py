@@ -187,5 +187,5 @@ def _check_id(name: str, value: object) -> str:
     if value == '*':
         raise InvalidScope(f"{name}='*' is not an id and nothing here is a wildcard: name one {name}")
     if _UNFIT.search(value):
-        raise InvalidScope(f'{name}={value!r} has control characters or half a surrogate pair in it: remove them')
+        raise InvalidScope(f'{name}={shown(value)} has control characters or half a surrogate pair in it: remove them')
     return value

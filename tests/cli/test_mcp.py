@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from memoranda.cli._app import app
-from memoranda.mcp.principal import Principal
+from memoranda.mcp import Principal
 
 TEXTS = {'type': 'object', 'additionalProperties': {'type': 'string'}}
 LOCAL = {

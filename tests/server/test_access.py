@@ -29,12 +29,12 @@ HEADERS = [
 ]
 
 
-@pytest.mark.parametrize('headers', HEADERS)
-def test_a_key_comes_in_any_of_three_headers(headers: Any) -> None:
+def test_a_key_comes_in_any_of_three_headers() -> None:
     async def asked() -> None:
         async with serving(parts=PARTS) as server, server.client(None) as http:
-            answer = await http.get('/test/me/x', headers=headers(server.key('reader')))
-            assert answer.status_code == 200
+            for headers in HEADERS:
+                answer = await http.get('/test/me/x', headers=headers(server.key('reader')))
+                assert answer.status_code == 200
 
     asyncio.run(asked())
 

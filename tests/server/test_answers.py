@@ -11,6 +11,7 @@ import pytest
 
 import _server_part
 from _server import serving
+from memoranda.server.shield import LOOPBACK_HOSTS
 
 PARTS: list[Any] = [_server_part]
 
@@ -127,29 +128,27 @@ def test_a_header_with_a_line_break_is_left_out() -> None:
     asyncio.run(asked())
 
 
-@pytest.mark.parametrize(
-    ('host', 'known'),
-    [
-        ('localhost', True),
-        ('localhost:8080', True),
-        ('LOCALHOST.:8080', True),
-        ('127.0.0.1:1', True),
-        ('[::1]:8080', True),
-        ('memory.example.com', False),
-        ('localhost.evil.example', False),
-        ('localhost@evil.example', False),
-        ('localhost:80:80', False),
-        ('', False),
-    ],
-)
-def test_a_server_on_this_machine_does_not_go_by_other_names(host: str, known: bool) -> None:
-    async def asked() -> None:
-        from memoranda.server.shield import LOOPBACK_HOSTS
+HOSTS = [
+    ('localhost', True),
+    ('localhost:8080', True),
+    ('LOCALHOST.:8080', True),
+    ('127.0.0.1:1', True),
+    ('[::1]:8080', True),
+    ('memory.example.com', False),
+    ('localhost.evil.example', False),
+    ('localhost@evil.example', False),
+    ('localhost:80:80', False),
+    ('', False),
+]
 
+
+def test_a_server_on_this_machine_does_not_go_by_other_names() -> None:
+    async def asked() -> None:
         async with serving(parts=PARTS, hosts=LOOPBACK_HOSTS) as server, server.client('reader') as http:
-            answer = await http.get('/test/me/x', headers={'Host': host})
-            assert answer.status_code == (200 if known else 421)
-            assert (await http.get('/health', headers={'Host': host})).status_code == 200
+            for host, known in HOSTS:
+                answer = await http.get('/test/me/x', headers={'Host': host})
+                assert answer.status_code == (200 if known else 421), host
+                assert (await http.get('/health', headers={'Host': host})).status_code == 200
 
     asyncio.run(asked())
 
@@ -206,5 +205,29 @@ def test_the_document_names_keys_and_roles_of_every_route() -> None:
                         )
                         assert {'401', '403', '429', '503'} <= set(operation['responses'])
             assert json.dumps(document) == json.dumps((await http.get('/openapi.json')).json())
+
+    asyncio.run(asked())
+
+
+SENT: list[tuple[str, dict[str, Any]]] = [
+    ('/v1/memories', {'messages': [{'role': 'the lighthouse', 'content': 'x'}], 'user_id': 'ana'}),
+    ('/v1/memories', {'messages': 'x', 'user_id': 'ana', 'infer': False, 'slot': 'the lighthouse'}),
+    ('/v1/memories', {'messages': 'x', 'user_id': ' the lighthouse'}),
+    ('/v1/memories', {'messages': 'x', 'user_id': '\x01the lighthouse'}),
+    ('/v1/memories', {'messages': 'x', 'user_id': 'ana', 'occurred_at': 'at the lighthouse'}),
+    ('/v1/search', {'query': 'x', 'user_id': 'ana', 'filters': {'kind': {'the lighthouse': 1}}}),
+    ('/v1/search', {'query': 'x', 'user_id': 'ana', 'strategy': 'the lighthouse'}),
+    ('/v1/memories/', {'messages': [{'role': 'the lighthouse', 'content': 'x'}], 'user_id': 'ana'}),
+    ('/v3/memories/add/', {'messages': 'x', 'user_id': 'ana', 'timestamp': 'at the lighthouse'}),
+]
+
+
+def test_an_error_does_not_repeat_what_was_sent() -> None:
+    async def asked() -> None:
+        async with serving() as server, server.client('admin') as http:
+            for path, body in SENT:
+                answer = await http.post(path, json=body)
+                assert 400 <= answer.status_code < 500
+                assert 'the lighthouse' not in answer.text
 
     asyncio.run(asked())

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import pytest
 
 import _server_part
 from _fakes import fast_async
@@ -161,38 +160,38 @@ def _nested(depth: int) -> bytes:
     return b'{"a":' + b'[' * (depth - 1) + b']' * (depth - 1) + b'}'
 
 
-@pytest.mark.parametrize(
-    ('body', 'status', 'said'),
-    [
-        (b'{"a": 1, "a": 2}', 400, 'twice'),
-        (b'{"a": {"b": 1, "b": 1}}', 400, 'twice'),
-        (b'{"a": "\xff"}', 400, 'UTF-8'),
-        ('{"a": 1}'.encode('utf-16'), 400, 'UTF-8'),
-        ('{"a": 1}'.encode('utf-16-le'), 400, 'zero byte'),
-        ('{"a": 1}'.encode('utf-32-be'), 400, 'zero byte'),
-        (b'{"a": NaN}', 400, 'NaN'),
-        (b'{"a": -Infinity}', 400, 'Infinity'),
-        (_nested(41), 400, 'deeper than 40'),
-        (b'[' * 1_000_000, 400, 'deeper than 40'),
-        (b'{"a":' * 100_000, 400, 'deeper than 40'),
-        (b'{"a": 1e999}', 400, 'number'),
-        (b'{"a": ' + b'9' * 5000 + b'}', 400, 'number'),
-        (b'{"a": 1', 422, ''),
-        (b'nothing', 422, ''),
-        (b'"text"', 422, ''),
-        (b'', 422, ''),
-        (_nested(40), 200, ''),
-        (b'{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\"[["}', 200, ''),
-        (b'\xef\xbb\xbf{"a": 1}', 200, ''),
-        (b'{"a": [{"b": 1}, {"b": 2}]}', 200, ''),
-    ],
-)
-def test_json_is_what_everybody_reads_alike(body: bytes, status: int, said: str) -> None:
+BODIES: list[tuple[bytes, int, str]] = [
+    (b'{"a": 1, "a": 2}', 400, 'twice'),
+    (b'{"a": {"b": 1, "b": 1}}', 400, 'twice'),
+    (b'{"a": "\xff"}', 400, 'UTF-8'),
+    ('{"a": 1}'.encode('utf-16'), 400, 'UTF-8'),
+    ('{"a": 1}'.encode('utf-16-le'), 400, 'zero byte'),
+    ('{"a": 1}'.encode('utf-32-be'), 400, 'zero byte'),
+    (b'{"a": NaN}', 400, 'NaN'),
+    (b'{"a": -Infinity}', 400, 'Infinity'),
+    (_nested(41), 400, 'deeper than 40'),
+    (b'[' * 1_000_000, 400, 'deeper than 40'),
+    (b'{"a":' * 100_000, 400, 'deeper than 40'),
+    (b'{"a": 1e999}', 400, 'number'),
+    (b'{"a": ' + b'9' * 5000 + b'}', 400, 'number'),
+    (b'{"a": 1', 422, ''),
+    (b'nothing', 422, ''),
+    (b'"text"', 422, ''),
+    (b'', 422, ''),
+    (_nested(40), 200, ''),
+    (b'{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\"[["}', 200, ''),
+    (b'\xef\xbb\xbf{"a": 1}', 200, ''),
+    (b'{"a": [{"b": 1}, {"b": 2}]}', 200, ''),
+]
+
+
+def test_json_is_what_everybody_reads_alike() -> None:
     async def asked() -> None:
         async with limited() as server, server.client('writer') as http:
-            answer = await http.post('/test/echo', content=body, headers={'content-type': 'application/json'})
-            assert answer.status_code == status, answer.text
-            assert said in answer.text
+            for body, status, said in BODIES:
+                answer = await http.post('/test/echo', content=body, headers={'content-type': 'application/json'})
+                assert answer.status_code == status, (body[:80], answer.text)
+                assert said in answer.text
 
     asyncio.run(asked())
 
@@ -207,18 +206,15 @@ def test_a_large_body_is_looked_through_too() -> None:
     asyncio.run(asked())
 
 
-@pytest.mark.parametrize(
-    'headers',
-    [
-        {'content-type': 'application/json; charset=utf-16'},
-        {'content-type': 'application/json; charset=latin-1'},
-        {'content-type': 'application/json', 'content-encoding': 'gzip'},
-    ],
-)
-def test_other_encodings_are_refused(headers: dict[str, str]) -> None:
+def test_other_encodings_are_refused() -> None:
     async def asked() -> None:
         async with limited() as server, server.client('writer') as http:
-            assert (await http.post('/test/echo', content=b'{}', headers=headers)).status_code == 415
+            for headers in (
+                {'content-type': 'application/json; charset=utf-16'},
+                {'content-type': 'application/json; charset=latin-1'},
+                {'content-type': 'application/json', 'content-encoding': 'gzip'},
+            ):
+                assert (await http.post('/test/echo', content=b'{}', headers=headers)).status_code == 415
 
     asyncio.run(asked())
 

@@ -96,8 +96,7 @@ def _serve(
     database: str | None, project: str | None, fixed: dict[str, str] | None, *, read_only: bool, trust: Trust, ask: bool
 ) -> None:
     from memoranda import AsyncMemory, Scope
-    from memoranda.mcp import serve_stdio
-    from memoranda.mcp.principal import Principal
+    from memoranda.mcp import Principal, serve_stdio
     from memoranda.settings import Settings
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='%(levelname)s %(name)s: %(message)s')
@@ -105,6 +104,8 @@ def _serve(
         Scope(**fixed)  # says now what is wrong with an id
     # Jobs are for `memoranda worker`: an editor must not begin to ask a model about what others have said.
     memory = AsyncMemory(database, project=project, settings=Settings(workers=0))
+    if sys.stdin.isatty():
+        note(f'Waiting for a client to speak MCP, about {memory.location}. A client starts this itself: see --config.')
     serve_stdio(
         Principal(
             memory=memory.acting_as('mcp'),

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from memoranda.errors import ConfigurationError
+from memoranda.mcp.principal import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
     from mcp.server import Server
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from memoranda.mcp.principal import Principal
     from memoranda.memory import AsyncMemory
     from memoranda.records import Trust
 
-__all__ = ['http_app', 'make_server', 'serve_stdio']
+__all__ = ['Principal', 'http_app', 'make_server', 'serve_stdio']
 
 _MISSING = "MCP needs the package mcp: pip install 'memoranda[mcp]'"
 

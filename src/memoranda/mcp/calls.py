@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memoranda.mcp.asking import Asking
     from memoranda.mcp.principal import Principal
     from memoranda.memory import AsyncMemory
+    from memoranda.policy import ReadRule
     from memoranda.records import AddResult, HistoryEntry, MemoryRecord
 
 __all__ = ['Call', 'add', 'check_read', 'forget', 'get', 'history', 'list_', 'search', 'update']
@@ -99,7 +100,9 @@ async def list_(call: Call, asked: a.List) -> tuple[str, a.Listed]:
         limit=asked.limit, cursor=asked.cursor, filters=None if asked.kind is None else {'kind': asked.kind}
     )
     rules = await rules_for(view, page.items)
-    pairs = [(r, rule) for r, rule in zip(page.items, rules, strict=True) if withheld(r, rule) is None]
+    pairs: list[tuple[MemoryRecord, ReadRule]] = [
+        (r, rule) for r, rule in zip(page.items, rules, strict=True) if withheld(r, rule) is None
+    ]
     text = framed(
         [fact_line(r) for r, rule in pairs if rule != 'fence'], [fact_line(r) for r, rule in pairs if rule == 'fence']
     )

@@ -61,7 +61,7 @@ def build(principal_of: Callable[[ServerRequestContext[Any, Any]], Principal]) -
     ) -> types.GetPromptResult:
         return await resources.get_prompt(principal_of(context), params.name, params.arguments or {})
 
-    return Server(
+    server: Server[Any] = Server(
         NAME,
         title='memoranda',
         description='Persistent memory for AI agents.',
@@ -74,5 +74,11 @@ def build(principal_of: Callable[[ServerRequestContext[Any, Any]], Principal]) -
         on_read_resource=read_resource,
         on_list_prompts=list_prompts,
         on_get_prompt=get_prompt,
-        get_tool_input_schema=lambda _: None,  # no argument of ours travels in a header
     )
+    # No argument of ours travels in a header; older versions of the SDK don't ask.
+    server.get_tool_input_schema = _no_schema
+    return server
+
+
+def _no_schema(_: str) -> None:
+    return None

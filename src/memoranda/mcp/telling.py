@@ -18,7 +18,7 @@ from memoranda.records import RECALL_TAG, Hit, MemoryRecord
 
 if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
-    from memoranda.policy import ReadRule
+    from memoranda.policy import Policy, ReadRule
 
 __all__ = ['NOTHING', 'fact_line', 'fact_of', 'find', 'framed', 'rules_for', 'told_hits', 'withheld']
 
@@ -36,10 +36,10 @@ _MOST_PAGES: Final = 10
 
 async def rules_for(memory: AsyncMemory, found: Sequence[Found]) -> list[ReadRule]:
     """How each of them may be told to a model."""
-    engine = memory.engine
-    doubts = doubted(found, engine.policy)
+    engine, policy = memory.engine, memory.engine.policy
+    doubts = await engine.compute(lambda: doubted(found, policy))  # which reads whole messages
     approved = await engine.store.approved(doubts, project=memory.project) if doubts else frozenset[str]()
-    return [rule_for(one, engine.policy, approved=approved) for one in found]
+    return await engine.compute(lambda: [rule_for(one, policy, approved=approved) for one in found])
 
 
 def withheld(record: MemoryRecord, rule: ReadRule) -> str | None:
@@ -79,8 +79,11 @@ def fact_line(record: MemoryRecord) -> str:
 
 async def told_hits(memory: AsyncMemory, hits: Sequence[Hit]) -> tuple[list[Fact], list[Message], str]:
     """What a search found: facts, messages, and both as framed text."""
-    rules = await rules_for(memory, hits)
-    policy = memory.engine.policy
+    rules, policy = await rules_for(memory, hits), memory.engine.policy
+    return await memory.engine.compute(lambda: _told(hits, rules, policy))
+
+
+def _told(hits: Sequence[Hit], rules: Sequence[ReadRule], policy: Policy) -> tuple[list[Fact], list[Message], str]:
     from_facts = {e.episode_id for h in hits if h.memory is not None for e in h.memory.evidence}
     facts: list[Fact] = []
     messages: list[Message] = []

@@ -57,6 +57,7 @@ _EVERYWHERE: Final = {
     '409': 'Something else changed first.',
     '413': 'The body is too large.',
     '415': 'The body is compressed, or not in UTF-8.',
+    '421': 'The server does not go by that name.',
     '422': 'Something in the request can not be used.',
     '429': 'This key asks for more than it may: see Retry-After.',
     '502': 'The messages are stored, and reading them failed. It is tried again.',
@@ -98,7 +99,7 @@ def _complete(operation: dict[str, Any], role: str, *, bare: bool) -> None:
     responses = operation.setdefault('responses', {})
     content = {'application/problem+json': {'schema': {'$ref': '#/components/schemas/Problem'}}}
     for status, description in _EVERYWHERE.items():
-        if role == 'public' and status not in ('400', '408', '413', '415', '429', '503'):
+        if role == 'public' and status not in ('400', '408', '413', '415', '421', '429', '503'):
             continue
         said = responses.setdefault(
             status, {'description': description, 'content': content} if bare else {'description': description}

@@ -158,7 +158,8 @@ class Caught:
             await send(message)
 
         try:
-            await self.app(scope, receive, seen)
+            with errors.discreet():
+                await self.app(scope, receive, seen)
         except Exception as error:
             if scope['type'] != 'http':
                 raise

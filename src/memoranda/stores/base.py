@@ -622,6 +622,50 @@ class Store(ABC):
     ) -> tuple[Sequence[MemoryRecord], str | None]:
         """Memories one by one, oldest first by when they were first recorded."""
 
+    async def numbered(
+        self,
+        reaches: Sequence[Reach],
+        *,
+        where: Filter | None,
+        moment: Moment,
+        inactive: bool,
+        start: int,
+        size: int,
+        most: int,
+    ) -> tuple[Sequence[MemoryRecord], int, bool]:
+        """What `page` would give, latest first, from a place on, and how many there are.
+
+        A store that can count without reading does it in one snapshot. Here each page is a snapshot of its own.
+
+        Args:
+            reaches: As in `page`.
+            where: As in `page`.
+            moment: As in `page`.
+            inactive: As in `page`.
+            start: How many come before.
+            size: How many at most.
+            most: How many are looked at.
+
+        Returns:
+            The memories, how many there are, counted up to `most`, and whether these are all.
+        """
+        chosen: list[MemoryRecord] = []
+        count, cursor = 0, None
+        while True:
+            read, cursor = await self.page(
+                reaches,
+                where=where,
+                moment=moment,
+                inactive=inactive,
+                limit=min(PAGE, most - count),
+                cursor=cursor,
+                newest_first=True,
+            )
+            chosen += read[max(0, start - count) : max(0, start + size - count)]
+            count += len(read)
+            if cursor is None or count >= most:
+                return chosen, count, cursor is None
+
     async def every(
         self, reaches: Sequence[Reach], *, where: Filter | None, moment: Moment, inactive: bool = False
     ) -> list[MemoryRecord]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from memoranda.records import Edit
-from memoranda.scope import OwnerKind, Scope
-from memoranda.stores.base import Store
+from memoranda.scope import OwnerKind, Reach, Scope
+from memoranda.stores.base import Moment, Store
 from memoranda.stores.subjects import Subject
-from memoranda.testing._bench import ANA, Bench
+from memoranda.testing._bench import ANA, DAY, Bench
 from memoranda.testing._store_base import StoreTests
 
 __all__ = ['CountTests']
@@ -76,6 +76,29 @@ class CountTests(StoreTests):
         assert list(self._subjects(store, limit=2)) + list(self._subjects(store, after=listed[1].number)) == listed
         assert self.run(store.erase(ANA.erasure('default'))).memories == 2
         assert ANA.home('default') not in [s.owner for s in self._subjects(store)]
+
+    def test_a_place_in_a_listing_is_read_with_the_number_of_all(self, store: Store) -> None:
+        bench = self.bench(store)
+        for number in range(5):
+            bench.learn(f'fact {number}')
+        bench.learn('of ben', scope=Scope(user_id='ben'))
+        bench.learn('in a run', scope=Scope(user_id='ben', run_id='r1'), level='run')
+        own, ben = Reach(ANA.home('default')), Reach(Scope(user_id='ben').home('default'), runs=())
+        moment = Moment(now=DAY + timedelta(days=365))
+
+        def read(reaches: list[Reach], start: int, size: int, most: int = 100) -> tuple[list[str], int, bool]:
+            found = store.numbered(
+                reaches, where=None, moment=moment, inactive=False, start=start, size=size, most=most
+            )
+            memories, count, all_ = self.run(found)
+            return [memory.text for memory in memories], count, all_
+
+        assert read([own], 0, 2) == (['fact 4', 'fact 3'], 5, True)
+        assert read([own], 4, 2) == (['fact 0'], 5, True)
+        assert read([own], 5, 2) == ([], 5, True)
+        assert read([own, ben], 0, 2) == (['of ben', 'fact 4'], 6, True)
+        assert read([own], 2, 9, most=4) == (['fact 2', 'fact 1'], 4, False)
+        assert read([], 0, 9) == ([], 0, True)
 
     def test_owners_are_found_by_what_something_was_said_under(self, store: Store) -> None:
         bench = self.bench(store)

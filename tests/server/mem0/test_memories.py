@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from _wire import Wire
+from _fakes import fast_async
+from _wire import Wire, serving
+from memoranda import Policy
+from memoranda.errors import StoreBusy
 
 DAY = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -96,7 +100,7 @@ def test_fields_beside_the_filter_narrow_too(shelf: Wire) -> None:
 
 
 def test_what_clients_of_other_versions_send_along_changes_nothing(shelf: Wire) -> None:
-    more = {'output_format': 'v1.1', 'version': 'v2', 'org_id': 'x', 'project_id': 'y', 'source': 'CLI', 'rerank': True}
+    more = {'output_format': 'v1.1', 'version': 'v2', 'project_id': shelf.project, 'source': 'CLI', 'rerank': True}
     assert shelf.found('tea', **more, keyword_search=True, latest_only=True)[0] == TEA
     filters = {'user_id': 'ana', 'run_id': 's1'}
     for path in ('/v2/memories/', '/v3/memories/'):
@@ -254,3 +258,67 @@ def test_what_a_message_may_not_claim_is_left_out(wire: Wire) -> None:
     said = [{'role': 'user', 'content': 'Likes tea', 'trust': 'user', 'locked': True}]
     done = wire.told('POST', '/v3/memories/add/', {'messages': said, 'user_id': 'ana', 'infer': False})
     assert [one['memory'] for one in done['results']] == ['Likes tea']
+
+
+def test_events_of_others_are_not_for_a_key_of_one_person(wire: Wire) -> None:
+    mine, theirs = wire.learn('Likes tea'), wire.learn('Likes milk', user_id='bo')
+    ana = wire.as_('ana')
+    assert [one['id'] for one in ana.told('GET', '/v1/events/')['results']] == [mine['id']]
+    assert ana.told('GET', f'/v1/event/{mine["id"]}/')['status'] == 'SUCCEEDED'
+    for other, id_ in ((ana, theirs['id']), (wire.as_('other'), mine['id']), (wire, 'nothing')):
+        assert other.refused('GET', f'/v1/event/{id_}/')[0] == 404
+
+
+def test_who_read_what_is_noted_where_the_policy_wants_that() -> None:
+    memory = fast_async(policy=Policy(audit_reads=True))
+    with serving(memory) as following:
+        wire = following()
+        first, second = wire.add('Likes tea'), wire.add('Likes milk')
+        wire.told('POST', '/v3/memories/?page=1&page_size=1', {'filters': {'user_id': 'ana'}})
+        wire.found('tea', top_k=1)
+
+        async def noted() -> list[tuple[str, str, tuple[str, ...]]]:
+            page = await memory.in_project(wire.project).reads(user_id='ana')
+            return [(entry.actor, entry.purpose, entry.memory_ids) for entry in page.items]
+
+        assert wire.client.portal is not None
+        assert wire.client.portal.call(noted) == [
+            ('key:admin', 'search', (first,)),
+            ('key:admin', 'get_all', (second,)),
+        ]
+
+
+def test_a_storage_that_fails_is_no_empty_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fast_async(tmp_path / 'm.db')
+    with serving(memory) as following:
+        wire = following()
+        wire.add('Likes tea')
+
+        async def fails(*_: Any, **__: Any) -> Any:
+            raise StoreBusy('busy')
+
+        for name in ('search', 'numbered'):
+            monkeypatch.setattr(memory.engine.store, name, fails)
+        body = {'query': 'tea', 'filters': {'user_id': 'ana'}}
+        for path, asked in (
+            ('/v3/memories/search/', body),
+            ('/search', body),
+            ('/v3/memories/', {'filters': {'user_id': 'ana'}}),
+        ):
+            answer = wire.call('POST', path, asked)
+            assert (answer.status_code, answer.headers['retry-after']) == (503, '2')
+            assert 'busy' not in answer.text
+
+
+def test_a_filter_about_too_many_users_names_the_fix(wire: Wire) -> None:
+    for number in range(3):
+        wire.add('Asked the guide', f'user {number}', agent_id='guide')
+    named = {'user_id': {'in': [f'user {number}' for number in range(101)]}}
+    assert wire.refused('POST', '/v3/memories/', {'filters': named}) == (
+        400,
+        'the filter names 101 ids, and 100 is the most: ask several times',
+    )
+    named = {'OR': [{'user_id': {'in': [f'nobody {number}' for number in range(98)]}}, {'agent_id': 'guide'}]}
+    assert wire.listed(named) == ['Asked the guide'] * 3
+    status, detail = wire.refused('POST', '/v3/memories/search/', {'query': 'guide', 'filters': named})
+    assert (status, '102 users, and 100 are read at once' in detail) == (400, True)

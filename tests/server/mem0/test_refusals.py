@@ -105,6 +105,7 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
         ({'messages': said}, 'nobody is named'),
         ({'messages': said, 'userid': 'ana'}, "'userid' is unknown"),
         ({'messages': said, 'user_id': '*'}, 'not an id'),
+        ({'messages': said, 'user_id': 'ana', 'prompt': 7}, 'send text'),
         ({'messages': said, 'user_id': 7}, 'send it as text'),
         ({'messages': said, 'user_id': 'ana', 'filters': {'user_id': 'bo'}}, 'differs'),
         ({'messages': said, 'filters': {'AND': [{'user_id': 'ana'}]}}, "holds 'AND'"),
@@ -128,6 +129,17 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
     for query in ('?page=0', '?page=x', '?page_size=201', '?page=1&page=2', '?offset=3', '?page=999999999'):
         assert wire.refused('POST', f'/v3/memories/{query}', {'filters': {'user_id': 'ana'}})[0] == 400
     assert wire.listed() == []
+
+
+def test_a_project_that_is_not_the_keys_is_refused(wire: Wire) -> None:
+    said = {'messages': 'of ana', 'user_id': 'ana', 'infer': False}
+    for more in ({'project_id': 'default'}, {'org_id': 'x'}, {'project_id': 7}):
+        assert wire.refused('POST', '/v3/memories/add/', said | more)[0] == 404
+        query = ''.join(f'&{name}={value}' for name, value in more.items())
+        assert wire.refused('DELETE', f'/v1/memories/?user_id=ana{query}')[0] == 404
+    assert wire.listed() == []
+    wire.told('POST', '/v3/memories/add/', said | {'project_id': wire.project, 'org_id': 'memoranda'})
+    assert wire.listed() == ['of ana']
 
 
 def test_a_batch_changes_all_or_nothing(wire: Wire) -> None:

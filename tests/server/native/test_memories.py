@@ -220,6 +220,15 @@ def test_a_retracted_memory_is_gone_but_for_its_history(api: Api) -> None:
     ]
 
 
+def test_a_memory_is_retracted_with_those_it_took_the_place_of(api: Api) -> None:
+    lisbon = api.add('Lives in Lisbon', infer=False)['id']
+    porto = api.add('Lives in Porto', infer=False, supersedes=lisbon)['id']
+    api.call('PATCH', f'/v1/memories/{porto}', json={'said_at': '2026-01-01T00:00:00Z'}, headers={'If-Match': '*'})
+
+    assert api.call('DELETE', f'/v1/memories/{porto}?linked=true').status_code == 204
+    assert api.get(f'/v1/memories/{lisbon}').status_code == 404
+
+
 def test_what_belongs_to_others_is_not_found(api: Api) -> None:
     theirs = api.add('I like tea', user_id='ben')['id']
     missing = api.get('/v1/memories/01890a5d-ac96-774b-bcce-b302099a8057').json()

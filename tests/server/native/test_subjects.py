@@ -86,6 +86,21 @@ def test_an_erasure_has_to_say_what(api: Api) -> None:
     assert hers.call('DELETE', '/v1/subjects/ana').status_code == 200
 
 
+def test_whom_something_is_remembered_of_is_listed_to_admins_of_the_project(api: Api) -> None:
+    for user in ('ana', 'ben', 'cleo'):
+        api.add('I like tea', user_id=user)
+    api.add('Answers briefly', user_id=None, agent_id='bot')
+
+    first = api.shown('/v1/subjects', limit=2, kinds='user')
+    rest = api.shown('/v1/subjects', limit=2, kinds='user', cursor=first['next_cursor'])
+    assert [one['id'] for one in (*first['items'], *rest['items'])] == ['ana', 'ben', 'cleo']
+    assert (rest['next_cursor'], first['items'][0]['memories']) == (None, 1)
+    assert [one['kind'] for one in api.shown('/v1/subjects', kinds='agent')['items']] == ['agent']
+    assert api.get('/v1/subjects', kinds='agent', cursor=first['next_cursor']).status_code == 422
+    assert api.as_('ana-admin').get('/v1/subjects').status_code == 403
+    assert api.as_('other').shown('/v1/subjects')['items'] == []
+
+
 def test_an_export_is_the_document_and_comes_back_by_an_import(api: Api) -> None:
     api.add('I like tea')
     answer = api.get('/v1/export', user_id='ana')

@@ -8,11 +8,24 @@ from typing import Any, Final, cast
 
 from fastapi import Request
 
-from memoranda.errors import shown
+from memoranda.errors import MemoryNotFound, shown
 from memoranda.server.mem0.errors import bad
 
-__all__ = ['IDS', 'TOLERATED', 'as_list', 'as_object', 'body_of', 'flag', 'ids_of', 'number', 'query_of']
+__all__ = [
+    'IDS',
+    'ORGANISATION',
+    'TOLERATED',
+    'as_list',
+    'as_object',
+    'body_of',
+    'flag',
+    'ids_of',
+    'number',
+    'query_of',
+]
 
+ORGANISATION: Final = 'memoranda'
+"""What clients are told that a project belongs to."""
 IDS: Final = ('user_id', 'agent_id', 'app_id', 'run_id')
 TOLERATED: Final = frozenset(
     (
@@ -54,6 +67,7 @@ async def body_of(request: Request, known: Collection[str]) -> dict[str, Any]:
     unknown = sorted(name for name in body if name not in known and name not in TOLERATED)
     if unknown:
         raise bad(f'field {shown(unknown[0])} is unknown here: use {", ".join(sorted(known)) or "none"}')
+    _check_project(request, body)
     return body
 
 
@@ -70,7 +84,16 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
         if name in found:
             raise bad(f'parameter {name} is there twice: send it once')
         found[name] = value
+    _check_project(request, found)
     return found
+
+
+def _check_project(request: Request, given: Mapping[str, Any]) -> None:
+    """Refuse a project that isn't the key's: what is meant for two would be mixed in one."""
+    named = {'project_id': request.state.caller.project, 'org_id': ORGANISATION}
+    for name, own in named.items():
+        if given.get(name) not in (None, '', own):
+            raise MemoryNotFound(f'{name}={shown(given[name])} is not that of this key: use what /v1/ping/ tells')
 
 
 def ids_of(given: Mapping[str, Any], *, inside: object = None) -> dict[str, str]:

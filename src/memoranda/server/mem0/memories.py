@@ -20,7 +20,7 @@ from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.filters import read_filters
 from memoranda.server.mem0.moments import DAY, day_of, is_day, moment_of
 from memoranda.server.mem0.tokens import sort_of
-from memoranda.server.mem0.whose import owners_of, wildcards
+from memoranda.server.mem0.whose import found, owners_of, wildcards
 
 __all__ = ['MOST_OF_A_PAGE', 'link', 'router']
 
@@ -76,14 +76,14 @@ async def list_memories(request: Request, caller: Reader) -> dict[str, Any]:
     expired = flag(body, 'show_expired')
     reading = read_filters(body.get('filters'), more=_narrowing(body, expired=expired), lenient=wildcards(request))
     owners = await owners_of(caller, reading.cover, everybody=wildcards(request), most=across.MOST_LISTED)
-    found = await across.numbered_page(
+    listed = await across.numbered_page(
         caller.memory, owners, where=reading.where, number=page, size=size, inactive=expired
     )
     return {
-        'count': found.count,
-        'next': link(request, page + 1, size) if page * size < found.count or found.more else None,
+        'count': listed.count,
+        'next': link(request, page + 1, size) if page * size < listed.count else None,
         'previous': link(request, page - 1, size) if page > 1 else None,
-        'results': shapes.listed([shapes.item(m) for m in found.items], _fields(body)),
+        'results': shapes.listed([shapes.item(m) for m in listed.items], _fields(body)),
     }
 
 
@@ -99,26 +99,17 @@ async def search_memories(request: Request, caller: Reader) -> dict[str, Any]:
     if (metadata := body.get('metadata')) is not None:
         more.append({'AND': [cast('Any', read_filters({'metadata': metadata}).where)]} if metadata else {})
     reading = read_filters(body.get('filters'), more=[one for one in more if one], lenient=wildcards(request))
-    owners = await owners_of(caller, reading.cover, everybody=wildcards(request), most=across.MOST_SEARCHED)
-    threshold: Any = body.get('threshold')
     asked_at = body.get('reference_date')
-    hits = await across.search(
-        caller.memory,
-        _query(body),
-        owners,
-        where=reading.where,
+    hits = await found(
+        request,
+        caller,
+        reading,
+        query=body.get('query'),
         top_k=number(body, 'top_k', number(body, 'limit', 10, 1_000), 1_000),
-        min_score=0.0 if threshold is None else threshold,
+        threshold=body.get('threshold'),
         as_of=None if asked_at is None else _end_of(asked_at),
     )
     return {'results': shapes.listed([shapes.hit(hit) for hit in hits], _fields(body))}
-
-
-def _query(body: Mapping[str, Any]) -> str:
-    query = body.get('query')
-    if not isinstance(query, str) or not query.strip():
-        raise bad(f'query={shown(query)} is empty or no text: send a question or some words')
-    return query
 
 
 def _end_of(day: object) -> Any:
@@ -160,8 +151,8 @@ def link(request: Request, page: int, size: int) -> str:
 @router.get('/v1/memories/{memory_id}/')
 async def get_memory(request: Request, memory_id: str, caller: Reader) -> dict[str, Any]:
     query_of(request, ())
-    found = await caller.memory.get(memory_id)
-    return {**shapes.item(found), 'lifecycle_state': _state(found)}
+    memory = await caller.memory.get(memory_id)
+    return {**shapes.item(memory), 'lifecycle_state': _state(memory)}
 
 
 def _state(memory: MemoryRecord) -> str:
@@ -227,15 +218,15 @@ def _batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     listed = as_list(given)
     if not listed or len(listed) > MOST_OF_A_BATCH:
         raise bad(f'memories={shown(given)} is no list of 1 to {MOST_OF_A_BATCH:,}: send [{{"memory_id": ...}}, ...]')
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for one in listed:
         entry = as_object(one) or {'memory_id': one}
         if not isinstance(entry.get('memory_id'), str):
             raise bad(f'memories holds {shown(one)}, which names no memory: send {{"memory_id": "..."}}')
-        found.append(entry)
-    if len({one['memory_id'] for one in found}) != len(found):
+        entries.append(entry)
+    if len({one['memory_id'] for one in entries}) != len(entries):
         raise bad('memories names one of them twice: send it once')
-    return found
+    return entries
 
 
 async def _all_there(caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from memoranda import across
 from memoranda.errors import MemoryNotFound, shown
 from memoranda.server.access import Caller, needs
-from memoranda.server.mem0.bodies import body_of, query_of
+from memoranda.server.mem0.bodies import ORGANISATION, body_of, query_of
 from memoranda.server.mem0.entities import KINDS, entities_of
 from memoranda.server.mem0.errors import not_offered
 
@@ -16,8 +16,6 @@ __all__ = ['NOT_OFFERED', 'router']
 
 router = APIRouter(include_in_schema=False)
 
-ORGANISATION: Final = 'memoranda'
-"""What clients are told that the project belongs to."""
 Reader = Annotated[Caller, needs('reader')]
 Admin = Annotated[Caller, needs('admin')]
 

@@ -17,7 +17,7 @@ from memoranda.server.mem0.deleting import delete_all, told
 from memoranda.server.mem0.entities import entities_of
 from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.filters import read_filters
-from memoranda.server.mem0.whose import owners_of, wildcards
+from memoranda.server.mem0.whose import found, owners_of, wildcards
 from memoranda.server.problems import Problem
 
 __all__ = ['NOT_OFFERED', 'router']
@@ -44,8 +44,8 @@ def _result(one: Mapping[str, Any]) -> dict[str, Any]:
 async def list_memories(request: Request, caller: Reader) -> dict[str, Any]:
     asked = query_of(request, (*IDS, 'top_k', 'limit', 'show_expired'))
     size = number(asked, 'top_k', number(asked, 'limit', 20, MOST), MOST)
-    found = await _page(request, caller, ids_of(asked), size, expired=flag(asked, 'show_expired'))
-    return {'results': [_item(m) for m in found]}
+    listed = await _page(request, caller, ids_of(asked), size, expired=flag(asked, 'show_expired'))
+    return {'results': [_item(m) for m in listed]}
 
 
 async def _page(
@@ -75,22 +75,11 @@ async def search_memories(request: Request, caller: Reader) -> dict[str, Any]:
     )
     if flag(body, 'show_expired'):
         raise not_offered('show_expired', 'a search finds what holds now: list expired memories instead')
-    query = body.get('query')
-    if not isinstance(query, str) or not query.strip():
-        raise bad('query is empty or no text: send a question or some words')
     parts: list[Any] = [body['filters']] if body.get('filters') else []
     parts += [{name: value} for name, value in ids_of(body).items()]
     reading = read_filters({'AND': [_as_platform(one) for one in parts]} if parts else None, lenient=wildcards(request))
-    owners = await owners_of(caller, reading.cover, everybody=wildcards(request), most=across.MOST_SEARCHED)
-    threshold: Any = body.get('threshold')
-    hits = await across.search(
-        caller.memory,
-        query,
-        owners,
-        where=reading.where,
-        top_k=number(body, 'top_k', number(body, 'limit', 20, MOST), MOST),
-        min_score=0.0 if threshold is None else threshold,
-    )
+    top_k = number(body, 'top_k', number(body, 'limit', 20, MOST), MOST)
+    hits = await found(request, caller, reading, query=body.get('query'), top_k=top_k, threshold=body.get('threshold'))
     explain = flag(body, 'explain')
     shaped: list[dict[str, Any]] = []
     for hit in hits:

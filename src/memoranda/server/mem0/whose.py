@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, cast
 
 from memoranda import across
+from memoranda.errors import shown
 from memoranda.scope import Owner, Scope
 from memoranda.server.access import Caller
 from memoranda.server.mem0.errors import bad
@@ -14,9 +16,10 @@ from memoranda.server.problems import Problem
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from memoranda.server.mem0.filters import Cover
+    from memoranda.records import Hit
+    from memoranda.server.mem0.filters import Cover, Reading
 
-__all__ = ['MOST_NAMED', 'owners_of', 'wildcards']
+__all__ = ['MOST_NAMED', 'found', 'owners_of', 'wildcards']
 
 MOST_NAMED: Final = 100
 """Ids that a filter may name."""
@@ -66,3 +69,30 @@ async def owners_of(caller: Caller, cover: Cover, *, everybody: bool, most: int)
     if len(owners) > most:
         raise bad(f'the filter is about {len(owners):,} users, and {most:,} are read at once: name one of them')
     return list(owners)
+
+
+async def found(
+    request: Request,
+    caller: Caller,
+    reading: Reading,
+    *,
+    query: object,
+    top_k: int,
+    threshold: object,
+    as_of: datetime | None = None,
+) -> Sequence[Hit]:
+    """What answers a question, among what a filter lets through.
+
+    Raises:
+        Problem: 400, the query is no text, or as `owners_of`; 503, the storage failed, which is no empty answer.
+    """
+    if not isinstance(query, str) or not query.strip():
+        raise bad(f'query={shown(query)} is empty or no text: send a question or some words')
+    owners = await owners_of(caller, reading.cover, everybody=wildcards(request), most=across.MOST_SEARCHED)
+    least = 0.0 if threshold is None else cast('float', threshold)
+    hits = await across.search(
+        caller.memory, query, owners, where=reading.where, top_k=top_k, min_score=least, as_of=as_of
+    )
+    if hits.degraded is not None and hits.degraded.startswith('storage'):
+        raise Problem(503, headers={'Retry-After': '2'})
+    return hits

@@ -53,5 +53,5 @@ def _ours(document: dict[str, Any]) -> list[dict[str, Any]]:
         operation
         for item in document['paths'].values()
         for operation in item.values()
-        if isinstance(operation, dict) and set(operation.get('tags', ())) & set(_TAGS)
+        if set(operation.get('tags', ())) & set(_TAGS)
     ]

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -193,8 +193,7 @@ async def update_memory(
     memory = view(caller, asked)
     version = await _meant(memory, memory_id, if_match)
     fields = fields_of(body)
-    if body.locked is not None:
-        fields['locked'] = body.locked
+    fields |= {'locked': body.locked, 'said_at': body.said_at}
     return await changed(await memory.update(memory_id, **fields, if_version=version))
 
 
@@ -208,14 +207,14 @@ async def update_memory(
 )
 async def delete_memory(
     memory_id: MemoryId,
-    asked: Annotated[models.Ids, Query()],
+    asked: Annotated[models.DeleteMemory, Query()],
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Stop believing a memory. Its words stay in its history; `POST /v1/erasures` erases them."""
     memory = view(caller, asked)
     version = None if if_match is None else await _meant(memory, memory_id, if_match)
-    await memory.delete(memory_id, if_version=version)
+    await memory.delete(memory_id, linked=asked.linked, if_version=version)
     return Response(status_code=204)
 
 
@@ -235,7 +234,9 @@ async def memory_history(memory_id: MemoryId, asked: Annotated[models.Ids, Query
 _PREVIEW = (
     'metadata', 'infer', 'kind', 'slot', 'occurred_at', 'valid_from', 'valid_to', 'expires_at', 'instructions', 'trust',
 )  # fmt: skip
-_ADD = (*_PREVIEW, 'value', 'level', 'tags', 'confidence', 'importance', 'pinned', 'batch_turns')
+_ADD = (
+    *_PREVIEW, 'value', 'level', 'tags', 'confidence', 'importance', 'pinned', 'supersedes', 'corrects', 'batch_turns',
+)  # fmt: skip
 _ENDED = ('done', 'dead', 'dropped')
 
 
@@ -262,12 +263,12 @@ def parsed_filters(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        read = json.loads(text)
+        read: Any = json.loads(text)
     except (ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):
         raise InvalidFilter('filters is no JSON object: write it like {"kind": "preference"}, percent-encoded')
-    return read
+    return cast('dict[str, Any]', read)
 
 
 def _said(messages: str | models.Message | list[models.Message]) -> Any:

@@ -6,10 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from memoranda import across
 from memoranda.errors import InvalidInput
 from memoranda.server.access import Caller, needs
 from memoranda.server.native import models
-from memoranda.server.native._answers import answer, problems, raw, view
+from memoranda.server.native._answers import answer, page, problems, raw, unsealed, view
 from memoranda.server.problems import Problem
 
 __all__ = ['router']
@@ -19,6 +20,37 @@ router = APIRouter(prefix='/v1', tags=['subjects'])
 Admin = Annotated[Caller, needs('admin')]
 UserId = Annotated[str, Path(description='Whose, percent-encoded.', min_length=1, max_length=256, examples=['ana'])]
 _DOCUMENT = {'schema': {'type': 'object', 'description': 'docs/subject.schema.json'}}
+
+
+@router.get(
+    '/subjects',
+    operation_id='list_subjects',
+    summary='Whom something is remembered of',
+    response_model=models.SubjectPage,
+    responses=problems(),
+)
+async def list_subjects(asked: Annotated[models.ListSubjects, Query()], caller: Admin) -> Response:
+    """Users, agents, apps and conversations without a user, in the order of first use, a page at a time."""
+    if caller.user_id is not None:
+        raise Problem(403, 'this key is for one user, and who else there is, is not for it: use a key of the project')
+    found = await across.subjects(
+        caller.memory,
+        kinds=asked.kinds or ('user', 'agent', 'app', 'run'),
+        limit=asked.limit + 1,
+        after=_number(unsealed(asked)),
+    )
+    page_ = found[: asked.limit]
+    items = [
+        {
+            'kind': one.owner.kind,
+            'id': one.owner.key,
+            'memories': one.memories,
+            'first_said': one.first_said,
+            'last_recorded': one.last_recorded,
+        }
+        for one in page_
+    ]
+    return await page(models.SubjectPage, items, str(page_[-1].number) if len(found) > len(page_) else None, asked)
 
 
 @router.get(
@@ -72,10 +104,17 @@ async def forget(body: models.Forget, caller: Admin) -> Response:
             raise Problem(403, 'this key is for one user, and everywhere=true is about all: use a key of the project')
         if body.shared or 'user_id' in given or not given:
             raise InvalidInput('everywhere=true is for an agent, an app or a run without a user: name one of these')
-        memory, ids = caller.memory, given
+        memory = caller.memory
     else:
-        memory, ids = view(caller, body), {}
-    receipt = await memory.forget(body.memory_id, episode_id=body.episode_id, filters=body.filters, **ids)
+        memory, given = view(caller, body), dict[str, str]()
+    receipt = await memory.forget(
+        body.memory_id,
+        episode_id=body.episode_id,
+        filters=body.filters,
+        run_id=given.get('run_id'),
+        agent_id=given.get('agent_id'),
+        app_id=given.get('app_id'),
+    )
     return raw(receipt.to_json())
 
 
@@ -136,3 +175,11 @@ async def import_subject(request: Request, asked: Annotated[models.ImportQuery, 
     document = await request.body()
     report = await caller.memory.import_subject(document, restore=asked.restore, dry_run=asked.dry_run)
     return await answer(models.ImportReport, report)
+
+
+def _number(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal() or len(cursor) > 18:
+        raise Problem(422, 'cursor is not one that this listing gave: pass next_cursor as it is')
+    return int(cursor)

@@ -44,6 +44,7 @@ from memoranda.stores.sql import (
     restoring,
     retaining,
     reviewing,
+    searching,
     subjects,
     tombstones,
     writing,
@@ -140,7 +141,7 @@ class SqlStore(Store):
 
     async def search(self, plan: SearchPlan) -> list[Hit]:
         """Candidates, ranking and rows in one snapshot."""
-        return await self._read(lambda c: reading.search(c, self._cache, plan))
+        return await self._read(lambda c: searching.search(c, self._cache, plan))
 
     def index_source(self) -> IndexSource:
         """What feeds a vector index elsewhere."""
@@ -258,7 +259,9 @@ class SqlStore(Store):
     ) -> Snapshot:
         """Current memories that a proposal may touch."""
         return await self._read(
-            lambda c: reading.snapshot(c, self._cache, owner, hashes, slots, ids, near, near_limit, generation, latest)
+            lambda c: searching.snapshot(
+                c, self._cache, owner, hashes, slots, ids, near, near_limit, generation, latest
+            )
         )
 
     async def commit(self, commit: Commit) -> None:
@@ -267,7 +270,7 @@ class SqlStore(Store):
 
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages were said under."""
-        return await self._read(lambda c: reading.speakers(c, reaches))
+        return await self._read(lambda c: searching.speakers(c, reaches))
 
     async def written_since(self, owner: Owner, trust: Trust, since: datetime, *, limit: int) -> int:
         """How many memories of a tier are new since a moment."""
@@ -280,7 +283,7 @@ class SqlStore(Store):
 
         def read(connection: Connection) -> tuple[list[MemoryRecord], Sequence[str]]:
             pages = [reading.page(connection, reaches, w, moment, False, limit, None, True)[0] for w in wheres]
-            return [memory for page in pages for memory in page], reading.speakers(connection, reaches)
+            return [memory for page in pages for memory in page], searching.speakers(connection, reaches)
 
         return await self._read(read)
 
@@ -307,6 +310,20 @@ class SqlStore(Store):
         return await self._read(
             lambda c: reading.page(c, reaches, where, moment, inactive, limit, cursor, newest_first)
         )
+
+    async def numbered(
+        self,
+        reaches: Sequence[Reach],
+        *,
+        where: Filter | None,
+        moment: Moment,
+        inactive: bool,
+        start: int,
+        size: int,
+        most: int,
+    ) -> tuple[Sequence[MemoryRecord], int, bool]:
+        """Memories from a place on, and how many there are."""
+        return await self._read(lambda c: reading.numbered(c, reaches, where, moment, inactive, start, size, most))
 
     async def episodes(self, reaches: Sequence[Reach], *, limit: int, cursor: str | None) -> EpisodePage:
         """Messages one by one."""

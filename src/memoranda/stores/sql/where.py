@@ -36,8 +36,8 @@ MEMORY_FIELDS: Final = Fields(
             name: f'memory.{name}'
             for name in (
                 'id', 'text', 'kind', 'slot', 'status', 'level', 'confidence', 'importance', 'trust', 'pinned',
-                'locked', 'valid_from', 'valid_to', 'said_at', 'recorded_at', 'expires_at', 'tags', 'agent_id', 'run_id',
-                'app_id', 'actor', 'version', 'metadata',
+                'locked', 'valid_from', 'valid_to', 'said_at', 'recorded_at', 'expires_at', 'tags', 'agent_id',
+                'run_id', 'app_id', 'actor', 'version', 'metadata',
             )
         },
         'user_id': _USER.format(owner='memory.owner'),

@@ -33,6 +33,7 @@ _KEYS: Final[Mapping[str, str]] = {
     'tvly-': _W + '{20,60}',  # Tavily
     'fc-': '[0-9a-f]{32}',  # Firecrawl
     'm0-': _A + '{30,60}',  # Mem0
+    'memoranda_': _A + '{49}',  # our own
     'pcsk_': _W + '{40,100}',  # Pinecone
     'lsv2_': '(?:pt|sk)_' + '[0-9a-f]{32}_[0-9a-f]{10}',  # LangSmith
     'pylf_v': r'\d_' + '(?:[a-z]{2}_)?' + _A + '{30,60}',  # Logfire

@@ -32,6 +32,7 @@ __all__ = [
     'Added',
     'BuildContext',
     'Context',
+    'DeleteMemory',
     'Edit',
     'Episode',
     'EpisodePage',
@@ -148,6 +149,10 @@ class AddMemories(_Facts):
     """With `infer: false`: 0..1."""
     pinned: bool = False
     """Always part of the context."""
+    supersedes: Id | None = None
+    """With `infer: false`: the id of a memory that held until now, and whose place this takes."""
+    corrects: Id | None = None
+    """The same of a memory that was never true."""
     batch_turns: Annotated[int, Field(ge=1, le=1000)] | None = None
     """With `Prefer: respond-async` and a run: read together with further turns, once there are so many."""
 
@@ -210,6 +215,15 @@ class UpdateMemory(UpdateFields):
 
     locked: bool | None = None
     """False lets extraction overwrite it again."""
+    said_at: Moment | None = None
+    """When it was said; where that was taken for the day it began to hold, that moves along."""
+
+
+class DeleteMemory(Ids):
+    """What to retract."""
+
+    linked: Flag = False
+    """Those it superseded too, and those that they did: then the past holds none of them either."""
 
 
 class ListMemories(Paged):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
-from memoranda.server.native.models._base import Ask, Filters, Flag, Id, Ids, JsonObject, Moment, Told
+from memoranda.server.native.models._base import Ask, Filters, Flag, Id, Ids, JsonObject, Moment, Told, Whole
 from memoranda.server.native.models.memories import ScopeIds
 
 __all__ = [
@@ -18,10 +18,14 @@ __all__ = [
     'Holdings',
     'ImportQuery',
     'ImportReport',
+    'ListSubjects',
     'Receipt',
+    'Subject',
+    'SubjectPage',
     'VerifyErasure',
 ]
 
+SubjectKind = Literal['user', 'agent', 'app', 'run']
 State = Literal['logical', 'scrubbed', 'verified']
 Asked = Literal['user', 'agent', 'app', 'run', 'global', 'part', 'project', 'message', 'memory', 'filter']
 _RECEIPT: dict[str, Any] = {
@@ -36,6 +40,38 @@ _RECEIPT: dict[str, Any] = {
     'tombstone': True,
     'mac': 'a7e3' * 16,
 }
+
+
+class ListSubjects(Ask):
+    """Whom to list."""
+
+    kinds: Annotated[list[SubjectKind], Field(min_length=1, max_length=4)] | None = None
+    """Only these sorts; a `run` is a conversation without a user."""
+    limit: Annotated[Whole, Field(ge=1, le=1000)] = 100
+    """How many at most."""
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """`next_cursor` of the page before, with all else the same."""
+
+
+class Subject(Told):
+    """Somebody of whom something is remembered."""
+
+    kind: SubjectKind
+    id: str
+    memories: int
+    """Active ones, those that have expired or don't hold yet among them."""
+    first_said: Moment | None
+    """When the oldest of them was last said."""
+    last_recorded: Moment | None
+    """When the latest version of them was recorded."""
+
+
+class SubjectPage(Told):
+    """A slice of the subjects, in the order of first use."""
+
+    items: list[Subject]
+    next_cursor: str | None
+    """Pass it as `cursor` to get the next slice; null at the end."""
 
 
 class ForgetQuery(Ask):
