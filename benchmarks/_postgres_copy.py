@@ -153,7 +153,8 @@ def _change(table: str, column: str) -> Callable[[Any, int, int], Any] | None:
             [[row + (number * owners << SEQ_BITS), *span] for row, *span in json.loads(value)]
         )
     if column in _IDS or (table in _NAMED and column == 'id'):
-        return lambda value, number, owners: value[:-2] + f'{(int(value[-2:], 16) + number) % 256:02x}'
+        # Their ends count up, so that another end may be somebody's; all begin alike, with the time.
+        return lambda value, number, owners: f'{int(value[:2], 16) + number:02x}{value[2:]}'
     return None
 
 

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 from schemathesis import openapi
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
+from schemathesis.python.asgi import shutdown_lifespans
 
-_REFUSED = ('400', '401', '403', '404', '405', '406', '409', '412', '415', '422', '428')
+_REFUSED = ('400', '401', '403', '404', '405', '406', '409', '412', '413', '415', '422', '428')
 """How a request that doesn't fit may be refused."""
 
 
@@ -62,7 +63,7 @@ def fuzzed(
         'checks': {
             # A document can't say all: filters, cursors and scopes have rules of their own, told by 422.
             'positive_data_acceptance': {
-                'expected-statuses': ['2xx', '304', '404', '409', '412', '422', *(('403',) if least else ())]
+                'expected-statuses': ['2xx', '304', '404', '409', '412', '413', '422', *(('403',) if least else ())]
             },
             'negative_data_rejection': {'expected-statuses': list(_REFUSED)},
             'missing_required_header': {'expected-statuses': ['401', '422', '428']},
@@ -73,10 +74,13 @@ def fuzzed(
     schema = openapi.from_dict(document, config=SchemathesisConfig.from_dict(told))
     schema.app = app
     found = Findings()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        for event in from_schema(schema).execute():
-            _note(event, found)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            for event in from_schema(schema).execute():
+                _note(event, found)
+    finally:
+        shutdown_lifespans()  # else the application goes on until the process ends
     return found
 
 

@@ -62,7 +62,7 @@ class Api:
         return [m['text'] for m in self.shown('/v1/memories', user_id=user_id, **params)['items']]
 
 
-_PROJECTS = 120
+_PROJECTS = 60
 """Tests that share an application, each in projects of its own: making one takes longer than most tests."""
 
 

@@ -18,6 +18,8 @@ HEAD = """
 import asyncio, os, signal, sys, threading, warnings
 from _fakes import Grammar, fast, fast_async, texts
 path = sys.argv[1]
+# A shell has its background processes ignore it, and those that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Stuck(Grammar):
     def __init__(self):

@@ -13,9 +13,12 @@ from memoranda.errors import (
     InvalidFilter,
     InvalidInput,
     InvalidScope,
+    KeyRefused,
     MemorandaError,
     MemoryNotFound,
+    NotAllowed,
     ProcessingFailed,
+    RateLimited,
     StoreBusy,
     StoreError,
     StoreFull,
@@ -47,6 +50,7 @@ from memoranda.scope import Scope
 from memoranda.stores.base import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
+    from memoranda.client import AsyncClient, Client
     from memoranda.consent.audit import AuditEntry, AuditPage, Break, Checkpoint, ReadEntry, ReadPage, Verification
     from memoranda.consent.forgetting import ErasureReceipt, ErasureReport, verify_erasure
     from memoranda.consent.review import ReviewItem, ReviewPage, ReviewQueue, ReviewResult
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'AddResult',
+    'AsyncClient',
     'AsyncMemory',
     'AuditEntry',
     'AuditPage',
@@ -68,6 +73,7 @@ __all__ = [
     'ChangePage',
     'Checkpoint',
     'CleanResult',
+    'Client',
     'ConfigurationError',
     'Conflict',
     'ContextBlock',
@@ -89,18 +95,21 @@ __all__ = [
     'Job',
     'JobPage',
     'JobStatus',
+    'KeyRefused',
     'LLMExtractor',
     'MemorandaError',
     'Memory',
     'MemoryNotFound',
     'MemoryRecord',
     'ModelFailed',
+    'NotAllowed',
     'Page',
     'Policy',
     'Preview',
     'ProcessingFailed',
     'Profile',
     'ProfileField',
+    'RateLimited',
     'ReadEntry',
     'ReadPage',
     'Retention',
@@ -129,6 +138,8 @@ __version__ = '0.1.0'
 
 # What only some programs need, and takes long to load.
 _LATER = {
+    'AsyncClient': 'memoranda.client',
+    'Client': 'memoranda.client',
     'AuditEntry': 'memoranda.consent.audit',
     'AuditPage': 'memoranda.consent.audit',
     'Break': 'memoranda.consent.audit',

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from memoranda.checks import check_count
 from memoranda.errors import InvalidInput, InvalidScope
-from memoranda.records import Edit, Hits, Job, MemoryRecord, now
+from memoranda.records import Hits, MemoryRecord, now
 from memoranda.scope import Owner, OwnerKind, Reach
 from memoranda.stores.base import Moment
 
@@ -25,7 +25,6 @@ __all__ = [
     'MOST_LISTED',
     'MOST_SEARCHED',
     'NumberedPage',
-    'edits_of',
     'numbered_page',
     'owners_under',
     'search',
@@ -112,6 +111,7 @@ async def numbered_page(
     number: int,
     size: int,
     inactive: bool = False,
+    known_at: datetime | None = None,
 ) -> NumberedPage:
     """One page of the memories of some owners, latest first, with how many there are.
 
@@ -122,6 +122,7 @@ async def numbered_page(
         number: From 1.
         size: Memories of a page.
         inactive: Whether superseded, retracted and expired ones are among them.
+        known_at: What was believed then instead of now.
 
     Raises:
         InvalidInput: The page begins behind the first 50,000.
@@ -137,7 +138,7 @@ async def numbered_page(
     found, count, all_ = await memory.engine.store.numbered(
         reaches,
         where=where,
-        moment=Moment(now=now()),
+        moment=Moment(now=now(), known_at=known_at),
         inactive=inactive,
         start=start,
         size=size,
@@ -188,13 +189,6 @@ async def search(
     hits = await answer(memory.engine, request)
     await _note(memory, 'search', [hit.memory for hit in hits if hit.memory is not None])
     return hits
-
-
-async def edits_of(memory: AsyncMemory, job: Job) -> Sequence[Edit]:
-    """What a job that the view may see has changed; nothing of it before it is done."""
-    if job.status != 'done':
-        return ()
-    return await memory.engine.store.edits_of(job.id)
 
 
 def _reaches(memory: AsyncMemory, owners: Sequence[Owner]) -> list[Reach]:

@@ -233,6 +233,23 @@ def test_the_person_at_the_client_may_approve_a_note_at_once(mode: str) -> None:
     played(check)
 
 
+def test_what_a_person_wrote_is_not_a_models_to_forget() -> None:
+    async def check(memory: AsyncMemory) -> None:
+        city = (await memory.get_slot('home.city', user_id='ana')).id
+        await memory.update(city, text='Lives in Faro', user_id='ana')
+        async with connected(memory, trust='assistant') as client:
+            assert 'written by a person' in await failing(client, 'memory_forget', memory_id=city)
+            assert (await call(client, 'memory_update', memory_id=city, fact='Lives in Rome'))['outcome'] == 'waiting'
+        answers = ['decline', 'accept']
+        async with connected(memory, answers=answers) as client:
+            assert 'written by a person' in await failing(client, 'memory_forget', memory_id=city)
+            assert (await memory.get(city, user_id='ana')).status == 'active'
+            assert await call(client, 'memory_forget', memory_id=city)
+        assert answers[0] == 'Forget what a person has written: "Lives in Faro"?'
+
+    played(check)
+
+
 def test_nobody_is_asked_about_what_would_be_dropped_anyway() -> None:
     async def check(memory: AsyncMemory) -> None:
         answers = ['accept']

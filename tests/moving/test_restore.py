@@ -72,6 +72,19 @@ def test_whoever_was_forgotten_since_is_forgotten_again(backup: Path, path: Path
     assert b'Likes rain' not in path.read_bytes()
 
 
+def test_a_key_that_was_revoked_since_stays_revoked(path: Path, tmp_path: Path) -> None:
+    with fast(path) as memory:
+        kept, revoked, replaced = (memory.keys.create(name).key for name in ('kept', 'revoked', 'replaced'))
+        memory.backup(tmp_path / 'backup.db')
+        memory.keys.revoke(revoked.id)
+        memory.keys.rotate(replaced.id, overlap_seconds=60)
+        until = memory.keys.get(replaced.id).expires_at
+    restore(tmp_path / 'backup.db', path)
+    with fast(path) as memory:
+        assert {key.id for key in memory.keys.list()} == {kept.id, replaced.id}
+        assert memory.keys.get(replaced.id).expires_at == until
+
+
 def test_whoever_was_forgotten_before_the_backup_and_came_back_stays(path: Path, tmp_path: Path) -> None:
     with fast(path) as memory:
         memory.add('Likes tea', **ANA)

@@ -16,7 +16,7 @@ import pytest
 from _fakes import fast
 from _server import Process, process
 
-PARTS = ('_server_part',)
+PARTS = ('_server_part', 'memoranda.server.native')
 CONNECTIONS = int(os.environ.get('IDLE_CONNECTIONS', '400'))
 """How many are left idle; 5,000 takes a limit of open files that lets the tests have as many."""
 
@@ -42,11 +42,17 @@ def _head(server: Process, path: str, *more: str, method: str = 'POST') -> bytes
 
 
 @pytest.fixture(scope='module')
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp('impatient')
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp('impatient') / 'm.db'
+
+
+@pytest.fixture(scope='module')
+def impatient(path: Path) -> Iterator[Process]:
     settings = {'server_header_seconds': 0.5, 'server_body_seconds': 0.5, 'server_max_body_kb': 64}
-    with process(folder / 'm.db', parts=PARTS, **settings) as server:
+    with process(path, parts=PARTS, **settings) as server:
         yield server
+        assert server.stop() == 0
+        assert not [line for line in server.said if 'Traceback' in line]
 
 
 def test_headers_that_do_not_end_in_time_are_answered_408(impatient: Process) -> None:
@@ -156,26 +162,37 @@ def _add(http: httpx.Client, text: str) -> httpx.Response:
     return http.post('/v1/memories', json={'messages': text, 'user_id': 'ana', 'infer': False})
 
 
-def test_whoever_leaves_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:
-    path = tmp_path / 'm.db'
-    with process(path) as server:
-        body = b'{"messages": "Likes tea", "user_id": "ana", "infer": false}'
-        head = _head(server, '/v1/memories', 'content-type: application/json', f'content-length: {len(body)}')
-        for cut in (len(head) // 2, len(head), len(head) + 10, len(head) + len(body) - 1):
-            with _connect(server) as connection:
-                connection.sendall((head + body)[:cut])
-        for _ in range(20):
-            with _connect(server) as connection:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\x01\0\0\0\0\0\0\0')  # ends with a reset
-                connection.sendall(head + body)
-        with httpx.Client(base_url=server.url, headers=server.headers()) as http:
-            assert _add(http, 'Likes chess').status_code == 201
-        assert server.stop() == 0
-        assert not [line for line in server.said if 'Traceback' in line]
+def test_whoever_leaves_in_the_middle_leaves_nothing_half_written(impatient: Process, path: Path) -> None:
+    body = b'{"messages": "Likes tea", "user_id": "ana", "infer": false}'
+    head = _head(impatient, '/v1/memories', 'content-type: application/json', f'content-length: {len(body)}')
+    for cut in (len(head) // 2, len(head), len(head) + 10, len(head) + len(body) - 1):
+        with _connect(impatient) as connection:
+            connection.sendall((head + body)[:cut])
+    for _ in range(20):
+        with _connect(impatient) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\x01\0\0\0\0\0\0\0')  # ends with a reset
+            connection.sendall(head + body)
+    with httpx.Client(base_url=impatient.url, headers=impatient.headers()) as http:
+        assert _add(http, 'Likes chess').status_code == 201
     with fast(path) as memory:
         texts = sorted(record.text for record in memory.get_all(user_id='ana').items)
         assert texts in (['Likes chess'], ['Likes chess', 'Likes tea'])
         assert memory.verify(user_id='ana').ok
+
+
+def test_a_revoked_key_is_refused_by_another_process_within_seconds(impatient: Process, path: Path) -> None:
+    with fast(path) as memory, httpx.Client(base_url=impatient.url) as http:
+        made = memory.keys.create('app')
+
+        def status() -> int:
+            return http.get('/test/me/x', headers={'X-API-Key': made.secret}).status_code
+
+        assert status() == 200
+        memory.keys.revoke(made.key.id)
+        for _ in range(5):  # idle connections, which are closed after half a second each
+            with _connect(impatient) as connection:
+                assert _rest(connection) == b''
+        assert status() == 401
 
 
 def test_a_signal_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
@@ -200,7 +217,7 @@ def test_a_signal_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path)
                 if len(acknowledged) > 40:
                     enough.set()
 
-    with process(path, server_rate=0) as server:
+    with process(path, parts=PARTS, server_rate=0) as server:
         threads = [threading.Thread(target=add, args=(n, server)) for n in range(4)]
         for thread in threads:
             thread.start()
@@ -216,15 +233,3 @@ def test_a_signal_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path)
             record.text for number in range(4) for record in memory.get_all(user_id=f'user{number}', limit=1000).items
         }
         assert set(acknowledged) <= known
-
-
-def test_a_revoked_key_is_refused_by_another_process_within_seconds(tmp_path: Path) -> None:
-    path = tmp_path / 'm.db'
-    with process(path, parts=PARTS) as server, fast(path) as memory:
-        made = memory.keys.create('app')
-        with httpx.Client(base_url=server.url, headers={'X-API-Key': made.secret}) as http:
-            assert http.get('/test/me/x').status_code == 200
-            memory.keys.revoke(made.key.id)
-            while http.get('/test/me/x').status_code == 200:  # for two seconds at most; the test has its own limit
-                pass
-            assert http.get('/test/me/x').status_code == 401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -174,6 +174,18 @@ class EngineBackend:
             return self.memory
         return self.memory.acting_as('agent' if scope.agent_id is None else f'agent:{scope.agent_id}'[:200])
 
+    async def _policy(self) -> Policy:
+        """What a prompt may show."""
+        return self.memory.engine.policy
+
+    async def _batch_turns(self) -> int:
+        """Turns of a conversation that are read together."""
+        return self.memory.engine.settings.batch_turns
+
+    async def _approved(self, ids: list[str]) -> Collection[str]:
+        """Which of these facts a person approved."""
+        return await self.memory.engine.store.approved(ids, project=self.memory.project)
+
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """The block `context` makes, line by line."""
         block = await self._acting(scope).context(
@@ -198,7 +210,7 @@ class EngineBackend:
             metadata=metadata,
             background=True,
             idempotency_key=key,
-            batch_turns=min(1000, ADDS_A_TURN * self.memory.engine.settings.batch_turns),
+            batch_turns=min(1000, ADDS_A_TURN * await self._batch_turns()),
         )
 
     async def flush(self) -> None:
@@ -208,10 +220,10 @@ class EngineBackend:
         """Facts and passages of messages, best first."""
         memory = self._acting(scope)
         hits = await memory.search(shortened(query), **_ids(scope), top_k=top_k, include=('memories', 'episodes'))
-        engine, policy = self.memory.engine, self.memory.engine.policy
+        policy = await self._policy()
         told = {e.episode_id for h in hits if h.memory is not None for e in h.memory.evidence}
         doubts = doubted(hits, policy)
-        approved = await engine.store.approved(doubts, project=self.memory.project) if doubts else frozenset[str]()
+        approved = await self._approved(doubts) if doubts else frozenset[str]()
         rules = [rule_for(h, policy, approved=approved) for h in hits]
         lines = [
             _hit_line(h, policy, unsure=rule == 'fence')

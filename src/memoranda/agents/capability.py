@@ -28,11 +28,13 @@ from memoranda.agents._recalled import (
     said_in,
     strip_recalled,
 )
+from memoranda.agents._remote_backend import RemoteBackend
 from memoranda.agents._reporting import operation, tell, where
 from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_nested, mark, scope_of
 from memoranda.agents._sources import tier_of_answer
 from memoranda.agents.toolset import MOST_FOUND, Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
+from memoranda.client import AsyncClient, Client
 from memoranda.errors import ConfigurationError, InvalidScope, shown
 from memoranda.memory import AsyncMemory
 from memoranda.records import Trust
@@ -104,7 +106,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         InvalidScope: A scope that names nobody.
     """
 
-    memory: AsyncMemory | Memory | MemoryProvider
+    memory: AsyncMemory | Memory | AsyncClient | Client | MemoryProvider
     """Where memories are kept."""
     _: KW_ONLY
     scope: Scope | Callable[[RunContext[AgentDepsT]], Scope | None]
@@ -167,14 +169,14 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         _ = self.backend  # made once, before threads can ask for it
 
     def _check_memory(self) -> None:
-        if isinstance(self.memory, AsyncMemory | Memory):
+        if isinstance(self.memory, AsyncMemory | Memory | AsyncClient | Client):
             return
         from memoranda.agents.provider import MemoryProvider
 
         given = cast('object', self.memory)
         if isinstance(given, type) or not isinstance(given, MemoryProvider):
             raise ConfigurationError(
-                f'memory={shown(given)} is no memory: pass an AsyncMemory, a Memory, or a '
+                f'memory={shown(given)} is no memory: pass an AsyncMemory, a Memory, a client of a server, or a '
                 'provider with retrieve_memories, store_memories, get_all_memories and delete_memory'
             )
 
@@ -241,7 +243,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
             ConfigurationError: They have different memories: one of them would be lost.
         """
         memories = [cast('LongTermMemory[AgentDepsT]', c).memory for c in capabilities]
-        places = {id(m.aio) if isinstance(m, Memory) else id(m) for m in memories}
+        places = {id(m.aio) if isinstance(m, Memory | Client) else id(m) for m in memories}
         if len(places) > 1:
             raise ConfigurationError(
                 f'id={capabilities[0].id!r} is that of {len(places)} LongTermMemory capabilities with memories of '
@@ -252,13 +254,15 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
     @cached_property
     def backend(self) -> Backend:
         """The memory, as this capability uses it."""
-        memory = self.memory.aio if isinstance(self.memory, Memory) else self.memory
+        memory = self.memory.aio if isinstance(self.memory, Memory | Client) else self.memory
         if isinstance(memory, AsyncMemory) and self.config is None:
             return EngineBackend(memory)
+        if isinstance(memory, AsyncClient) and self.config is None:
+            return RemoteBackend(memory)
         from memoranda.agents._provider_backend import ProviderBackend
         from memoranda.agents.engine import MemorandaProvider
 
-        provider = MemorandaProvider(memory) if isinstance(memory, AsyncMemory) else memory
+        provider = MemorandaProvider(memory) if isinstance(memory, AsyncMemory | AsyncClient) else memory
         config = self.config
         if config is not None:  # what is given here counts, whatever the config says
             told = self._recalls == 'auto'

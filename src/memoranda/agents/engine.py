@@ -29,7 +29,8 @@ from memoranda.agents.provider import (
     StoredMemory,
 )
 from memoranda.checks import check_count
-from memoranda.errors import InvalidScope, MemoryNotFound
+from memoranda.client import AsyncClient, Client
+from memoranda.errors import ConfigurationError, InvalidScope, MemoryNotFound
 from memoranda.memory import AsyncMemory
 from memoranda.records import MemoryRecord, Trust
 from memoranda.scope import Scope, check_scope
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
 
     from memoranda.filters import Filter
+    from memoranda.policy import Policy
     from memoranda.records import ContextBlock
 
 __all__ = ['MemorandaProvider']
@@ -56,8 +58,8 @@ class MemorandaProvider(BaseMemoryProvider):
     A bound view: it never leaves its project, and with `scope` never that scope, by-id calls included.
 
     Args:
-        memory: An `AsyncMemory` or `Memory`, whose views keep the scope they are bound to; or the path of a database,
-            as for `AsyncMemory`, which `async with provider` or `aclose()` closes again.
+        memory: An `AsyncMemory`, a `Memory` or a client of a server, whose views keep the scope they are bound to; or
+            the path of a database, as for `AsyncMemory`, which `async with provider` or `aclose()` closes again.
         project: The tenant; by default the memory's.
         scope: Ids that hold in every call. Others narrow it further; another value is refused. With `Scope.GLOBAL` the
             provider is for memories under no id.
@@ -72,7 +74,7 @@ class MemorandaProvider(BaseMemoryProvider):
 
     def __init__(
         self,
-        memory: AsyncMemory | Memory | str | os.PathLike[str] | None = None,
+        memory: AsyncMemory | Memory | AsyncClient | Client | str | os.PathLike[str] | None = None,
         *,
         project: str | None = None,
         scope: Scope | None = None,
@@ -81,10 +83,10 @@ class MemorandaProvider(BaseMemoryProvider):
     ) -> None:
         self.config = MemoryConfig() if config is None else check_config(config)
         self.errors = check_errors(errors)
-        given = memory.aio if isinstance(memory, Memory) else memory
-        self._owns = not isinstance(given, AsyncMemory)
-        made = given if isinstance(given, AsyncMemory) else AsyncMemory(given, project=project)
-        self.memory = made if project is None or self._owns else made.in_project(project)
+        given = memory.aio if isinstance(memory, Memory | Client) else memory
+        self._owns = not isinstance(given, AsyncMemory | AsyncClient)
+        made = _memory(given, project)
+        self.memory = made
         """The memory it works on."""
         held = cast('Scope | None', getattr(made, '_bound', None))
         self.scope = held if scope is None else _within(check_scope(scope), held)
@@ -179,7 +181,7 @@ class MemorandaProvider(BaseMemoryProvider):
         many = min(top_k * OVERFETCH, _PAGE)
         facts = await search(top_k=many if self.config.retrieval_strategy is RetrievalStrategy.HYBRID else top_k)
         passages = await search(top_k=many, include=('episodes',))
-        return retrieved(facts, passages, scored=not latest, policy=self.memory.engine.policy)
+        return retrieved(facts, passages, scored=not latest, policy=await _policy(self.memory))
 
     async def standing(
         self,
@@ -355,6 +357,23 @@ class MemorandaProvider(BaseMemoryProvider):
             'app': Scope(app_id=scope.app_id),
         }
         return self.memory.scoped(ids.get(kind, Scope.GLOBAL))
+
+
+def _memory(given: AsyncMemory | AsyncClient | str | os.PathLike[str] | None, project: str | None) -> AsyncMemory:
+    """What was given, in a project."""
+    if isinstance(given, AsyncClient):
+        if project is not None:
+            raise ConfigurationError(f'project={project!r}, and on a server the API key decides that: leave it out')
+        return cast('AsyncMemory', given)
+    if isinstance(given, AsyncMemory):
+        return given if project is None else given.in_project(project)
+    return AsyncMemory(given, project=project)
+
+
+async def _policy(memory: AsyncMemory) -> Policy:
+    """What a prompt may show."""
+    view = cast('AsyncMemory | AsyncClient', memory)
+    return (await view.rules()).policy if isinstance(view, AsyncClient) else view.engine.policy
 
 
 def _within(given: Scope, bound: Scope | None) -> Scope:

@@ -116,7 +116,8 @@ def said(messages: object, trust: Trust | None) -> object:
     from memoranda.write.messages import normalise
     from memoranda.write.trust import check_trust
 
-    check_trust(trust)
+    if trust is not None:
+        check_trust(trust)
     found, is_list = normalise(messages, max_chars=MAX_CHARS, trust=trust)
     if not found:
         return None

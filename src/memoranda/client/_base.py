@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from memoranda.client._rules import Rules
     from memoranda.server.native.models import Told
 
-__all__ = ['BaseClient', 'Errors', 'quoted']
+__all__ = ['BaseClient', 'Errors', 'Shared', 'on_a_thread', 'quoted']
 
 Errors = Literal['degrade', 'raise']
 ToldT = TypeVar('ToldT', bound='Told')
+T = TypeVar('T')
 Ids = tuple[str | None, str | None, str | None, str | None, str | None]
 
 URL_VARIABLE: Final = 'MEMORANDA_URL'
@@ -42,11 +43,11 @@ DRAIN_SECONDS: Final = 5.0
 """How long closing tries to send what waits."""
 
 
-class _Shared:
+class Shared:
     """What all views of a client have in common."""
 
-    def __init__(self, wire: Wire, *, errors: Errors, patience: float) -> None:
-        self.wire, self.errors, self.patience = wire, errors, patience
+    def __init__(self, wire: Wire, *, errors: Errors) -> None:
+        self.wire, self.errors = wire, errors
         self.part = server_part()
         self.loop = Loop(wire.close)
         self.spool = Spool(self.loop, wire, self.part)
@@ -86,7 +87,8 @@ class BaseClient:
             connections=check_count('max_connections', max_connections, 1, 1000),
             transport=transport,
         )
-        self._shared = _Shared(wire, errors=errors, patience=_seconds('degrade_seconds', degrade_seconds))
+        self._shared = Shared(wire, errors=errors)
+        self._patience = _seconds('degrade_seconds', degrade_seconds)
         self._bound: Scope | None = None
         self._wide = False
 
@@ -96,7 +98,13 @@ class BaseClient:
 
     def _view(self, *, bound: Scope | None = None, wide: bool = False) -> Self:
         view = object.__new__(type(self))
-        view._shared, view._bound, view._wide = self._shared, bound, wide
+        view._shared, view._bound, view._wide, view._patience = self._shared, bound, wide, self._patience
+        return view
+
+    def patient(self, seconds: float) -> Self:
+        """The same view, which waits for the server so long at most where it can go on without. For adapters."""
+        view = self._view(bound=self._bound, wide=self._wide)
+        view._patience = min(seconds, self._patience)
         return view
 
     def scoped(self, scope: Scope) -> Self:
@@ -142,7 +150,7 @@ class BaseClient:
             if not await wait_within(future, DRAIN_SECONDS):
                 future.cancel()
         shared.spool.give_up()
-        await wait_for(_on_a_thread(shared.loop.end))
+        await wait_for(on_a_thread(shared.loop.end))
 
     # Whose memories a call is about: as in `AsyncMemory`.
 
@@ -201,11 +209,11 @@ class BaseClient:
         return await self._told(kind, self._asking('GET', path, scope, **params))
 
     async def _post(
-        self, kind: type[ToldT], path: str, scope: Scope | None, *, again: bool = False, **fields: Any
+        self, model: type[ToldT], path: str, scope: Scope | None, /, *, again: bool = False, **fields: Any
     ) -> ToldT:
         """Ids and fields in the body."""
         body = json_of({**ids_told(scope), **_known(fields)})
-        return await self._told(kind, Ask('POST', path, body=body, again=again))
+        return await self._told(model, Ask('POST', path, body=body, again=again))
 
     @staticmethod
     def _asking(method: str, path: str, scope: Scope | None, *, again: bool = True, **params: Any) -> Ask:
@@ -225,7 +233,7 @@ class BaseClient:
         if part.breaker.enter() > 0:
             part.notice.fails(part.breaker.cause)
             return None, f'storage: {part.breaker.cause}'
-        seconds = min(shared.patience, PROBE_SECONDS) if part.breaker.open else shared.patience
+        seconds = min(self._patience, PROBE_SECONDS) if part.breaker.open else self._patience
         cause = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds)
         return cause if isinstance(cause, tuple) else (None, f'storage: {cause}')
 
@@ -264,18 +272,20 @@ def quoted(name: str, value: object) -> str:
     return quote(check_text(name, value, 256), safe='')
 
 
-def _on_a_thread(work: Callable[[], None]) -> Future[None]:
-    done: Future[None] = Future()
+def on_a_thread(work: Callable[[], T]) -> Future[T]:
+    """Do something that blocks, on a thread of its own."""
+    done: Future[T] = Future()
 
     def call() -> None:
         try:
-            work()
+            result = work()
         except BaseException as error:
             settle(done, error)
         else:
-            settle(done)
+            if done.set_running_or_notify_cancel():
+                done.set_result(result)
 
-    threading.Thread(target=call, name='memoranda-client-end', daemon=True).start()
+    threading.Thread(target=call, name='memoranda-client-work', daemon=True).start()
     return done
 
 

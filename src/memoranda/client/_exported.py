@@ -6,17 +6,18 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, cast
 
 from memoranda.errors import StoreError
 from memoranda.scope import Scope
+from memoranda.stores.portable import SECTIONS
 from memoranda.subject import SubjectExport
-
-if TYPE_CHECKING:
+from memoranda.subject.document import canonical, is_aside
 
 __all__ = ['Export']
 
 _PART: Final = 1 << 20
+_TOP: Final = ('format', 'version', 'project', 'scope', 'forgotten_at')
 
 
 class Export(SubjectExport):
@@ -30,7 +31,11 @@ class Export(SubjectExport):
         self._document = document
         if not document.rstrip().endswith(b'}'):
             raise StoreError('the export broke off before its end: ask for it again')
-        self.digest = str(self._read.get('digest'))
+
+    @property
+    def digest(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """SHA-256 over all that is said of the subject, as the server tells it."""
+        return str(self._read['digest'])
 
     @cached_property
     def _read(self) -> dict[str, Any]:
@@ -38,9 +43,9 @@ class Export(SubjectExport):
             read: Any = json.loads(self._document)
         except ValueError as error:
             raise StoreError(f'the export is no JSON ({type(error).__name__}): ask for it again') from None
-        if not isinstance(read, dict):
+        if not isinstance(read, dict) or not {'project', 'scope', 'digest', 'counts'} <= set(cast('Any', read)):
             raise StoreError('the export is no document of memoranda: look at the address')
-        return read
+        return cast('dict[str, Any]', read)
 
     @property
     def project(self) -> str:
@@ -75,6 +80,12 @@ class Export(SubjectExport):
     def json(self) -> Iterator[bytes]:
         """The JSON document in parts."""
         return (self._document[at : at + _PART] for at in range(0, len(self._document), _PART))
+
+    def canonical(self) -> Iterator[str]:
+        """What the digest is over, line by line."""
+        yield canonical({name: self._read.get(name) for name in _TOP})
+        for section in SECTIONS:
+            yield from (canonical(i) for i in self.items(section) if section != 'history' or not is_aside(i))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self.json():

@@ -174,7 +174,9 @@ class Wire:
             finally:
                 await response.aclose()
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            words = f'{self.url} can not be reached ({type(error).__name__}): see whether the server runs, and the address'
+            words = (
+                f'{self.url} can not be reached ({type(error).__name__}): see whether the server runs, and the address'
+            )
             raise _Later(StoreUnreachable(words), 0.0, undone=True) from None
         except (httpx2.RequestError, httpx2.StreamError) as error:
             words = f'{self.url} broke off ({type(error).__name__}): look at the server, and what stands in front of it'

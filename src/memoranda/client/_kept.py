@@ -96,9 +96,9 @@ class Spool:
         with self._own():
             if len(self._waiting) >= MAX_ADDS or self._bytes + size > MAX_BYTES:
                 raise StoreUnreachable(
-                    f'the server can not be reached ({cause}), and {len(self._waiting):,} adds of {self._bytes:,} bytes '
-                    f'wait for it in memory, where {MAX_ADDS:,} and {MAX_BYTES:,} are the most: these messages are not '
-                    'kept, add them again once it works'
+                    f'the server can not be reached ({cause}), and {len(self._waiting):,} adds of {self._bytes:,} '
+                    f'bytes wait for it in memory, where {MAX_ADDS:,} and {MAX_BYTES:,} are the most: these messages '
+                    'are not kept, add them again once it works'
                 )
             self._waiting.append(kept)
             self._bytes += size

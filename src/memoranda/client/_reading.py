@@ -298,3 +298,15 @@ class Reading(BaseClient):
         if self._shared.rules is None:
             self._shared.rules = Rules.of(await self._get(models.Me, '/v1/me', None))
         return self._shared.rules
+
+    async def known_rules(self) -> Rules:
+        """The same, or what is so by default while the server can't be asked."""
+        from memoranda.client._rules import Rules
+        from memoranda.server.native import models
+
+        if self._shared.rules is None:
+            answer, _ = await self._patiently(Ask('GET', '/v1/me', again=True))
+            if answer is None:
+                return Rules.default()
+            self._shared.rules = Rules.of(self._read(models.Me, answer))
+        return self._shared.rules

@@ -15,7 +15,7 @@ from memoranda.records import AddResult
 from memoranda.server.native import models
 
 if TYPE_CHECKING:
-    from memoranda.client._base import _Shared
+    from memoranda.client._base import Shared
     from memoranda.client._kept import Kept
     from memoranda.scope import Scope
 
@@ -27,7 +27,7 @@ _MARGIN: Final = 15.0
 _ENDED: Final = ('done', 'dead', 'dropped')
 
 
-def added(shared: _Shared, scope: Scope | None, answer: Answer) -> AddResult:
+def added(shared: Shared, scope: Scope | None, answer: Answer) -> AddResult:
     """What the server answered to an add."""
     told = read(models.Added, answer.body, address=shared.wire.url)
     result: AddResult = record(told)
@@ -62,7 +62,7 @@ class _Follower:
 class Following(_Follower):
     """Follows one job to its end (a `Follower`)."""
 
-    def __init__(self, shared: _Shared, scope: Scope | None, receipt: AddResult) -> None:
+    def __init__(self, shared: Shared, scope: Scope | None, receipt: AddResult) -> None:
         self._shared, self._scope, self._receipt = shared, scope, receipt
 
     async def __call__(self, timeout: float | None) -> AddResult:
@@ -102,7 +102,7 @@ class Following(_Follower):
 class Waiting(_Follower):
     """Follows messages that the server doesn't have yet, then their job (a `Follower`)."""
 
-    def __init__(self, shared: _Shared, scope: Scope | None, kept: Kept) -> None:
+    def __init__(self, shared: Shared, scope: Scope | None, kept: Kept) -> None:
         self._shared, self._scope, self._kept = shared, scope, kept
 
     def receipt(self) -> AddResult:

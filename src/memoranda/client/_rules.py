@@ -22,6 +22,11 @@ class Rules:
     batch_turns: int = 1
 
     @classmethod
+    def default(cls) -> Rules:
+        """Those of a server with no settings of its own."""
+        return cls(Policy())
+
+    @classmethod
     def of(cls, me: Me) -> Rules:
         """As the server tells them; of one that doesn't, the strict ones that are ours by default."""
         if not me.read or not me.passages:

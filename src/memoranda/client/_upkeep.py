@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from memoranda._bridge import wait_for
 from memoranda.checks import check_flag
 from memoranda.client._asking import days, filters_told, given, ids_told, json_of, listed
-from memoranda.client._base import BaseClient, quoted
+from memoranda.client._base import BaseClient, on_a_thread, quoted
 from memoranda.client._http import Ask
 from memoranda.errors import InvalidInput, InvalidScope, shown
 
@@ -100,7 +101,9 @@ class Upkeep(BaseClient):
 
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         words = check_flag('words', words)
-        return audit_page(await self._get(models.AuditPage, '/v1/audit', scope, words=words, limit=limit, cursor=cursor))
+        return audit_page(
+            await self._get(models.AuditPage, '/v1/audit', scope, words=words, limit=limit, cursor=cursor)
+        )
 
     async def reads(
         self,
@@ -128,7 +131,9 @@ class Upkeep(BaseClient):
         from memoranda.server.native import models
 
         told = json.loads(receipt.to_json())
-        return erasure_report(await self._post(models.ErasureReport, '/v1/erasures/verify', None, again=True, receipt=told))
+        return erasure_report(
+            await self._post(models.ErasureReport, '/v1/erasures/verify', None, again=True, receipt=told)
+        )
 
     async def holdings(
         self,
@@ -146,7 +151,9 @@ class Upkeep(BaseClient):
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         ids = ids_told(scope)
         if set(ids) != {'user_id'}:
-            raise InvalidScope(f'{", ".join(ids)} was given, and a server counts what is held on a user: pass user_id only')
+            raise InvalidScope(
+                f'{", ".join(ids)} was given, and a server counts what is held on a user: pass user_id only'
+            )
         told = await self._get(models.Holdings, f'/v1/subjects/{quoted("user_id", scope.user_id)}', None)
         return Holdings(counts=dict(told.counts), forgotten_at=told.forgotten_at)
 
@@ -289,11 +296,8 @@ async def _document(document: object) -> bytes:
     if isinstance(document, SubjectExport):
         return b''.join([part async for part in document])
     if isinstance(document, str | os.PathLike):
-        return _file(cast('str | os.PathLike[str]', document))
-    from memoranda.client._exported import Export
-
-    if isinstance(document, Export):
-        return bytes(document)
+        path = cast('str | os.PathLike[str]', document)
+        return await wait_for(on_a_thread(lambda: _file(path)))
     raise InvalidInput(f'document={shown(document)} is none: pass a path, bytes, a dict, or what export() returned')
 
 

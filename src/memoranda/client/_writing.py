@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from memoranda._degraded import PROBE_SECONDS, can_not_write
@@ -70,6 +71,8 @@ class Writing(BaseClient):
         idempotency_key: str | None = None,
         batch_turns: int | None = None,
         trust: Trust | None = None,
+        supersedes: str | None = None,
+        corrects: str | None = None,
     ) -> AddResult:
         """See `AsyncMemory.add`.
 
@@ -101,6 +104,8 @@ class Writing(BaseClient):
                 instructions=instructions,
                 batch_turns=batch_turns,
                 trust=trust,
+                supersedes=supersedes,
+                corrects=corrects,
             ),
         }
         headers = {'Idempotency-Key': header_key(idempotency_key) or uuid.uuid4().hex}
@@ -133,7 +138,7 @@ class Writing(BaseClient):
             part.notice.fails(part.breaker.cause or 'StoreUnreachable')
             kept = shared.spool.keep(ask, part.breaker.cause or 'StoreUnreachable')
             return Waiting(shared, scope, kept).receipt()
-        seconds = min(shared.patience, PROBE_SECONDS) if part.breaker.open else shared.patience
+        seconds = min(self._patience, PROBE_SECONDS) if part.breaker.open else self._patience
         try:
             answer = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds)
         except BaseException as error:
@@ -211,6 +216,7 @@ class Writing(BaseClient):
         pinned: bool | None = None,
         locked: bool | None = None,
         expires_at: Moments | Keep = KEEP,
+        said_at: Moments = None,
         if_version: int | None = None,
         user_id: str | None = None,
         agent_id: str | None = None,
@@ -224,7 +230,7 @@ class Writing(BaseClient):
 
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
         body = fields_told(text, kind, slot, value, metadata, tags, importance, pinned, expires_at)
-        body |= given(locked=locked)
+        body |= given(locked=locked, said_at=moment('said_at', said_at))
         ask = Ask(
             'PATCH',
             f'/v1/memories/{quoted("memory_id", memory_id)}',
@@ -244,13 +250,15 @@ class Writing(BaseClient):
         run_id: str | None = None,
         app_id: str | None = None,
         session_id: str | None = None,
+        linked: bool = False,
         if_version: int | None = None,
     ) -> int:
-        """See `AsyncMemory.delete`. One memory only: what it superseded stays."""
+        """See `AsyncMemory.delete`. With `linked` the server doesn't tell how many went with it: the answer is 1."""
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
-        ask = self._asking('DELETE', f'/v1/memories/{quoted("memory_id", memory_id)}', scope, again=False)
+        path = f'/v1/memories/{quoted("memory_id", memory_id)}'
+        ask = self._asking('DELETE', path, scope, again=False, linked=check_flag('linked', linked) or None)
         tag = _tag(if_version)
-        await self._send(ask if tag is None else Ask('DELETE', ask.path, params=ask.params, headers={'If-Match': tag}))
+        await self._send(ask if tag is None else replace(ask, headers={'If-Match': tag}))
         return 1
 
     async def delete_all(
@@ -281,7 +289,7 @@ class Writing(BaseClient):
         app_id: str | None = None,
         session_id: str | None = None,
     ) -> ErasureReceipt:
-        """See `AsyncMemory.forget`. Needs a key with the role admin; a whole project is forgotten where it is stored."""
+        """See `AsyncMemory.forget`. Needs an admin's key; a whole project is forgotten where it is stored."""
         from memoranda.consent.forgetting import ErasureReceipt, check_one
 
         scope = self._id_scope(user_id, agent_id, run_id, app_id, session_id)
@@ -397,8 +405,6 @@ class Writing(BaseClient):
         session_id: str | None = None,
     ) -> AddResult:
         """See `AsyncMemory.receipt`."""
-        from dataclasses import replace
-
         from memoranda.client._receipts import Following, outcome_of
         from memoranda.server.native import models
 

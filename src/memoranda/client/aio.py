@@ -12,9 +12,9 @@ __all__ = ['AsyncClient']
 class AsyncClient(Reading, Writing, Upkeep):
     """A memory on a server (`memoranda serve`), used like an `AsyncMemory`.
 
-    Methods, arguments, records and exceptions are those of `AsyncMemory` (docs/client.md lists what is missing). The key
-    decides over the project, and is what the server's audit names. May be shared by threads and event loops; `async
-    with` or `close()` ends it.
+    Methods, arguments, records and exceptions are those of `AsyncMemory`; docs/client.md lists what is missing. The
+    key decides over the project, and is what the server's audit names. May be shared by threads and event loops;
+    `async with` or `close()` ends it.
 
     Args:
         url: Of the server, such as `https://memory.example`; by default `MEMORANDA_URL`.

@@ -213,6 +213,12 @@ async def forget(call: Call, asked: a.ById) -> tuple[str, a.Forgotten]:
     """`memory_forget`: it is retracted, which a person can revert. No tool erases."""
     own = call.own
     memory_id = await find(own, asked.memory_id, inactive=False)
+    record = await own.get(memory_id)
+    if record.locked and await call.ask(f'Forget what a person has written: "{legible(record.text)}"?') != 'yes':
+        raise Conflict(
+            f'memory m:{short_id(memory_id)} was written by a person, and a model does not take that back: let the '
+            'user do it, with `memoranda forget` or where it was written'
+        )
     await own.delete(memory_id)
     return (
         f'Forgotten: it is not recalled any more. Its words stay in the history until somebody erases them (m:'

@@ -70,7 +70,7 @@ class Endpoint:
             raise Problem(405, 'MCP is spoken by POST here', headers={'Allow': 'POST'})
         headers = Headers(scope=scope)
         origin = headers.get('origin')
-        if origin is not None and urlsplit(origin).netloc != headers.get('host'):
+        if origin is not None and _host(origin) != headers.get('host'):
             raise Problem(403, 'this request comes from a page of another site: send none, or from the same site')
         await self._manager.handle_request(scope, receive, send)
 
@@ -81,6 +81,14 @@ class Endpoint:
             raise Problem(401)
         fixed = None if caller.user_id is None else {'user_id': caller.user_id}
         return Principal(memory=caller.memory, role=caller.role, fixed=fixed, trust=self._trust)
+
+
+def _host(origin: str) -> str | None:
+    """The host of an origin; None: it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _caller(scope: Scope) -> Caller | None:

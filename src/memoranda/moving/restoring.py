@@ -13,6 +13,7 @@ import apsw
 
 from memoranda._bridge import run
 from memoranda.errors import ConfigurationError, InvalidInput, MemoryNotFound, StoreBusy, StoreError, StoreUnreadable
+from memoranda.moving.ended import end_again, ended_keys
 from memoranda.moving.snapshot import copy, inspect, partial_file, put_in_place
 from memoranda.records import now
 from memoranda.scope import Owner
@@ -62,7 +63,8 @@ def restore(
     """Put a copy of a backup in the place of a database. Blocks until it is done.
 
     Whoever was forgotten since the backup was made, by the tombstones of the database that is replaced or by receipts,
-    is forgotten in the copy before anybody can use it. The database that was there is kept beside it.
+    is forgotten in the copy before anybody can use it. API keys that ended since stay ended. The database that was there
+    is kept beside it.
 
     Args:
         backup: What `AsyncMemory.backup` made. It is only read.
@@ -87,12 +89,14 @@ def restore(
         raise InvalidInput(f'{path} is backup and database at once: name two files')
     file = _file_of(source)
     buried = _tombstones(path, file) if path.exists() else []
+    ended = ended_keys(path) if path.exists() else []
     with partial_file(path, 'restoring') as partial:
         copy(str(source), str(partial), settings.busy_timeout, progress)
         run(_bring_up_to_date(partial))
         again, unmatched = _to_forget(partial, buried, receipts)
         run(_forget(partial, again))
         _bury(partial, buried)
+        end_again(partial, ended)
         _, stats = inspect(partial, settings)
         replaced = _set_aside(path, settings.busy_timeout) if path.exists() else None
         put_in_place(partial, path)

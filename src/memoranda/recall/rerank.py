@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
@@ -67,7 +66,7 @@ def rerank(
             worth[i] += value
             parts[i]['link'] = value
     chosen = _choose([(-worth[i], i) for i in wanted], [hit for _, hit in found], parts, top_k, weights)
-    return [(replace(found[i][0], order=order, parts=parts[i]), found[i][1]) for order, i in chosen]
+    return [(found[i][0].ordered(order, parts[i]), found[i][1]) for order, i in chosen]
 
 
 def _merits(ranked: Ranked, hit: Hit, now: datetime | None, weights: Weights) -> list[tuple[str, float]]:

@@ -319,7 +319,6 @@ def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest, room: _
         now=request.moment.as_of or request.moment.known_at or request.moment.now,
         weights=replace(DEFAULT, stale=0.0) if past else DEFAULT,
     )
-    return [
-        replace(hit, score=ranked.score, why={**ranked.parts, 'order': ranked.order} if request.explain else None)
-        for ranked, hit in chosen
-    ]
+    if not request.explain:
+        return [hit if hit.score == ranked.score else replace(hit, score=ranked.score) for ranked, hit in chosen]
+    return [replace(hit, score=ranked.score, why={**ranked.parts, 'order': ranked.order}) for ranked, hit in chosen]

@@ -8,6 +8,7 @@ route that doesn't is not made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from memoranda.settings import Settings
 
 __all__ = ['create_app', 'route_roles']
+
+log = logging.getLogger('memoranda.server')
 
 
 def create_app(
@@ -156,7 +159,11 @@ def _lifespan(memory: AsyncMemory, known: Keys, surfaces: Surfaces) -> Any:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(memory)
+            try:
+                await stack.enter_async_context(memory)
+            except MemorandaError as error:
+                log.error('can not start: %s', error)
+                raise
             await stack.enter_async_context(known)
             for further in surfaces.running:
                 await stack.enter_async_context(further)

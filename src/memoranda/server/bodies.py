@@ -14,21 +14,21 @@ from memoranda.server.problems import Problem
 __all__ = ['check_body', 'check_headers']
 
 _DIGITS: Final = 400
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+# Text whose end is missing is passed over too: else each quote in it would begin another look at all of the rest.
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class _Unfit(ValueError):
     """JSON, and yet nothing that everybody reads alike."""
 
 
-def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, bool]:
-    """The length of a body as announced, and whether it is JSON that has to be checked.
+def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The length of a body as announced.
 
     Raises:
         Problem: 415, it is compressed or in another character set.
     """
     length: int | None = None
-    is_json = True  # without a type: a route may read it as such
     for name, value in headers:
         if name == b'content-length' and value.isdigit():
             length = int(value[:20])
@@ -42,11 +42,13 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[int | None, b
             charset = str(read.get_param('charset') or 'utf-8').lower()
             if is_json and charset not in ('utf-8', 'utf8', 'us-ascii'):
                 raise Problem(415, 'JSON is in UTF-8: send it without another charset')
-    return length, is_json
+    return length
 
 
 def check_body(body: bytes, depth: int) -> None:
-    """Look through a JSON body. What isn't JSON at all is left to the route to tell.
+    """Look through a body as if it were JSON, whatever its type says: a route may read it as such.
+
+    What isn't JSON at all is left to the route to tell.
 
     Raises:
         Problem: 400, it isn't UTF-8, is nested too deep, has a name twice in an object, or NaN and the like.

@@ -165,11 +165,12 @@ class BodyLimit:
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return
-        if scope.get('state', {}).get('caller') is None:  # a public route: nobody's body is waited for
+        # Nobody's body is waited for on a public route, and none of those that no other limit counts.
+        if scope.get('state', {}).get('caller') is None or scope['path'] in PROBES:
             await self.app(scope, _replayed(b'', receive), send)
             return
         try:
-            length, checks = check_headers(scope['headers'])
+            length = check_headers(scope['headers'])
             if length is not None and length > self._most:
                 raise self._too_large()
             if length == 0:
@@ -179,7 +180,7 @@ class BodyLimit:
                     body = await self._read(receive)
             if body is None:
                 return
-            if body and checks:
+            if body:
                 if len(body) > _IN_A_THREAD:
                     await asyncio.to_thread(check_body, body, self._depth)
                 else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,8 +10,13 @@ from _wire import Wire, serving
 
 @pytest.fixture(scope='module')
 def projects() -> Iterator[Callable[[], Wire]]:
-    with serving(projects=100) as following:
-        yield following
+    """An application of this module, which gives one project after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.upper().startswith('MEMORANDA_'):  # what each test does without, before this is made
+                patch.delenv(name)
+        with serving(projects=100) as following:
+            yield following
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from _fakes import fast_async
 from _wire import Wire, serving
+from memoranda.server.mem0 import tokens
 
 SCHEMA = {
     'title': 'Person',
@@ -145,7 +146,10 @@ def test_an_export_is_of_the_moment_it_was_asked_for_less_what_was_erased_since(
 
     assert words() == ['Likes tea']
     assert wire.as_('other').refused('POST', '/v1/exports/get/', {'memory_export_id': made['id']})[0] == 404
+    wire.told('PUT', f'/v1/memories/{tea}/', {'text': 'Likes milk'})
     wire.told('DELETE', f'/v1/memories/{tea}/')
+    assert words() == ['Likes tea']
+    wire.told('DELETE', '/v1/memories/?user_id=ana')
     assert words() == []
     for id_ in ('', 'x', f'{made["id"][:-4]}AAAA', made['id'].replace('export', 'erasure')):
         assert wire.refused('POST', '/v1/exports/get/', {'memory_export_id': id_})[0] == 404
@@ -157,6 +161,30 @@ def test_an_export_is_of_the_moment_it_was_asked_for_less_what_was_erased_since(
         {'schema': {'properties': {f'f{n}': {'type': 'string'} for n in range(4000)}}, 'filters': {'user_id': 'ana'}},
     ):
         assert wire.refused('POST', '/v1/exports/', body)[0] == 400
+
+
+def test_an_id_that_somebody_made_up_tells_nothing(wire: Wire) -> None:
+    wire.add('Likes tea')
+    for content in ({}, {'deleted': 7}, {'receipt': None}, {'receipt': {'format': 1}}, {'receipt': [1]}):
+        status, _ = wire.refused('GET', f'/v1/event/{tokens.written("erasure", wire.project, content)}/')
+        assert status == 400 or content == {'deleted': 7}
+    whose = {'user_id': 'ana'}
+    made_up: list[dict[str, Any]] = [
+        {},
+        {'filters': whose},
+        {'filters': whose, 'schema': {'properties': {}}},
+        {'filters': whose, 'schema': {'properties': {}}, 'at': 'now'},
+        {'filters': {'user_id': '*'}, 'schema': {'properties': {}}, 'at': '2026-01-01'},
+        {'filters': 7, 'schema': 7, 'at': 7},
+    ]
+    for content in made_up:
+        id_ = tokens.written('export', wire.project, content)
+        assert wire.refused('POST', '/v1/exports/get/', {'memory_export_id': id_})[0] == 400
+    for id_ in (
+        tokens.written('export', 'elsewhere', made_up[2]),
+        tokens.written('export', wire.project, {'x': 'x' * 100_000}),
+    ):
+        assert wire.refused('POST', '/v1/exports/get/', {'memory_export_id': id_})[0] == 404
 
 
 def test_ids_that_hold_what_they_stand_for_work_on_another_process(tmp_path: Path) -> None:

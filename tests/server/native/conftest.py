@@ -7,7 +7,7 @@ import pytest
 from _native import Api, serving_many
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def following() -> Iterator[Callable[[], Api]]:
     with serving_many() as found:
         yield found

@@ -70,6 +70,19 @@ def test_one_memory_or_message_is_erased_by_its_id(api: Api) -> None:
     assert api.texts() == []
 
 
+def test_what_belongs_to_others_is_neither_erased_nor_reverted(api: Api) -> None:
+    theirs = api.add('I like tea', user_id='ben')
+    message = theirs['evidence'][0]['episode_id']
+
+    for who in ('ana-admin', 'other'):
+        stranger = api.as_(who)
+        for body in ({'memory_id': theirs['id']}, {'episode_id': message}):
+            assert stranger.post('/v1/erasures', body).status_code == 404, (who, body)
+        assert stranger.post(f'/v1/changes/{theirs["change_id"]}/revert').status_code == 404
+    assert api.as_('other').told('/v1/erasures', {'user_id': 'ben'})['counts']['episodes'] == 0
+    assert api.texts('ben') == ['I like tea']
+
+
 def test_an_erasure_has_to_say_what(api: Api) -> None:
     for body in (
         {},
@@ -207,4 +220,5 @@ def test_figures_and_the_key_name_no_places(api: Api) -> None:
     assert 'location' not in stats
     assert 'details' not in stats
     me = api.as_('ana').shown('/v1/me')
-    assert me == {'name': 'ana', 'project': api.keys['ana'].key.project, 'role': 'writer', 'user_id': 'ana'}
+    assert (me['name'], me['role'], me['user_id']) == ('ana', 'writer', 'ana')
+    assert me['project'] == api.keys['ana'].key.project

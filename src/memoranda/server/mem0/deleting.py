@@ -140,8 +140,8 @@ async def event_of_erasure(caller: Caller, event_id: str) -> dict[str, Any]:
         MemoryNotFound: No such event in this project.
     """
     content = tokens.read('erasure', caller.project, event_id)
-    if 'deleted' in content:
-        deleted = content['deleted']
+    deleted = as_object(content.get('deleted'))
+    if deleted is not None:
         return _event(event_id, str(deleted.get('at')), 'SUCCEEDED', [deleted.get('counts')], None)
     receipt = ErasureReceipt.from_json(json.dumps(content.get('receipt')))
     report = await caller.memory.verify_erasure(receipt)

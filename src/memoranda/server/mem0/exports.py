@@ -6,12 +6,14 @@ what was known at that moment, less whatever was erased since.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from memoranda import across
+from memoranda.checks import as_moment
 from memoranda.errors import shown
 from memoranda.records import MemoryRecord, now
 from memoranda.scope import Owner
@@ -59,8 +61,9 @@ async def get_export(request: Request, caller: Reader) -> dict[str, Any]:
         raise bad(f'memory_export_id={shown(id_)} is no id: send the one that was given')
     asked = tokens.read('export', caller.project, id_)
     reading, owners = await _whose(request, caller, asked.get('filters'))
-    memories = await _read(caller, owners, reading)
-    return await filled(caller.memory, _schema(asked.get('schema')), owners[0], memories, at=str(asked.get('at')))
+    at = as_moment(asked.get('at'), 'memory_export_id')
+    memories = await _read(caller, owners, reading, known_at=at)
+    return await filled(caller.memory, _schema(asked.get('schema')), owners[0], memories, at=at)
 
 
 @router.post('/v1/summary/')
@@ -100,8 +103,12 @@ async def _whose(request: Request, caller: Caller, filters: object) -> tuple[Rea
     return reading, owners
 
 
-async def _read(caller: Caller, owners: Sequence[Owner], reading: Reading) -> Sequence[MemoryRecord]:
-    page = await across.numbered_page(caller.memory, owners, where=reading.where, number=1, size=MOST_READ)
+async def _read(
+    caller: Caller, owners: Sequence[Owner], reading: Reading, *, known_at: datetime | None = None
+) -> Sequence[MemoryRecord]:
+    page = await across.numbered_page(
+        caller.memory, owners, where=reading.where, number=1, size=MOST_READ, known_at=known_at
+    )
     return page.items
 
 

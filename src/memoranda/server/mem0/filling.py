@@ -18,6 +18,8 @@ from memoranda.server.mem0.shapes import item
 from memoranda.server.problems import Problem
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from memoranda.memory import AsyncMemory
     from memoranda.records import MemoryRecord
     from memoranda.scope import Owner
@@ -39,7 +41,7 @@ _PROMPT: Final = (
 
 
 async def filled(
-    memory: AsyncMemory, schema: Mapping[str, Any], owner: Owner, memories: Sequence[MemoryRecord], *, at: str
+    memory: AsyncMemory, schema: Mapping[str, Any], owner: Owner, memories: Sequence[MemoryRecord], *, at: datetime
 ) -> dict[str, Any]:
     """An object with the fields of a schema; null where nothing is known.
 
@@ -47,28 +49,26 @@ async def filled(
         memory: A view of the owner's project.
         schema: Of an object.
         owner: Whose.
-        memories: All that a list called `memories` takes, and that a model reads.
+        memories: What a list called `memories` takes, and what a model reads.
         at: When it was asked for: what was learnt later isn't in it.
 
     Raises:
         Problem: 400, the schema is too large.
-        InvalidInput: The moment is none.
     """
-    known = [m for m in memories if m.recorded_at.isoformat() <= at] if at else list(memories)
     reader = _Schema(schema)
     found: dict[str, Any] = dict.fromkeys(cast('Mapping[str, Any]', schema['properties']))
     model = reader.model()
     if model is not None:
         ids: dict[str, Any] = {} if memory.bound_to is not None else {f'{owner.kind}_id': owner.key}
-        profile = await memory.profile(model, **ids, known_at=at or None)
+        profile = await memory.profile(model, **ids, known_at=at)
         if profile.value is not None:
             found |= {
                 reader.names.get(name, name): value for name, value in profile.value.model_dump(mode='json').items()
             }
     for name in reader.listings:
-        found[name] = [item(m) if reader.listings[name] == 'object' else m.text for m in known]
+        found[name] = [item(m) if reader.listings[name] == 'object' else m.text for m in memories]
     open_ = [name for name, value in found.items() if value in (None, [], {})]
-    if open_ and known and (told := await _by_model(memory, schema, known)) is not None:
+    if open_ and memories and (told := await _by_model(memory, schema, memories)) is not None:
         found |= {name: told[name] for name in open_ if told.get(name) is not None}
     return found
 
@@ -78,7 +78,8 @@ class _Schema:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
-        self._defs: Mapping[str, Any] = schema.get('$defs') or schema.get('definitions') or {}
+        defs = schema.get('$defs') or schema.get('definitions')
+        self._defs = cast('Mapping[str, Any]', defs) if isinstance(defs, Mapping) else {}
         self._count = 0
         self.names: dict[str, str] = {}
         """What fields are called that Python can't call so."""

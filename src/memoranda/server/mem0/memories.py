@@ -249,7 +249,7 @@ async def get_event(request: Request, event_id: str, caller: Reader) -> dict[str
     if sort_of(event_id) == 'erasure':
         return await event_of_erasure(caller, event_id)
     job = await caller.memory.job(event_id)
-    return shapes.event(job, await across.edits_of(caller.memory, job))
+    return shapes.event(job, (await caller.memory.receipt(event_id)).changes)
 
 
 @router.get('/v1/events/')

@@ -102,7 +102,10 @@ def _as_platform(filters: object, depth: int = 1) -> object:
             known[key] = value
         else:
             metadata[key] = value
-    return {**known, **({'metadata': {**known.get('metadata', {}), **metadata}} if metadata else {})}
+    given = as_object(known.get('metadata', {}))
+    if not metadata or given is None:  # what isn't an object is refused where filters are read
+        return known
+    return {**known, 'metadata': {**given, **metadata}}
 
 
 @router.get('/memories/{memory_id}')

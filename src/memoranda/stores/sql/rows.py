@@ -40,6 +40,7 @@ __all__ = [
 
 _AT_ONCE = 512
 """Keys of one statement."""
+_JSON = json.JSONDecoder()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -76,6 +77,7 @@ def to_us(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=16_384)  # a memory's moments are few, and hot ones are read with every search
 def from_us(value: int) -> datetime:
     """The moment, UTC."""
     return _EPOCH + timedelta(microseconds=value)
@@ -199,7 +201,7 @@ def read_memories(
     for row in fetched:
         if row[1] not in owners:
             owners[row[1]] = owner_by_id(connection, row[1])
-        span = json.loads(row[25])
+        span, _ = _JSON.raw_decode(row[25])
         spans.append(span)
         wanted.update(s[0] for s in span)
     said = quotes() if quotes is not None else within(connection, f'{_QUOTED} row', wanted)

@@ -373,7 +373,7 @@ def _read_hits(
     for one, key in keys:
         if one.lane == 'memories':
             used = uses.get(key)
-            told = one if used is None else replace(one, uses=used.times, last_used_at=used.last)
+            told = one if used is None else one.used(used.times, used.last)
             hits.append((told, Hit(memory=memories[key], score=one.score)))
         elif key in segments:
             turn, episode, first, last = segments[key]

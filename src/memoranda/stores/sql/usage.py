@@ -19,6 +19,16 @@ __all__ = ['Counts', 'PendingUses', 'Uses', 'uses_sought', 'write']
 MAX_PENDING: Final = 100_000
 """Memories counted between two writes; uses of more are lost."""
 
+_AT_ONCE: Final = 64
+# Memories that were erased meanwhile must not come back, not even as an id.
+_COUNT: Final = (
+    'INSERT INTO usage(owner, memory, uses, last_used_at) SELECT v.column1, v.column2, v.column3, v.column4 '
+    'FROM (VALUES {}) AS v WHERE EXISTS(SELECT 1 FROM memory WHERE owner = v.column1 AND id = v.column2 '
+    'AND retired_at IS NULL) ON CONFLICT(owner, memory) DO UPDATE SET uses = usage.uses + excluded.uses, '
+    'last_used_at = CASE WHEN usage.last_used_at > excluded.last_used_at THEN usage.last_used_at '
+    'ELSE excluded.last_used_at END'
+)
+
 Counts: TypeAlias = Mapping[tuple[Owner, str], tuple[int, datetime]]
 
 
@@ -71,14 +81,11 @@ def write(connection: Connection, counts: Counts) -> Counts:
         for (owner, memory), (times, at) in counts.items()
         if numbers.get(owner) in held
     ]
-    # Memories that were erased meanwhile must not come back, not even as an id.
-    connection.executemany(
-        'INSERT INTO usage(owner, memory, uses, last_used_at) SELECT ?1, ?2, ?3, ?4 '
-        'WHERE EXISTS(SELECT 1 FROM memory WHERE owner = ?1 AND id = ?2 AND retired_at IS NULL) '
-        'ON CONFLICT(owner, memory) DO UPDATE SET uses = usage.uses + excluded.uses, last_used_at = '
-        'CASE WHEN usage.last_used_at > excluded.last_used_at THEN usage.last_used_at ELSE excluded.last_used_at END',
-        sorted(rows),
-    )
+    rows.sort()
+    while rows:
+        size = min(_AT_ONCE, 1 << (len(rows).bit_length() - 1))  # so that the statements are few
+        some, rows = rows[:size], rows[size:]
+        connection.execute(_COUNT.format(', '.join(['(?, ?, ?, ?)'] * size)), [value for row in some for value in row])
     busy = set(numbers.values()) - held
     return {key: count for key, count in counts.items() if numbers.get(key[0]) in busy}
 

@@ -19,36 +19,38 @@ from memoranda.server.native.models.audit import (
 )
 from memoranda.server.native.models.jobs import FollowJob, Job, JobDetail, JobPage, ListJobs
 from memoranda.server.native.models.memories import (
-    Added,
     AddMemories,
     BuildContext,
-    Context,
     DeleteMemory,
+    Erased,
+    ListEpisodes,
+    ListMemories,
+    Message,
+    Part,
+    PreviewMemories,
+    SearchMemories,
+    SlotQuery,
+    UpdateMemory,
+)
+from memoranda.server.native.models.problem import FieldProblem, Problem
+from memoranda.server.native.models.records import (
+    Added,
+    Context,
     Edit,
     Episode,
     EpisodePage,
-    Erased,
     Evidence,
     History,
     HistoryEntry,
     Hit,
-    ListEpisodes,
-    ListMemories,
     Memory,
     MemoryPage,
-    Message,
-    Part,
     Preview,
-    PreviewMemories,
     ReviewNote,
     ScopeIds,
     SearchHits,
-    SearchMemories,
-    SlotQuery,
-    UpdateMemory,
     Usage,
 )
-from memoranda.server.native.models.problem import FieldProblem, Problem
 from memoranda.server.native.models.review import (
     Change,
     ChangePage,

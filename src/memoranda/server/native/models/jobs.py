@@ -8,7 +8,7 @@ from pydantic import Field
 
 from memoranda.records import JobStatus
 from memoranda.server.native.models._base import Ids, Moment, Paged, Told, Whole
-from memoranda.server.native.models.memories import Edit, ScopeIds, Usage
+from memoranda.server.native.models.records import Edit, ScopeIds, Usage
 
 __all__ = ['FollowJob', 'Job', 'JobDetail', 'JobPage', 'ListJobs']
 

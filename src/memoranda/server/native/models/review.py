@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from memoranda.records import ReviewOp, Role, Trust
 from memoranda.server.native.models._base import Ask, Flag, Id, Ids, Key, Moment, Paged, Told, UpdateFields, Whole
-from memoranda.server.native.models.memories import Edit, Memory
 from memoranda.server.native.models.problem import Problem
+from memoranda.server.native.models.records import Edit, Memory
 
 __all__ = [
     'Change',

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from memoranda.server.native.models._base import Ask, Filters, Flag, Id, Ids, JsonObject, Moment, Told, Whole
-from memoranda.server.native.models.memories import ScopeIds
+from memoranda.server.native.models.records import ScopeIds
 
 __all__ = [
     'ChainPosition',

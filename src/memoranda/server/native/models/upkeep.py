@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from memoranda.server.native.models._base import Ask, Filters, Ids, Key, Kind, Moment, Told, Unit
-from memoranda.server.native.models.memories import Episode, Memory, Usage
+from memoranda.server.native.models.records import Episode, Memory, Usage
 from memoranda.server.native.models.review import Change
 
 __all__ = [
