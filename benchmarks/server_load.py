@@ -68,7 +68,7 @@ class Server:
     @classmethod
     def start(cls, path: Path, cache_mb: int) -> Server:
         with Memory(path, settings=Settings(workers=0)) as memory:
-            key = memory.keys.create('load', role='writer').secret
+            key = memory.keys.create(f'load {time.time_ns()}', role='writer').secret
         environment = {**os.environ, **ENVIRONMENT, 'MEMORANDA_CACHE_MB': str(cache_mb), 'PYTHONUNBUFFERED': '1'}
         command = [sys.executable, '-m', 'memoranda', 'serve', '--database', str(path), '--port', '0']
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -230,7 +230,9 @@ def main() -> int:
             good = asyncio.run(measure(server, arguments))
         finally:
             status = server.stop()
-        print(f'  the server ended with status {status} after SIGTERM')
+        with Memory(path, settings=Settings(workers=0)) as memory:
+            left = memory.stats().jobs_queued
+        print(f'  the server ended with status {status} after SIGTERM, {left:,} messages are left to be read')
     return 0 if good and status == 0 else 1
 
 

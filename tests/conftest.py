@@ -17,6 +17,8 @@ settings.register_profile('default', deadline=None, suppress_health_check=[Healt
 settings.register_profile('ci', parent=settings.get_profile('default'), derandomize=True, print_blob=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
 
+MEMORY, ROOM = '/dev/shm', 4 << 30
+"""A file system without a disk, and how many bytes must be free there."""
 LONG = {
     'test_capability_dbos.py',
     'test_changes.py',
@@ -34,6 +36,21 @@ LONG = {
     'test_worker.py',
 }
 """Files of tests that take more than ten seconds. Also a file of few tests may be long."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Files of tests are in memory, where there is room: else each waits for the disk whenever it opens a database."""
+    if config.getini('tmp_path_retention_policy') == 'failed' and _has_room(MEMORY):  # they don't pile up there
+        os.environ.setdefault('PYTEST_DEBUG_TEMPROOT', MEMORY)
+
+
+def _has_room(folder: str) -> bool:
+    try:
+        free = os.statvfs(folder)
+    except (AttributeError, OSError):
+        return False
+    return os.access(folder, os.W_OK) and free.f_bavail * free.f_frsize > ROOM
 
 
 @pytest.hookimpl(wrapper=True)

@@ -504,6 +504,7 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
 
     import memoranda.recall.block as block
     import memoranda.recall.search as search
+    import memoranda.stores.sql.candidates as candidates
     import memoranda.stores.sql.reading as reading
     import memoranda.stores.sql.searching as searching
     import memoranda.stores.sql.writing as writing
@@ -514,7 +515,7 @@ def test_no_work_is_done_on_the_callers_loop(tmp_path: Path) -> None:
         (writing, 'append'),
         (writing, 'commit'),
         (searching, 'search'),
-        (searching, 'snapshot'),
+        (candidates, 'snapshot'),
         (reading, 'page'),
         (search, 'rank'),
         (process, 'consolidate'),

@@ -247,7 +247,7 @@ def test_a_kept_add_that_the_server_refuses_does_not_hold_up_the_others() -> Non
     asyncio.run(main())
 
 
-def test_an_agent_moves_to_a_server_process_which_dies_and_comes_back(tmp_path: Path) -> None:
+def test_an_agent_goes_on_when_its_server_process_ends_in_the_middle(tmp_path: Path) -> None:
     async def main() -> None:
         with process(tmp_path / 'm.db', parts=('memoranda.server.native',)) as server:
             async with AsyncClient(server.url, api_key=server.key('admin'), retries=1) as client:

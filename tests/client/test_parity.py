@@ -248,7 +248,7 @@ def test_pydantic_ai_messages_can_be_added() -> None:
             await client.add(said, user_id='ana', run_id='r1')
             page = await at.memory.episodes(user_id='ana', run_id='r1')
             assert [(e.role, e.text) for e in page.items] == [('user', 'likes tea'), ('assistant', 'noted')]
-            assert [e.occurred_at for e in page.items][0] == said[0].parts[1].timestamp  # type: ignore[union-attr]
+            assert page.items[0].occurred_at == said[0].parts[1].timestamp  # type: ignore[union-attr]
 
     asyncio.run(main())
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,7 +127,7 @@ def test_what_is_no_http_is_refused(impatient: Process, request_: bytes) -> None
     with _connect(impatient) as connection:
         connection.sendall(request_)
         answer = _rest(connection)
-        assert answer == b'' or answer[9:12] in (b'400', b'401', b'408', b'505'), answer
+        assert answer == b'' or answer[9:12] in (b'400', b'401', b'408', b'421', b'505'), answer
 
 
 def test_idle_connections_hold_up_nobody_and_are_closed(impatient: Process) -> None:
@@ -233,3 +236,26 @@ def test_a_signal_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path)
             record.text for number in range(4) for record in memory.get_all(user_id=f'user{number}', limit=1000).items
         }
         assert set(acknowledged) <= known
+
+
+@pytest.mark.skipif(shutil.which('openssl') is None, reason='makes a certificate by openssl')
+def test_others_reach_it_by_tls_and_a_proxy_that_is_named_is_believed(tmp_path: Path) -> None:
+    certificate, key = tmp_path / 'c.pem', tmp_path / 'k.pem'
+    made = ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+    made += ['-keyout', str(key), '-out', str(certificate), '-subj', '/CN=localhost']
+    subprocess.run([*made, '-addext', 'subjectAltName=IP:127.0.0.1'], check=True, capture_output=True)
+    with process(
+        tmp_path / 'm.db',
+        parts=(),
+        server_host='0.0.0.0',
+        server_tls_certificate=certificate,
+        server_tls_key=key,
+        server_behind_tls_proxy='127.0.0.1',
+    ) as server:
+        assert server.url.startswith('https://0.0.0.0:')
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(base_url=server.url.replace('0.0.0.0', '127.0.0.1'), verify=trusted) as http:
+            answer = http.get('/health', headers={'Host': 'any.example'})
+            assert (answer.status_code, 'strict-transport-security' in answer.headers) == (200, True)
+            answer = http.get('/health', headers={'X-Forwarded-Proto': 'http'})
+            assert 'strict-transport-security' not in answer.headers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda.agents._backend import EngineBackend
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ['RemoteBackend']
 
-PATIENCE = 1.5
-"""Seconds that a turn of an agent waits for a server: less than the capability's own timeout, so that the client learns
-that it does not answer."""
+PATIENCE: Final = 0.75
+"""Of the time that looking things up may take of a turn: the client is to learn that a server does not answer before it
+is interrupted."""
 
 
 class RemoteBackend(EngineBackend):
@@ -24,8 +24,8 @@ class RemoteBackend(EngineBackend):
 
     traced = False
 
-    def __init__(self, client: AsyncClient) -> None:
-        super().__init__(cast('AsyncMemory', client.patient(PATIENCE)))
+    def __init__(self, client: AsyncClient, *, seconds: float) -> None:
+        super().__init__(cast('AsyncMemory', client.patient(PATIENCE * seconds)))
         self._client = client
 
     def _acting(self, scope: Scope) -> Any:

@@ -258,7 +258,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         if isinstance(memory, AsyncMemory) and self.config is None:
             return EngineBackend(memory)
         if isinstance(memory, AsyncClient) and self.config is None:
-            return RemoteBackend(memory)
+            return RemoteBackend(memory, seconds=self.timeout)
         from memoranda.agents._provider_backend import ProviderBackend
         from memoranda.agents.engine import MemorandaProvider
 

@@ -27,6 +27,8 @@ __all__ = ['TOOLS', 'Tool', 'call_tool', 'listed', 'reason_of']
 
 log = logging.getLogger('memoranda.mcp')
 
+_MOST_ARGUMENTS: Final = 100
+"""More than any tool has: each unknown one would be an error of its own."""
 _TOLD: Final = (errors.MemoryNotFound, errors.InvalidInput, errors.Conflict)
 """Errors about what was asked, in words of the caller's own."""
 
@@ -158,6 +160,8 @@ async def call_tool(
         return _failed(
             f'{tool.name} needs the role {tool.role}, and this server only reads for you ({principal.role}).'
         )
+    if len(params.arguments or {}) > _MOST_ARGUMENTS:
+        return _failed('The arguments do not fit (there are too many). Call the tool again with those of its schema.')
     try:
         given = tool.takes.model_validate(params.arguments or {})
         ids = principal.ids(given.model_dump(include=set(NAMED)))

@@ -63,8 +63,8 @@ def restore(
     """Put a copy of a backup in the place of a database. Blocks until it is done.
 
     Whoever was forgotten since the backup was made, by the tombstones of the database that is replaced or by receipts,
-    is forgotten in the copy before anybody can use it. API keys that ended since stay ended. The database that was there
-    is kept beside it.
+    is forgotten in the copy before anybody can use it. API keys that ended since stay ended. The database that was
+    there is kept beside it.
 
     Args:
         backup: What `AsyncMemory.backup` made. It is only read.

@@ -51,6 +51,8 @@ _DETAILS: Final = {
     503: 'the storage does not answer just now: try again later',
     507: 'the storage is full',
 }
+_MOST_ERRORS: Final = 100
+"""Of fields, that are told."""
 _RETRY: Final = {503: '2', 502: '30'}
 """Seconds."""
 
@@ -88,7 +90,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        return Problem(422, 'the request does not fit', errors=[_field(e) for e in error.errors()])
+        return Problem(422, 'the request does not fit', errors=[_field(e) for e in error.errors()[:_MOST_ERRORS]])
     if isinstance(error, StarletteHTTPException):
         return Problem(error.status_code, str(error.detail or ''), headers=dict(error.headers or {}))
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)

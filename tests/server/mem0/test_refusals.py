@@ -112,6 +112,7 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
         ({'messages': said, 'user_id': 'ana', 'metadata': 'sales'}, 'send an object'),
         ({'messages': said, 'user_id': 'ana', 'metadata': {'_mem0': {}}}, 'kept for the server'),
         ({'messages': said, 'user_id': 'ana', 'infer': 'perhaps'}, 'neither true nor false'),
+        ({'messages': [{**said[0], 'metadata': {'_mem0': 1}}], 'user_id': 'ana'}, 'kept for the server'),
         ({'messages': said, 'user_id': 'ana', 'expiration_date': 'soon'}, 'YYYY-MM-DD'),
         ({'messages': said, 'user_id': 'ana', 'timestamp': 'lately'}, 'not a moment'),
         ({'messages': [], 'user_id': 'ana'}, 'empty list'),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ['FIELDS', 'add', 'under']
 
+MOST_MESSAGES: Final = 10_000
+"""Of one request, as on the native API."""
 FIELDS: Final = frozenset(
     (
         *('messages', *IDS, 'filters', 'metadata', 'infer', 'expiration_date', 'timestamp', 'custom_instructions'),
@@ -99,11 +101,14 @@ def _checked(messages: object) -> object:
     if isinstance(messages, str):
         return messages
     listed = as_list(messages)
+    if listed is not None and len(listed) > MOST_MESSAGES:
+        raise bad(f'messages has {len(listed):,} entries, and {MOST_MESSAGES:,} is the most: add them in parts')
     found: list[object] = []
     for index, one in enumerate([messages] if listed is None else listed):
         message = as_object(one)
         if message is None:
             raise bad(f'messages[{index}]={shown(one)} is a {type(one).__name__}: send an object with role and content')
+        metadata_in(message.get('metadata'))
         found.append({name: value for name, value in message.items() if name in _OF_A_MESSAGE})
     return found
 

@@ -20,12 +20,14 @@ from memoranda.server.mem0.shapes import stamp
 from memoranda.server.problems import Problem
 from memoranda.stores.subjects import Subject
 
-__all__ = ['KINDS', 'entities_of', 'router']
+__all__ = ['KINDS', 'MOST_COUNTED', 'entities_of', 'router']
 
 router = APIRouter(include_in_schema=False)
 
 KINDS: Final[tuple[OwnerKind, ...]] = ('user', 'agent', 'app', 'run')
 MOST_SAMPLED: Final = 10
+MOST_COUNTED: Final = 10_000
+"""Entities that are listed and counted."""
 _PASSED: Final = 1_000
 
 Reader = Annotated[Caller, needs('reader')]
@@ -34,7 +36,7 @@ Admin = Annotated[Caller, needs('admin')]
 
 
 async def entities_of(caller: Caller, *, skip: int, size: int) -> tuple[list[dict[str, Any]], int]:
-    """Some of those that there are memories of, and how many they are in all."""
+    """Some of those that there are memories of, and how many they are in all, counted up to `MOST_COUNTED`."""
     if caller.user_id is not None:
         one = await _entity(caller, caller.user_id)
         listed = [] if one is None else [one]
@@ -45,7 +47,7 @@ async def entities_of(caller: Caller, *, skip: int, size: int) -> tuple[list[dic
         found = await across.subjects(caller.memory, kinds=KINDS, limit=_PASSED, after=after)
         chosen += [_shaped(one) for one in found[max(0, skip - count) : max(0, skip + size - count)]]
         count += len(found)
-        if len(found) < _PASSED:
+        if len(found) < _PASSED or count >= MOST_COUNTED:
             return chosen, count
         after = found[-1].number
 

@@ -63,7 +63,8 @@ async def get_export(request: Request, caller: Reader) -> dict[str, Any]:
     reading, owners = await _whose(request, caller, asked.get('filters'))
     at = as_moment(asked.get('at'), 'memory_export_id')
     memories = await _read(caller, owners, reading, known_at=at)
-    return await filled(caller.memory, _schema(asked.get('schema')), owners[0], memories, at=at)
+    schema = _schema(asked.get('schema'))
+    return await filled(caller.memory, schema, owners[0], memories, at=at, narrowed=_is_narrow(reading))
 
 
 @router.post('/v1/summary/')
@@ -101,6 +102,12 @@ async def _whose(request: Request, caller: Caller, filters: object) -> tuple[Rea
     if len(reading.cover or ()) > 1:
         raise bad('the filter names several ids: an export and a summary are about one of them')
     return reading, owners
+
+
+def _is_narrow(reading: Reading) -> bool:
+    """Whether a filter asks for more than whose memories they are."""
+    name, id_ = next(iter(reading.cover or {('', '')}))
+    return reading.where != (read_filters({name: id_}).where if name else None)
 
 
 async def _read(

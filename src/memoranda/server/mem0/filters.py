@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
 
 from memoranda.errors import shown
-from memoranda.filters import Filter, parse
+from memoranda.filters import MAX_OPERANDS, Filter, parse
 from memoranda.server.mem0.bodies import IDS, as_list, as_object
 from memoranda.server.mem0.errors import bad
 from memoranda.server.mem0.moments import DAY, day_of, is_day, moment_of
@@ -29,6 +29,8 @@ Named: TypeAlias = frozenset[tuple[str, str]]
 Cover: TypeAlias = Named | None
 """None: anybody."""
 MAX_DEPTH: Final = 14
+MAX_ENTRIES: Final = 1_024
+"""More than any filter has that is not refused for its size later: reading on would only hold up the others."""
 MAX_METADATA_KEY: Final = 256
 _TIMES: Final = {'created_at': 'said_at', 'timestamp': 'said_at', 'updated_at': 'recorded_at'}
 
@@ -73,6 +75,7 @@ def read_filters(filters: object, *, more: Sequence[Mapping[str, Any]] = (), len
 class _Reader:
     def __init__(self, lenient: bool) -> None:
         self._lenient = lenient
+        self._entries, self._operands = 0, 0
 
     def read(self, value: object, depth: int) -> _Part:
         if depth > MAX_DEPTH:
@@ -82,7 +85,17 @@ class _Reader:
             raise bad(f'filter {shown(value)} is a {type(value).__name__}: send an object such as {{"user_id": "ana"}}')
         if not entries:
             raise bad('filter {} inside another says nothing: remove it, or name a key')
+        self._count(len(entries))
         return self._all([self._entry(key, operand, depth) for key, operand in entries.items()])
+
+    def _count(self, entries: int, operands: int = 0) -> None:
+        self._entries += entries
+        self._operands += operands
+        if self._entries > MAX_ENTRIES or self._operands > MAX_OPERANDS:
+            raise bad(
+                f'the filter has more than {MAX_ENTRIES:,} entries, or {MAX_OPERANDS:,} values in its lists: '
+                'ask several times'
+            )
 
     def _entry(self, key: str, operand: object, depth: int) -> _Part:
         if key in ('AND', 'OR'):
@@ -91,6 +104,8 @@ class _Reader:
         if key == 'NOT':
             listed = as_list(operand) or [operand]
             return _Part(None, {'NOT': [p.where for p in self._parts(key, listed, depth)]})
+        values = (as_object(operand) or {'': operand}).values()
+        self._count(len(values), sum(len(as_list(value) or ()) for value in values))
         if key in IDS:
             return self._id(key, operand)
         if key == 'metadata':

@@ -5,11 +5,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request
 
-from memoranda import across
 from memoranda.errors import MemoryNotFound, shown
 from memoranda.server.access import Caller, needs
 from memoranda.server.mem0.bodies import ORGANISATION, body_of, query_of
-from memoranda.server.mem0.entities import KINDS, entities_of
+from memoranda.server.mem0.entities import KINDS, MOST_COUNTED, entities_of
 from memoranda.server.mem0.errors import not_offered
 
 __all__ = ['NOT_OFFERED', 'router']
@@ -29,7 +28,7 @@ async def ping(request: Request, caller: Reader) -> dict[str, str]:
 @router.get('/v1/stats/')
 async def stats(request: Request, caller: Reader) -> dict[str, Any]:
     query_of(request, ())
-    listed, count = await entities_of(caller, skip=0, size=across.MOST_LISTED)
+    listed, count = await entities_of(caller, skip=0, size=MOST_COUNTED)
     told: dict[str, Any] = {'total_entities': count, 'total_memories': sum(one['total_memories'] for one in listed)}
     return {**told, **{f'total_{kind}s': sum(one['type'] == kind for one in listed) for kind in KINDS}}
 

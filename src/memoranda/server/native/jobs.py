@@ -1,6 +1,7 @@
 """Jobs: how far messages are that are read in the background."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,7 @@ from memoranda.records import AddResult, Job
 from memoranda.server.access import Caller, needs
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
-from memoranda.server.problems import problem_of
+from memoranda.server.problems import Problem, problem_of
 
 __all__ = ['router']
 
@@ -89,8 +90,16 @@ async def job_events(
     """Events until the job has ended, for at most five minutes."""
     memory = view(caller, asked)
     receipt = await memory.receipt(job_id)
+    streams, most = _streams(request), request.app.state.settings.server_key_concurrency
+    if streams[caller.key_id] >= most:
+        raise Problem(
+            429,
+            f'this key follows {most} jobs already, which is as many as it may: end one, or ask with wait',
+            headers={'Retry-After': '5'},
+        )
     headers = {'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no'}
-    return StreamingResponse(_events(memory, receipt, request), media_type=_EVENTS, headers=headers)
+    events = _counted(_events(memory, receipt, request), streams, caller.key_id)
+    return StreamingResponse(events, media_type=_EVENTS, headers=headers)
 
 
 @router.post(
@@ -130,6 +139,25 @@ async def _detail(memory: AsyncMemory, receipt: AddResult) -> dict[str, Any]:
     ended = job.status in _ENDED
     changes = receipt.changes if ended or not receipt.changes else ()
     return {**fields, 'episode_ids': receipt.episode_ids, 'changes': changes}
+
+
+def _streams(request: Request) -> Counter[str]:
+    """How many streams of events each key has open in this process: no other limit counts them once they have begun."""
+    state = request.app.state
+    if not hasattr(state, 'streams'):
+        state.streams = Counter()
+    return state.streams
+
+
+async def _counted(events: AsyncIterator[bytes], streams: Counter[str], key_id: str) -> AsyncIterator[bytes]:
+    streams[key_id] += 1
+    try:
+        async for event in events:
+            yield event
+    finally:
+        streams[key_id] -= 1
+        if streams[key_id] <= 0:
+            del streams[key_id]
 
 
 async def _events(memory: AsyncMemory, receipt: AddResult, request: Request) -> AsyncIterator[bytes]:

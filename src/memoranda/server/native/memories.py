@@ -185,7 +185,7 @@ async def update_memory(
 ) -> Response:
     """Correct a memory by hand. What is left out stays; the version before remains in its history.
 
-    `If-Match` is needed, so that nobody overwrites what he hasn't seen: the ETag that was read, or `*` for whatever
+    `If-Match` is needed, so that nothing is overwritten unseen: the ETag that was read, or `*` for whatever
     version there is.
     """
     if if_match is None:

@@ -1,8 +1,10 @@
 """Profiles, maintenance, figures, and who is calling."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, create_model
 
@@ -16,6 +18,8 @@ router = APIRouter(prefix='/v1', tags=['upkeep'])
 
 Reader = Annotated[Caller, needs('reader')]
 Admin = Annotated[Caller, needs('admin')]
+_Wanted: TypeAlias = tuple[str, str, bool, tuple[str, ...]]
+"""Slot, type, whether it is a list, choices."""
 _TYPES: Final[dict[str, Any]] = {
     'text': str,
     'integer': int,
@@ -51,7 +55,9 @@ async def stats(caller: Admin) -> Response:
 async def read_profile(body: models.ReadProfile, caller: Reader) -> Response:
     """Each field is a slot. What is missing, doesn't fit or is contradicted is told and never guessed."""
     names = list(body.fields)
-    found = await view(caller, body).profile(_model(body), as_of=body.as_of, known_at=body.known_at)
+    memory = view(caller, body)
+    model = await run_sync(_model, _wanted(body))  # some milliseconds a field
+    found = await memory.profile(model, as_of=body.as_of, known_at=body.known_at)
 
     def named(field: str) -> str:
         return names[int(field.removeprefix('field_'))]
@@ -117,16 +123,24 @@ async def apply_retention(body: models.ApplyRetention, caller: Admin) -> Respons
     return await answer(models.RetentionResult, done, size=3 * body.sample)
 
 
-def _model(asked: models.ReadProfile) -> type[BaseModel]:
+def _wanted(asked: models.ReadProfile) -> tuple[_Wanted, ...]:
+    return tuple((f.slot, f.type, f.many, tuple(f.choices or ())) for f in asked.fields.values())
+
+
+@lru_cache(maxsize=64)
+def _model(wanted: tuple[_Wanted, ...]) -> type[BaseModel]:
     """A model with these fields. Their names are ours: any text may stand for a field in a request."""
+    from memoranda._profile_fields import plan_of
     from memoranda.profile import Slot
 
     fields: dict[str, Any] = {}
-    for number, field in enumerate(asked.fields.values()):
-        kind: Any = Literal[tuple(field.choices)] if field.choices else _TYPES[field.type]
-        kind = list[kind] if field.many else kind
-        fields[f'field_{number}'] = (Annotated[kind | None, Slot(field.slot)], None)
-    return create_model('Profile', **fields)
+    for number, (slot, type_, many, choices) in enumerate(wanted):
+        kind: Any = Literal[choices] if choices else _TYPES[type_]
+        kind = list[kind] if many else kind
+        fields[f'field_{number}'] = (Annotated[kind | None, Slot(slot)], None)
+    model = create_model('Profile', **fields)
+    plan_of(model)  # which is kept with the model: it takes as long as making that
+    return model
 
 
 def _days(days: float | None) -> timedelta | None:

@@ -1,11 +1,11 @@
-"""Searches, and what a change may touch: what is asked of an owner's lanes in one read transaction."""
+"""Searches: what is asked of the owners' lanes in one read transaction."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,13 @@ from memoranda.filters import Filter
 from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, Hit
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import PENDING_READ, Generation, Moment, Pending, Ranked, SearchPlan, Snapshot
+from memoranda.stores.base import Generation, Moment, Ranked, SearchPlan
 from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.distant import distant_cosines
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.nearest import cosines
 from memoranda.stores.sql.reading import MEMORY, temporal
-from memoranda.stores.sql.reviewing import pending_sought, rejected_sought, waiting_of
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
     OwnerRow,
@@ -35,12 +34,12 @@ from memoranda.stores.sql.rows import (
 )
 from memoranda.stores.sql.usage import uses_sought
 from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
-from memoranda.stores.sql.writing import MEMORIES, NO_OWNER, SEGMENTS, generation_sought, term_key
+from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, generation_sought, term_key
 
 if TYPE_CHECKING:
-    from memoranda.records import Trust
+    pass
 
-__all__ = ['search', 'snapshot', 'speakers']
+__all__ = ['Kept', 'dense', 'search', 'speakers']
 
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _PART = (
@@ -48,11 +47,6 @@ _PART = (
     'JOIN conversation c ON c.row = e.conversation '
 )
 
-_CHAIN = (
-    "retired_at IS NULL AND (status IN ('active', 'superseded') OR (status = 'retracted' AND valid_to IS NOT NULL)) "
-    'AND owner = ? AND slot'
-)
-"""What a slot has held."""
 _WITHHOLDING: Final = ('policy:', 'secret:', 'personal data:', 'special category:')
 """Reasons to wait that are about the words themselves, and not about who said them."""
 
@@ -66,7 +60,7 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     generation = held if held is not None and held.id == plan.generation else None
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
     # Where an index elsewhere compares them, they are kept without.
-    kept = _Kept(connection, cache, held if plan.nearest is None else None)
+    kept = Kept(connection, cache, held if plan.nearest is None else None)
     lanes = [_lane(kept, plan, owners, name, generation, heard, said) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
@@ -106,7 +100,7 @@ def _words(
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
     """Lanes in memory, as a transaction sees them."""
 
     connection: Connection
@@ -125,7 +119,7 @@ class _Kept:
 
 
 def _lane(
-    kept: _Kept,
+    kept: Kept,
     plan: SearchPlan,
     owners: Sequence[tuple[OwnerRow, Reach]],
     name: LaneName,
@@ -201,13 +195,14 @@ def _cosines(
     if vector is None or generation is None:
         return None, None
     if plan.nearest is None:
-        return _dense(connection, name, generation, columns, vector), None
+        return dense(connection, name, generation, columns, vector), None
     return cosines(connection, name, generation, key, allowed, postings, vector, plan.nearest[name])
 
 
-def _dense(
+def dense(
     connection: Connection, name: LaneName, generation: Generation, columns: Sequence[Columns], vector: FloatVector
 ) -> NDArray[np.float32]:
+    """The cosine of each row to a vector, one behind the other; nan where a row has no vector."""
     parts: list[NDArray[np.float32]] = []
     for part in columns:
         if part.vectors is None:
@@ -483,98 +478,3 @@ def speakers(connection: Connection, reaches: Sequence[Reach]) -> list[str]:
     ]
     connection.last()
     return list(_names({number: [name for (name,) in found.fetchall()] for number, found in enumerate(asked)}))
-
-
-def snapshot(
-    connection: Connection,
-    cache: Cache,
-    owner: Owner,
-    hashes: Sequence[str],
-    slots: Sequence[str],
-    ids: Sequence[str],
-    near: Sequence[FloatVector],
-    near_limit: int,
-    made_by: int | None,
-    latest: Sequence[str],
-) -> Snapshot:
-    """Current memories that a proposal may touch."""
-    known, wanted = cache.seen(owner), _Wanted(hashes, slots, ids, latest)
-    sought_owner, sought_generation = owner_sought(connection, owner), generation_sought(connection)
-    candidates = None if known is None else _candidates(connection, known[0], wanted)
-    found = sought_owner()
-    if found is None:
-        return Snapshot(owner_version=NO_OWNER, memories=())
-    if candidates is None or known is None or known[0] != found.id:
-        candidates = _candidates(connection, found.id, wanted)
-        cache.see(found)
-    rows, chains = candidates.rows()
-    chained = sought(connection, f'SELECT row FROM memory WHERE {_CHAIN}', sorted(chains), values=(found.id,))
-    generation = sought_generation()
-    if near and generation is not None and made_by in (None, generation.id):
-        rows.update(_nearest(_Kept(connection, cache, generation), found, near, near_limit))
-    rows.update(r for (r,) in chained())
-    ordered = sorted(rows)
-    sought_rows = sought(connection, MEMORY + 'WHERE row', ordered, ' ORDER BY row')
-    quotes = quotes_sought(connection, ordered)
-    pending = candidates.pending()
-    return Snapshot(
-        owner_version=found.version,
-        memories=read_memories(connection, sought_rows(), {found.id: owner}, quotes),
-        rejected=candidates.rejected(),
-        pending=pending,
-        waiting=waiting_of(connection, found.id) if len(pending) >= PENDING_READ else {},
-    )
-
-
-class _Wanted(NamedTuple):
-    """What a snapshot is to tell of."""
-
-    hashes: Sequence[str]
-    slots: Sequence[str]
-    ids: Sequence[str]
-    latest: Sequence[str]
-
-
-class _Candidates(NamedTuple):
-    """What was asked about an owner, to be looked at later."""
-
-    rows: Callable[[], tuple[set[int], set[str]]]
-    """Row keys, and the slots whose chains are wanted too."""
-    pending: Callable[[], Sequence[Pending]]
-    rejected: Callable[[], Mapping[str, Trust]]
-
-
-def _candidates(connection: Connection, owner: int, wanted: _Wanted) -> _Candidates:
-    found = [
-        sought(connection, f'SELECT row, slot FROM memory WHERE {condition}', values, values=(owner,))
-        for condition, values in (
-            ('live = 1 AND valid_to IS NULL AND owner = ? AND hash', wanted.hashes),
-            ('live = 0 AND retired_at IS NULL AND valid_to IS NOT NULL AND owner = ? AND hash', wanted.hashes),
-            ('live = 1 AND owner = ? AND id', wanted.ids),
-            ('retired_at IS NULL AND owner = ? AND id', wanted.latest),
-        )
-    ]
-
-    def rows() -> tuple[set[int], set[str]]:
-        told = [pair for look in found for pair in look()]
-        return {row for row, _ in told}, {*wanted.slots, *(slot for _, slot in told if slot is not None)}
-
-    return _Candidates(
-        rows,
-        pending_sought(connection, owner, wanted.hashes) if wanted.hashes else lambda: (),
-        rejected_sought(connection, owner, wanted.hashes),
-    )
-
-
-def _nearest(kept: _Kept, owner: OwnerRow, near: Sequence[FloatVector], limit: int) -> list[int]:
-    """The memories nearest to some vectors, so many of each."""
-    rows: list[int] = []
-    if kept.generation is None:
-        return rows
-    columns = kept.columns(owner, 'memories')
-    for vector in near if len(columns.row) else ():
-        cosine = np.nan_to_num(_dense(kept.connection, 'memories', kept.generation, (columns,), vector), nan=-2.0)
-        cosine[~columns.live] = -2.0
-        best = np.argsort(cosine)[-limit:]
-        rows += (int(columns.row[i]) for i in best if cosine[i] > 0.5)
-    return rows

@@ -30,6 +30,7 @@ from memoranda.stores.base import (
 from memoranda.stores.sql import (
     apikeys,
     auditing,
+    candidates,
     changes,
     counting,
     exporting,
@@ -259,7 +260,7 @@ class SqlStore(Store):
     ) -> Snapshot:
         """Current memories that a proposal may touch."""
         return await self._read(
-            lambda c: searching.snapshot(
+            lambda c: candidates.snapshot(
                 c, self._cache, owner, hashes, slots, ids, near, near_limit, generation, latest
             )
         )

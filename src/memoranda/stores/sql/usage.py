@@ -73,7 +73,7 @@ class PendingUses:
 
 def write(connection: Connection, counts: Counts) -> Counts:
     """Write what was counted. Returns what was not: that of owners whom somebody else writes for now."""
-    asked = {owner: owner_sought(connection, owner) for owner, _ in counts}
+    asked = {owner: owner_sought(connection, owner) for owner in dict.fromkeys(owner for owner, _ in counts)}
     numbers = {owner: found.id for owner, look in asked.items() if (found := look()) is not None}
     held = set(hold_owners(connection, numbers.values(), free=True))
     rows = [

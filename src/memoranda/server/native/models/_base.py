@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 __all__ = [
     'Ask',
@@ -28,6 +29,8 @@ __all__ = [
     'Whole',
 ]
 
+MOST_FIELDS: Final = 100
+"""More than any request has."""
 _STAMP: Final = re.compile(r'\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)', re.ASCII)
 _NUMBER: Final = re.compile(r'-?\d{1,18}', re.ASCII)
 
@@ -85,6 +88,14 @@ class Ask(BaseModel):
     """What a client sends. A field that isn't known is refused, and nothing is read as something of another type."""
 
     model_config = ConfigDict(extra='forbid', strict=True, use_attribute_docstrings=True, validate_default=False)
+
+    @model_validator(mode='before')
+    @classmethod
+    def _not_too_many(cls, given: object) -> object:
+        # Each unknown field would be an error of its own, and writing a million of them holds up everybody.
+        if isinstance(given, Mapping) and len(cast('Mapping[str, object]', given)) > MOST_FIELDS:
+            raise ValueError('has too many fields')
+        return given
 
 
 class Told(BaseModel):

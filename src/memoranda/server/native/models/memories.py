@@ -57,12 +57,15 @@ class Part(Ask):
     text: str | None = None
 
 
+Parts = Annotated[list[Part | str], Field(fail_fast=True)]
+
+
 class Message(Ask):
     """One thing that was said."""
 
     role: Literal['user', 'human', 'assistant', 'ai', 'model', 'system', 'developer', 'tool', 'function']
     """What `system`, `developer`, `tool` and `function` say is passed over, unless a tool's words come with `trust`."""
-    content: Annotated[str, StringConstraints(max_length=1_000_000)] | list[Part | str] | None = None
+    content: Annotated[str, StringConstraints(max_length=1_000_000)] | Parts | None = None
     name: Id | None = None
     """Who said it, in a conversation of several."""
     timestamp: Moment | None = None
@@ -79,7 +82,7 @@ class Message(Ask):
 
 class _Facts(Ids):
     messages: Annotated[
-        Text | Message | Annotated[list[Message], Field(min_length=1, max_length=10_000)],
+        Text | Message | Annotated[list[Message], Field(min_length=1, max_length=10_000, fail_fast=True)],
         Field(examples=['I live in Lisbon.', [{'role': 'user', 'content': 'I live in Lisbon.'}]]),
     ]
     """Text, a message, or a list of messages, oldest first."""

@@ -42,7 +42,11 @@ class ProfileSlot(Ask):
     many: bool = False
     """A list: of the slot itself, and of the slots that begin with it and a dot."""
     choices: (
-        Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Field(min_length=1, max_length=100)] | None
+        Annotated[
+            list[Annotated[str, StringConstraints(max_length=200)]],
+            Field(min_length=1, max_length=100, fail_fast=True),
+        ]
+        | None
     ) = None
     """With the type `text`: the only values it can have."""
 
@@ -61,7 +65,7 @@ class ReadProfile(Ids):
         }
     )
 
-    fields: Annotated[dict[FieldName, ProfileSlot], Field(min_length=1, max_length=200)]
+    fields: Annotated[dict[FieldName, ProfileSlot], Field(min_length=1, max_length=100)]
     """What to fill, by names of your own."""
     as_of: Moment | None = None
     """What held then instead of now."""
