@@ -392,7 +392,8 @@ LEFT = {  # row keys, index entries, leases, and what belongs to the file and no
     'generation': {'id', 'embedder', 'dimensions', 'state'},
     'scrub': {'id', 'requested_at', 'rest'},
     'api_key': set(  # who may ask a server
-        'id digest project name role user_id hint created_at created_by expires_at revoked_at last_used_at replaces'.split()
+        'id digest project name role user_id hint created_at created_by expires_at revoked_at last_used_at '
+        'replaces'.split()
     ),
     'meta': {'key', 'value'},
     'sqlite_sequence': {'name', 'seq'},

@@ -33,6 +33,7 @@ __all__ = [
     'digest_of',
     'make_key',
     'make_key_of',
+    'note_ended',
     'well_formed',
 ]
 
@@ -133,7 +134,8 @@ def changes() -> int:
     return _changes
 
 
-def _changed() -> None:
+def note_ended() -> None:
+    """Tell those who remember keys that some may have ended: revoked, rotated, or gone with an erased user."""
     global _changes
     _changes += 1
 
@@ -240,7 +242,7 @@ class KeyRing:
         found = await self._engine.store.revoke_key(
             check_text('key_id', key_id, 256), project=self._project, at=now(), actor=self._actor, reason=self._why
         )
-        _changed()
+        note_ended()
         if found is None:
             raise _missing(key_id)
         return found
@@ -279,7 +281,7 @@ class KeyRing:
         until = made.key.created_at + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         if not await self._engine.store.rotate_key(old.id, made.key, made.digest, until=until, reason=self._why):
             raise KeyNotFound(f'key {shown(key_id)} has ended meanwhile: make a new one with keys.create')
-        _changed()
+        note_ended()
         return made
 
     async def any_in_force(self) -> bool:

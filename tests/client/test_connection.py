@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 import traceback
 from typing import Any
@@ -12,7 +14,7 @@ import httpx2
 import pytest
 
 from _client import URL, Breakable, Remote, remote
-from _fakes import fast_async
+from _fakes import fast_async, subprocess_environment
 from memoranda import (
     AsyncClient,
     Client,
@@ -206,7 +208,7 @@ def test_the_server_answers_as_the_memory_would() -> None:
                 await at.client('reader', user_id='ana').get_all(user_id='bo')
             with pytest.raises(KeyRefused):
                 await at.client(api_key='unknown').get_all(user_id='ana')
-            for odd in ('../../me', 'a/b', '?x=1', '%2e', 'ü'):
+            for odd in ('../../me', '..', 'a/b', '?x=1', '%2e', 'ü'):
                 with pytest.raises(MemoryNotFound):
                     await client.project_wide().get(odd)
 
@@ -371,3 +373,14 @@ def test_a_transport_is_shared_by_all_views() -> None:
             assert isinstance(at.wire, Breakable)
 
     asyncio.run(main())
+
+
+def test_importing_the_client_loads_neither_httpx2_nor_the_server() -> None:
+    code = (
+        'import sys, memoranda; from memoranda import AsyncClient, Client\n'
+        "print([m for m in ('httpx2', 'fastapi', 'memoranda.server.native.models') if m in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', code], env=subprocess_environment(), capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == '[]'

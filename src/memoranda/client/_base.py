@@ -18,7 +18,7 @@ from memoranda.client._asking import ids_told, json_of
 from memoranda.client._http import Answer, Ask, Wire, check_installed, check_key, check_url
 from memoranda.client._kept import Spool, server_part
 from memoranda.client._loop import Loop
-from memoranda.errors import ConfigurationError, InvalidScope, shown
+from memoranda.errors import ConfigurationError, InvalidScope, MemoryNotFound, shown
 from memoranda.scope import Scope, check_scope
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ class BaseClient:
             future = shared.loop.start(shared.spool.drain)
             if not await wait_within(future, DRAIN_SECONDS):
                 future.cancel()
-        shared.spool.give_up()
         await wait_for(on_a_thread(shared.loop.end))
+        shared.spool.give_up()
 
     # Whose memories a call is about: as in `AsyncMemory`.
 
@@ -234,10 +234,13 @@ class BaseClient:
             part.notice.fails(part.breaker.cause)
             return None, f'storage: {part.breaker.cause}'
         seconds = min(self._patience, PROBE_SECONDS) if part.breaker.open else self._patience
-        cause = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds)
+        cause = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds, can_not_read)
         return cause if isinstance(cause, tuple) else (None, f'storage: {cause}')
 
-    async def _tried(self, future: Future[Answer], seconds: float) -> tuple[Answer, None] | str:
+    async def _tried(
+        self, future: Future[Answer], seconds: float, fails: Callable[[BaseException | None], bool]
+    ) -> tuple[Answer, None] | str:
+        """The answer, or why there is none; errors of which `fails` says no are the caller's."""
         part, begun = self._shared.part, time.monotonic()
         try:
             done = await wait_within(future, seconds)
@@ -256,7 +259,7 @@ class BaseClient:
         if error is None:
             part.works()
             return future.result(), None
-        if can_not_read(error):
+        if fails(error):
             part.failed(type(error).__name__)
             return type(error).__name__
         part.works()
@@ -268,8 +271,12 @@ def quoted(name: str, value: object) -> str:
 
     Raises:
         InvalidInput: It is no text.
+        MemoryNotFound: It would be another path, and nothing has such an id.
     """
-    return quote(check_text(name, value, 256), safe='')
+    text = check_text(name, value, 256)
+    if text in ('.', '..') or (name != 'user_id' and '/' in text):
+        raise MemoryNotFound(f'{name}={shown(text)} does not exist: check the id and the scope')
+    return quote(text, safe='')
 
 
 def on_a_thread(work: Callable[[], T]) -> Future[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -99,6 +100,7 @@ class Wire:
         self._key, self._most, self._connections = key, most, connections
         self._transport = transport
         self._client: httpx2.AsyncClient | None = None
+        self._pid = os.getpid()
 
     def __repr__(self) -> str:
         return f'<Wire {self.url}>'
@@ -196,12 +198,13 @@ class Wire:
         return b''.join(parts)
 
     def _open(self) -> httpx2.AsyncClient:
-        if self._client is None:
+        if self._client is None or self._pid != os.getpid():  # connections of before a fork are the parent's
             import httpx2
 
             from memoranda import __version__
 
             # A key for this machine is not for the proxy of others.
+            self._pid = os.getpid()
             self._client = httpx2.AsyncClient(
                 headers={
                     'Authorization': f'Bearer {self._key}',

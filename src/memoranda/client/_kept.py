@@ -115,7 +115,7 @@ class Spool:
                     await asyncio.sleep(max(pause, _LOOK_SECONDS))
                     continue
                 await self._send(kept)
-        except asyncio.CancelledError:  # the loop ends; `drain` has had its turn
+        except BaseException:  # the loop ends
             with self._own():
                 self._sending = False
             raise
@@ -129,15 +129,13 @@ class Spool:
                 return
             self.part.works()
             log.warning('an add that was kept is refused by the server (%s), and lost', type(error).__name__)
-            self._take(kept)
-            kept.stored.set_exception(error)
+            self._take(kept, error)
         except BaseException:
             self.part.breaker.withdraw()
             raise
         else:
             self.part.works()
-            self._take(kept)
-            kept.stored.set_result(answer)
+            self._take(kept, answer)
 
     def _first(self) -> Kept | None:
         with self._own():
@@ -146,11 +144,17 @@ class Spool:
                 return None
             return self._waiting[0]
 
-    def _take(self, kept: Kept) -> None:
+    def _take(self, kept: Kept, outcome: Answer | MemorandaError) -> None:
+        """It has left, unless `drain` and the sender have met at it."""
         with self._own():
-            if self._waiting and self._waiting[0] is kept:
-                self._waiting.popleft()
-                self._bytes -= len(kept.ask.body or b'')
+            if not self._waiting or self._waiting[0] is not kept:
+                return
+            self._waiting.popleft()
+            self._bytes -= len(kept.ask.body or b'')
+        if isinstance(outcome, MemorandaError):
+            kept.stored.set_exception(outcome)
+        else:
+            kept.stored.set_result(outcome)
 
     async def drain(self) -> None:
         """Try once more to send what waits, as long as that works."""

@@ -47,7 +47,7 @@ def error_of(status: int, kind: str, body: bytes, *, address: str) -> MemorandaE
     if not isinstance(read, dict) or not kind.startswith(('application/problem+json', 'application/json')):
         return _stranger(status, address)
     problem = cast('dict[str, Any]', read)
-    if status == 404 and problem.get('type', 'about:blank') == 'about:blank' and 'detail' not in problem:
+    if status == 404 and _named(problem.get('type')) is None:  # no such route, and not: no such memory
         return _stranger(status, address)
     return told_error({**problem, 'status': status})
 

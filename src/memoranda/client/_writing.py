@@ -139,16 +139,8 @@ class Writing(BaseClient):
             kept = shared.spool.keep(ask, part.breaker.cause or 'StoreUnreachable')
             return Waiting(shared, scope, kept).receipt()
         seconds = min(self._patience, PROBE_SECONDS) if part.breaker.open else self._patience
-        try:
-            answer = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds)
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                # Whoever adds was stopped; the key keeps what was sent from being done twice.
-                shared.spool.keep(ask, 'TimeoutError')
-            elif can_not_write(error):
-                return Waiting(shared, scope, shared.spool.keep(ask, type(error).__name__)).receipt()
-            raise
-        if isinstance(answer, str):
+        answer = await self._tried(shared.loop.start(lambda: shared.wire.send(ask)), seconds, can_not_write)
+        if isinstance(answer, str):  # it may have been done already: its key keeps it from being done twice
             return Waiting(shared, scope, shared.spool.keep(ask, answer)).receipt()
         return added(shared, scope, answer[0])
 

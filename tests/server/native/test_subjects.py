@@ -11,6 +11,7 @@ import pytest
 from _fakes import fast_async
 from _native import Api, serving
 from memoranda import Policy, Retention
+from memoranda.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -212,13 +213,15 @@ def test_retention_is_shown_and_applied() -> None:
         assert api.texts() == []
 
 
-def test_figures_and_the_key_name_no_places(api: Api) -> None:
-    api.add('I like tea')
+def test_figures_and_the_key_name_no_places() -> None:
+    with serving(fast_async(settings=Settings(project='project-0'))) as api:
+        api.add('I like tea')
 
-    stats = api.shown('/v1/stats')
-    assert stats['memories'] >= 1
-    assert 'location' not in stats
-    assert 'details' not in stats
-    me = api.as_('ana').shown('/v1/me')
-    assert (me['name'], me['role'], me['user_id']) == ('ana', 'writer', 'ana')
-    assert me['project'] == api.keys['ana'].key.project
+        stats = api.shown('/v1/stats')
+        assert stats['memories'] >= 1
+        assert 'location' not in stats
+        assert 'details' not in stats
+        assert [api.as_(who).get('/v1/stats').status_code for who in ('other', 'ana-admin')] == [403, 403]
+        me = api.as_('ana').shown('/v1/me')
+        assert (me['name'], me['role'], me['user_id']) == ('ana', 'writer', 'ana')
+        assert me['project'] == api.keys['ana'].key.project

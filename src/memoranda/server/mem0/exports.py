@@ -101,6 +101,8 @@ async def _whose(request: Request, caller: Caller, filters: object) -> tuple[Rea
     owners = await owners_of(caller, reading.cover, everybody=False, most=across.MOST_LISTED)
     if len(reading.cover or ()) > 1:
         raise bad('the filter names several ids: an export and a summary are about one of them')
+    if not owners:
+        raise bad('the parts of the filter contradict each other: nobody is left whom it could be about')
     return reading, owners
 
 

@@ -60,8 +60,9 @@ async def list_subjects(asked: Annotated[models.ListSubjects, Query()], caller: 
     response_model=models.Holdings,
     responses=problems(),
 )
-async def get_subject(user_id: UserId, caller: Admin) -> Response:
+async def get_subject(user_id: UserId, caller: Admin, request: Request) -> Response:
     """What an export would give and an erasure would take, in figures."""
+    _check_end(request)
     return await answer(models.Holdings, await caller.within(user_id=user_id).holdings())
 
 
@@ -75,11 +76,14 @@ async def get_subject(user_id: UserId, caller: Admin) -> Response:
         200: {'description': 'The receipt: it can not be had a second time. With `dry_run` what would be erased.'},
     },
 )
-async def forget_subject(user_id: UserId, asked: Annotated[models.ForgetQuery, Query()], caller: Admin) -> Response:
+async def forget_subject(
+    user_id: UserId, asked: Annotated[models.ForgetQuery, Query()], caller: Admin, request: Request
+) -> Response:
     """Erase messages, memories with all versions, history texts, vectors and jobs of a user, from every file.
 
     What was said before is refused from then on. A user of whom nothing is held is forgotten too.
     """
+    _check_end(request)
     memory = caller.within(user_id=user_id)
     if asked.dry_run:
         return await answer(models.Holdings, await memory.holdings())
@@ -175,6 +179,16 @@ async def import_subject(request: Request, asked: Annotated[models.ImportQuery, 
     document = await request.body()
     report = await caller.memory.import_subject(document, restore=asked.restore, dry_run=asked.dry_run)
     return await answer(models.ImportReport, report)
+
+
+def _check_end(request: Request) -> None:
+    """Refuse a path with a slash at its end: the receipt would be for `ana/`, and `ana` would still be there.
+
+    Raises:
+        Problem: 404. A slash that belongs to the id is sent as `%2F`.
+    """
+    if request.scope.get('raw_path', request.scope['path'].encode()).partition(b'?')[0].endswith(b'/'):
+        raise Problem(404, 'paths end without a slash here: leave it out, or send %2F where it is part of the id')
 
 
 def _number(cursor: str | None) -> int:
