@@ -29,6 +29,8 @@ _COLUMNS = """
         AND EXISTS(SELECT 1 FROM pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'posting')
     ORDER BY 1, 2, a.attnum
 """
+_OF_ALL = frozenset({'generation', 'spent'})
+"""What belongs to no owner."""
 _OWN = frozenset({'meta', 'scrub'})
 """What a database has for itself."""
 
@@ -120,7 +122,7 @@ def _copy(connection: Any, file: apsw.Connection, table: str, columns: dict[str,
     with connection.cursor().copy(f'COPY "{table}" ({names}) FROM STDIN (FORMAT BINARY)') as copy:
         copy.write(b'PGCOPY\n\xff\r\n\0' + bytes(8))
         for row in _mixed(file, table, names, keyed='row' in columns):
-            for number in range(1 if table == 'generation' else copies):
+            for number in range(1 if table in _OF_ALL else copies):
                 waiting += head
                 for value, pack, change in zip(row, packers, changes, strict=True):
                     if number and change is not None and value is not None:

@@ -144,9 +144,10 @@ async def _detail(memory: AsyncMemory, receipt: AddResult) -> dict[str, Any]:
 def _streams(request: Request) -> Counter[str]:
     """How many streams of events each key has open in this process: no other limit counts them once they have begun."""
     state = request.app.state
-    if not hasattr(state, 'streams'):
-        state.streams = Counter()
-    return state.streams
+    found: Counter[str] | None = getattr(state, 'streams', None)
+    if found is None:
+        found = state.streams = Counter[str]()
+    return found
 
 
 async def _counted(events: AsyncIterator[bytes], streams: Counter[str], key_id: str) -> AsyncIterator[bytes]:

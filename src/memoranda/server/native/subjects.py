@@ -58,7 +58,7 @@ async def list_subjects(asked: Annotated[models.ListSubjects, Query()], caller: 
     operation_id='get_subject',
     summary='How much is held on a user',
     response_model=models.Holdings,
-    responses=problems(),
+    responses=problems(404),
 )
 async def get_subject(user_id: UserId, caller: Admin, request: Request) -> Response:
     """What an export would give and an erasure would take, in figures."""
@@ -72,7 +72,7 @@ async def get_subject(user_id: UserId, caller: Admin, request: Request) -> Respo
     summary='Erase a user',
     response_model=models.Receipt | models.Holdings,
     responses={
-        **problems(409),
+        **problems(404, 409),
         200: {'description': 'The receipt: it can not be had a second time. With `dry_run` what would be erased.'},
     },
 )
