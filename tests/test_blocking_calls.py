@@ -97,6 +97,7 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         await do('apply_retention', user_id='ana')
         exported = await do('export', user_id='ana')
         assert [part async for part in exported]
+        await do('holdings', user_id='ana')
         await do('delete_all', **ANA)
         await do('finish_erasure')
         erased = await do('forget', **ANA)
@@ -108,6 +109,7 @@ async def everything(memory: AsyncMemory, did: Callable[[str], None]) -> None:
         done = await receipt.wait(30)
         assert [m.text for m in done.memories] == ['I like cocoa']
         await do('job', receipt.job_id, **ANA)
+        await do('receipt', receipt.job_id, **ANA)
         await do('jobs', **ANA)
         for i in range(3):
             await do('add', f'I like number {i}', background=True, user_id=f'user {i}')

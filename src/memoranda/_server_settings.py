@@ -28,7 +28,7 @@ class ServerSettings(BaseSettings):
     server_hosts: str = ''
     """Names that a request may call this server by, separated by commas. Empty: of a server that only this machine
     reaches `localhost` and its addresses, else any."""
-    server_max_body_kb: Annotated[int, Field(ge=1, le=1_048_576)] = 8192
+    server_max_body_kb: Annotated[int, Field(ge=1, le=1_048_576)] = 2048
     """KiB that the body of a request may have."""
     server_max_depth: Annotated[int, Field(ge=4, le=200)] = 40
     """How deep JSON may be nested."""

@@ -271,8 +271,8 @@ class _Call:
             self._told['gen_ai.memory.record.count'] = result.memories
         elif isinstance(counts := getattr(result, 'counts', None), Mapping) and self._operation == 'delete_memory':
             self._told['gen_ai.memory.record.count'] = cast('Mapping[str, int]', counts).get('memories', 0)
-        elif result is None and self._operation == 'delete_memory':
-            self._told['gen_ai.memory.record.count'] = 1
+        elif isinstance(result, int) and self._operation == 'delete_memory':
+            self._told['gen_ai.memory.record.count'] = result
 
     def _records(self, records: Sequence[MemoryRecord | Hit]) -> None:
         self._told['gen_ai.memory.record.count'] = len(records)
