@@ -18,8 +18,8 @@ REGIONS: Final = (
 
 _ASKED: Final = 400
 """Numbers of a text for which the tables of countries are asked. Of further ones the form alone decides."""
-# Taken as far as it goes and never shorter: a look ahead, then what it saw. The regular expressions of Python before 3.11.5
-# get possessive quantifiers around others wrong (CPython issue 106052).
+# Taken as far as it goes and never shorter: a look ahead, then what it saw. Python before 3.11.5 gets possessive
+# quantifiers around others wrong (CPython issue 106052).
 _RUN: Final = re.compile(
     r'(?=(?P<run>(?:\+\s?|\(\+?)?\d{1,15}(?:[ ()./\u00a0\u2009\u202f\u2010\u2011-]{1,3}\d{1,15}){0,9}))(?P=run)'
     r'(?![A-Za-z0-9_@-]|[.,:]\d)'
