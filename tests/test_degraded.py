@@ -81,15 +81,15 @@ def stored(path: Path) -> Path:
 
 @contextmanager
 def unreachable(folder: Path) -> Generator[Path]:
-    """Its folder is gone, and a file is in the way."""
-    away, path = folder / 'away', folder / 'here' / 'memory.db'
+    """It is gone, and a link that leads nowhere is in its place: at one stroke, else a worker makes a new one."""
+    path, away, nowhere = folder / 'here' / 'memory.db', folder / 'away', folder / 'nowhere'
     path.parent.mkdir()
     stored(path)
-    path.parent.rename(away)
-    path.parent.touch()
+    nowhere.symlink_to(path)
+    path.rename(away)
+    nowhere.rename(path)
     yield path
-    path.parent.unlink()
-    away.rename(path.parent)
+    away.replace(path)
 
 
 @contextmanager

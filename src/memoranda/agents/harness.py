@@ -214,7 +214,7 @@ class NotebookStore:
             return done
         before = await self._current(path)
         if (None if before is None else _version(before)) != expected:
-            raise _changed(path)
+            return await self._done_meanwhile(path, operation)
         at, change_id = now(), new_id()
         after = await self._after(path, content, before, operation, at, change_id)
         mutation = MemoryMutation(
@@ -243,11 +243,15 @@ class NotebookStore:
         )
         try:
             await self._engine.store.commit(commit)
-        except Conflict:  # somebody was faster, maybe with the same operation
-            if operation is not None and (done := await self.get_operation(operation)) is not None:
-                return done
-            raise _changed(path) from None
+        except Conflict:
+            return await self._done_meanwhile(path, operation)
         return mutation
+
+    async def _done_meanwhile(self, path: str, operation: MemoryOperation | None) -> MemoryMutation:
+        """Somebody was faster: what they did, if it was the same operation."""
+        if operation is not None and (done := await self.get_operation(operation)) is not None:
+            return done
+        raise _changed(path)
 
     async def _after(
         self,
