@@ -4,8 +4,9 @@ Usage: python benchmarks/server_load.py [--users 10000] [--connections 50] [--se
 
 `memoranda serve` on a file of so many users, with the bundled embedder and the rules. Each connection sends its next
 request when the last one is answered: nine of ten read (search, context, a page of memories), one of ten writes (half
-of these in the background). With `--minutes` it goes on for so long, a line a minute, and in the end the last third of
-the minutes is compared with the second.
+of these in the background). With `--minutes` everybody is asked about twice, which fills the cache of vectors as far as
+it may grow (`--cache-mb`); then it goes on for so long, a line a minute, and in the end the last third of these minutes
+is compared with the second.
 
 Mem0's own self-hosted server is no part of its wheel: it needs PostgreSQL, a graph database and a model, so there is
 no peer beside it here.
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,10 +112,16 @@ class Load:
     errors: Counter[str] = field(default_factory=Counter[str])
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     number: int = 0
+    asked: Iterator[int] | None = None
+    """Whom to search for, each once, instead of the mixture."""
 
-    def following(self) -> tuple[str, str, str, Any, str]:
+    def following(self) -> tuple[str, str, str, Any, str] | None:
         """What the next request is: its name, method, path, body and further header."""
         self.number += 1
+        if self.asked is not None:
+            user = next(self.asked, None)
+            asked = {'user_id': f'user-{user}', 'query': 'what is known?'}
+            return None if user is None else ('search', 'POST', '/v1/search', asked, '')
         user, chance = self.rng.randrange(self.users), self.rng.random()
         ids = {'user_id': f'user-{user}'}
         if chance < 0.60:
@@ -131,8 +139,8 @@ class Load:
         """Ask over one connection, one request at a time."""
         reader, writer = await asyncio.open_connection('127.0.0.1', self.server.port)
         try:
-            while time.perf_counter() < until:
-                name, method, path, body, header = self.following()
+            while time.perf_counter() < until and (following := self.following()) is not None:
+                name, method, path, body, header = following
                 content = b'' if body is None else json.dumps(body).encode()
                 head = (
                     f'{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.server.key}\r\n'
@@ -185,7 +193,12 @@ async def measure(server: Server, arguments: argparse.Namespace) -> bool:
 
 
 async def last(server: Server, arguments: argparse.Namespace) -> bool:
-    """The same for some minutes."""
+    """The same for some minutes, when the caches hold what they will."""
+    everybody = Load(server, arguments.users, asked=iter([*range(arguments.users)] * 2))
+    began = time.perf_counter()
+    await everybody.run(arguments.connections, float('inf'))
+    taken = time.perf_counter() - began
+    print(f'  everybody asked about twice, {taken:.0f} s; resident: {server.resident():.0f} MiB', flush=True)
     title(f'{arguments.minutes:g} minutes')
     print('  minute  requests/s   p50 ms   p99 ms   resident MiB   errors')
     resident: list[float] = []

@@ -27,6 +27,8 @@ LaneName: TypeAlias = Literal['memories', 'episodes']
 Ints: TypeAlias = NDArray[np.int64]
 _FAR = np.iinfo(np.int64).max
 _SEEN: Final = 10_000
+_OBJECTS: Final = 2_500
+"""Bytes of an entry beside the elements of its arrays; measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,6 @@ class Columns:
     role: Ints | None = None
     speaker: Ints | None = None
 
-    @property
-    def nbytes(self) -> int:
-        """Memory held."""
-        return (self.vectors.nbytes if self.vectors is not None else 0) + 80 * len(self.row)
-
 
 @dataclass(slots=True)
 class _Entry:
@@ -65,6 +62,12 @@ class _Entry:
     generation: int
     columns: Columns
     buffer: NDArray[np.float32] | None
+    """What the vectors are the beginning of: behind them is room for more."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, that of Python's objects too."""
+        return (0 if self.buffer is None else self.buffer.nbytes) + 80 * len(self.columns.row) + _OBJECTS
 
 
 _Key: TypeAlias = tuple[int, LaneName, bool]
@@ -144,11 +147,11 @@ class Cache:
     def _keep(self, key: _Key, entry: _Entry) -> Columns:
         with self._lock:
             old = self._entries.pop(key, None)
-            self._held += entry.columns.nbytes - (old.columns.nbytes if old else 0)
+            self._held += entry.nbytes - (old.nbytes if old else 0)
             self._entries[key] = entry
             while self._held > self.max_bytes and len(self._entries) > 1:
                 dropped, gone = self._entries.popitem(last=False)
-                self._held -= gone.columns.nbytes
+                self._held -= gone.nbytes
                 self._loading.pop(dropped, None)
         return entry.columns
 
@@ -161,7 +164,7 @@ class Cache:
         """Forget an owner."""
         with self._lock:
             for key in [k for k in self._entries if k[0] == owner]:
-                self._held -= self._entries.pop(key).columns.nbytes
+                self._held -= self._entries.pop(key).nbytes
             for key in [k for k in self._loading if k[0] == owner]:
                 del self._loading[key]
             for key in [k for k, (number, _) in self._seen.items() if number == owner]:
@@ -262,7 +265,7 @@ def _fill(
     late = [(i, vectors[int(old.row[i])]) for i in np.flatnonzero(old.missing) if int(old.row[i]) in vectors]
     count, total = len(old.row), len(old.row) + len(new.row)
     if late or total > len(buffer):
-        grown = np.zeros((total + total // 4 + 64, generation.dimensions), dtype=np.float32)
+        grown = np.zeros((total + total // 4 + 8, generation.dimensions), dtype=np.float32)
         grown[:count] = buffer[:count]
         buffer = grown
     missing = old.missing
