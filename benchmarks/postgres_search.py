@@ -275,7 +275,7 @@ def compare(bench: Bench, source: Path, copies: int) -> None:
         'searches': arguments.searches,
         'first': 4,
         'adds': arguments.adds,
-        'fill': True,
+        'fill': not (arguments.filled and bench.base.ask("SELECT to_regclass('mem0_bench') IS NOT NULL")),
     }
     with folder(None) as place:
         wanted = place / 'asked.json'
@@ -285,11 +285,11 @@ def compare(bench: Bench, source: Path, copies: int) -> None:
             command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | {'PYTHONPATH': ''}
         )
     told = json.loads(done.stdout.splitlines()[-1])
-    filled = told['filled']
-    print(
-        f'  {filled["rows"]:,} rows copied in {filled["copied"]:.0f} s, '
-        f'HNSW and GIN indexes made in {filled["indexed"]:.0f} s'
-    )
+    if filled := told.get('filled'):
+        print(
+            f'  {filled["rows"]:,} rows copied in {filled["copied"]:.0f} s, '
+            f'HNSW and GIN indexes made in {filled["indexed"]:.0f} s'
+        )
     for size, part in told['warm'].items():
         seconds, returned = part['seconds'], part['returned']
         print(f'  search, {int(size):>6,} memories {spread(seconds)}')
