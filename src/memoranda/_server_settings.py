@@ -46,6 +46,9 @@ class ServerSettings(BaseSettings):
     """How long a connection is kept for a further request."""
     server_mem0_wildcards: bool = False
     """Whether clients of Mem0 may say `*` for everybody of the project, in listings, searches and deletions."""
+    console_secret: str = Field(default='', repr=False)
+    """What sessions of the console are signed with, at least 32 characters. Several processes that serve one console
+    need the same. Empty: a random one of the process."""
     server_metrics: Literal['reader', 'writer', 'reviewer', 'admin', 'anybody', 'off'] = 'admin'
     """Who may read `/metrics`: keys of a role and those above it, `anybody`, or `off`."""
 

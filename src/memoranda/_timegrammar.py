@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-__all__ = ['DAYS', 'DAY_NAME', 'GAP', 'MONTHS', 'RULES', 'Now', 'Prefer', 'Range', 'is_time']
+__all__ = ['DAYS', 'DAY_NAME', 'GAP', 'MONTHS', 'Now', 'Prefer', 'Range', 'is_time', 'rules_for']
 
 Prefer = Literal['past', 'future']
 """Which way a name without a year is read: `March` is the last one begun, or the next one."""
@@ -289,8 +289,8 @@ _LEAD = rf'(?P<lead>{_PREPS}{GAP})?(?:the{GAP})?'
 _Resolve = Callable[[re.Match[str], Now], Range | None]
 
 
-def _rule(pattern: str, resolve: _Resolve) -> tuple[re.Pattern[str], _Resolve]:
-    return re.compile(rf'(?<![\w-]){pattern}(?!\w)', re.IGNORECASE), resolve
+def _rule(needs: str, pattern: str, resolve: _Resolve) -> tuple[str, re.Pattern[str], _Resolve]:
+    return needs, re.compile(rf'(?<![\w-]){pattern}(?!\w)', re.IGNORECASE), resolve
 
 
 _TO_DAY = rf'(?:{DAY_NAME},?\s)?'
@@ -300,38 +300,80 @@ _PART_OF_YEAR = r'(?:the\s(?:year|start\sof|end\sof)\s|early\s|late\s|mid-)?'
 _TO = r'\s{0,2}(?:to|and|until|till|-|–)\s{0,2}'
 _ABOUT = r'(?:(?:about|around|over|almost|nearly)\s)?'
 
-RULES = (
-    _rule(rf'{_LEAD}{_TO_DAY}(?P<y>(?:19|20)\d\d)[-/](?P<m>\d\d?)[-/](?P<d>\d\d?)(?:T[\d:.]{{2,12}}Z?)?', _iso),
-    _rule(rf'{_LEAD}(?P<a>\d\d?)/(?P<b>\d\d?)/(?P<y>(?:19|20)\d\d)', _slashed),
-    _rule(rf'{_LEAD}{_TO_DAY}(?:the\s)?(?P<day>{_ORD}){GAP}(?:of\s)?(?P<month>{_MONTH}){_OF_YEAR}', _date),
-    _rule(rf'{_LEAD}{_TO_DAY}(?P<month>{_MONTH}){GAP}(?:the\s)?(?P<day>{_ORD}){_OF_YEAR}', _date),
-    _rule(rf'{_LEAD}{_PART}{_WHICH}(?P<month>{_MONTH}){_OF_YEAR}', _month),
+_RULES = (
+    _rule('year', rf'{_LEAD}{_TO_DAY}(?P<y>(?:19|20)\d\d)[-/](?P<m>\d\d?)[-/](?P<d>\d\d?)(?:T[\d:.]{{2,12}}Z?)?', _iso),
+    _rule('year', rf'{_LEAD}(?P<a>\d\d?)/(?P<b>\d\d?)/(?P<y>(?:19|20)\d\d)', _slashed),
+    _rule('month', rf'{_LEAD}{_TO_DAY}(?:the\s)?(?P<day>{_ORD}){GAP}(?:of\s)?(?P<month>{_MONTH}){_OF_YEAR}', _date),
+    _rule('month', rf'{_LEAD}{_TO_DAY}(?P<month>{_MONTH}){GAP}(?:the\s)?(?P<day>{_ORD}){_OF_YEAR}', _date),
+    _rule('month', rf'{_LEAD}{_PART}{_WHICH}(?P<month>{_MONTH}){_OF_YEAR}', _month),
     _rule(
-        rf'(?P<lead>{_PREPS}{GAP})(?:the\s(?:year|start\sof|end\sof)\s|early\s|late\s|mid-)?(?P<year>{_YEAR})', _year
+        'year',
+        rf'(?P<lead>{_PREPS}{GAP})(?:the\s(?:year|start\sof|end\sof)\s|early\s|late\s|mid-)?(?P<year>{_YEAR})',
+        _year,
     ),
     _rule(
-        rf'(?:from|between){GAP}(?P<first>{_YEAR})\s{{0,2}}(?:to|and|until|till|-|–)\s{{0,2}}(?P<last>{_YEAR})', _years
+        'year',
+        rf'(?:from|between){GAP}(?P<first>{_YEAR})\s{{0,2}}(?:to|and|until|till|-|–)\s{{0,2}}(?P<last>{_YEAR})',
+        _years,
     ),
     _rule(
-        rf'(?P<lead>{_PREPS}{GAP})the{GAP}(?:early\s|late\s)?[’\']?(?P<decade>(?:(?:19|20)\d|[2-9])0)[’\']?s', _decade
+        'year',
+        rf'(?P<lead>{_PREPS}{GAP})the{GAP}(?:early\s|late\s)?[’\']?(?P<decade>(?:(?:19|20)\d|[2-9])0)[’\']?s',
+        _decade,
     ),
-    _rule(rf'{_LEAD}(?:early\s|late\s|mid-)?{_WHICH}(?P<season>spring|summer|autumn|fall|winter){_OF_YEAR}', _season),
-    _rule(rf'{_LEAD}{_WHICH}(?P<feast>{_FEAST}){_OF_YEAR}', _feast),
-    _rule(rf'{_LEAD}{_WHICH}(?P<name>{DAY_NAME}){_PART_OF_DAY}', _weekday),
     _rule(
+        'season',
+        rf'{_LEAD}(?:early\s|late\s|mid-)?{_WHICH}(?P<season>spring|summer|autumn|fall|winter){_OF_YEAR}',
+        _season,
+    ),
+    _rule('feast', rf'{_LEAD}{_WHICH}(?P<feast>{_FEAST}){_OF_YEAR}', _feast),
+    _rule('weekday', rf'{_LEAD}{_WHICH}(?P<name>{DAY_NAME}){_PART_OF_DAY}', _weekday),
+    _rule(
+        'unit',
         rf'{_LEAD}(?P<which>last|next|this\spast|this\scoming|this|the\spast|past){GAP}'
         r'(?P<unit>weekend|week|month|year|night|evening|morning|afternoon)',
         _named_unit,
     ),
-    _rule(rf'{_LEAD}(?:last|past|previous){GAP}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s', _last_few),
-    _rule(rf'{_ABOUT}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?{GAP}(?P<ago>ago)', _shifted),
-    _rule(rf'(?P<ago>)in{GAP}{_ABOUT}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?(?:[’\']\stime)?', _shifted),
-    _rule(rf'(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?{GAP}(?P<ago>)from\s(?:now|today)', _shifted),
+    _rule('unit', rf'{_LEAD}(?:last|past|previous){GAP}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s', _last_few),
+    _rule('unit', rf'{_ABOUT}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?{GAP}(?P<ago>ago)', _shifted),
+    _rule('unit', rf'(?P<ago>)in{GAP}{_ABOUT}(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?(?:[’\']\stime)?', _shifted),
+    _rule('unit', rf'(?P<count>{_COUNT}){GAP}(?P<unit>{_UNIT})s?{GAP}(?P<ago>)from\s(?:now|today)', _shifted),
     _rule(
+        'near',
         r'(?P<near>the\sday\s(?:before\syesterday|after\stomorrow)|yesterday|today|tonight|tomorrow)' + _PART_OF_DAY,
         _near,
     ),
 )
+"""What each needs, as `rules_for` finds it; its pattern; and what resolves it."""
+_NEEDED = {
+    word: kind
+    for kind, words in {
+        'month': 'january february march april may june july august september october november december '
+        'jan feb mar apr jun jul aug sept sep oct nov dec',
+        'season': 'spring summer autumn fall winter',
+        'feast': 'christmas new halloween valentine',
+        'weekday': ' '.join(DAYS),
+        'unit': 'day night week weekend month year decade evening morning afternoon '
+        'days nights weeks weekends months years decades',
+        'near': 'yesterday today tonight tomorrow',
+    }.items()
+    for word in words.split()
+}
+"""Words one of which each expression has, unless it has a year."""
+_YEARS = re.compile(r'(?:19|20)\d\d|0[’\']?s', re.IGNORECASE)
+_WORD = re.compile('[a-z]+')
+
+
+def rules_for(text: str) -> Iterator[tuple[re.Pattern[str], _Resolve]]:
+    """The patterns that may match in a text, and what resolves their matches: most texts name no time."""
+    if text.isascii():
+        there = {_NEEDED.get(word) for word in _WORD.findall(text.lower())}
+        there.add('year' if _YEARS.search(text) else None)
+    else:  # where other letters may stand for some of these
+        there = {needs for needs, _, _ in _RULES}
+    return ((pattern, resolve) for needs, pattern, resolve in _RULES if needs in there)
+
+
 _AMBIGUOUS = frozenset(
     ('may', 'march', 'mar', 'sun', 'jan', 'dec', 'fall', 'spring', 'winter', 'summer', 'autumn', 'sep')
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, get_args
 
+from memoranda.browsing import ConflictPage, UsesPage, activity, browse, conflicts, people, uses
 from memoranda.checks import check_count
 from memoranda.errors import InvalidInput, InvalidScope
 from memoranda.records import Hits, MemoryRecord, now
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 __all__ = [
     'MOST_LISTED',
     'MOST_SEARCHED',
+    'ConflictPage',
     'NumberedPage',
+    'UsesPage',
+    'activity',
+    'browse',
+    'conflicts',
     'numbered_page',
     'owners_under',
+    'people',
     'search',
     'subjects',
+    'uses',
 ]
 
 KINDS: Final[tuple[OwnerKind, ...]] = get_args(OwnerKind)

@@ -166,7 +166,7 @@ class MemoryRecord:
     @property
     def confirmations(self) -> int:
         """How many messages say it. Of one that was said more than 50 times the first and the latest count."""
-        return len({e.episode_id for e in self.evidence})
+        return len({e.episode_id for e in self.evidence}) if len(self.evidence) > 1 else len(self.evidence)
 
     def is_current(self, at: datetime) -> bool:
         """Active, unretired, valid and unexpired at the moment given."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from memoranda._timegrammar import DAY_NAME, DAYS, GAP, MONTHS, RULES, Now, Prefer, Range, is_time
+from memoranda._timegrammar import DAY_NAME, DAYS, GAP, MONTHS, Now, Prefer, Range, is_time, rules_for
 
 __all__ = ['Prefer', 'TimeSpan', 'find_time', 'say_time']
 
@@ -57,7 +57,7 @@ def find_time(text: str, base: datetime, *, prefer: Prefer = 'past') -> list[Tim
     text = text[:_LONGEST]
     now = Now(base, prefer)
     found: list[TimeSpan] = []
-    for pattern, resolve in RULES:
+    for pattern, resolve in rules_for(text):
         for m in pattern.finditer(text):
             if not is_time(m):
                 continue

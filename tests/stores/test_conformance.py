@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from _postgres import available, fresh_database
+from _postgres import available, fresh_database, pooled
 from memoranda.stores.base import Store
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing import StoreSuite
@@ -36,14 +36,13 @@ class TestSQLiteInMemory(StoreSuite):
 class TestPostgres(StoreSuite):
     @pytest.fixture
     def store(self) -> Iterator[Store]:
-        from memoranda.stores.postgres import PostgresStore
-
         with fresh_database(tables=True) as url:
-            self.url, store = url, PostgresStore(url)
+            self.url, self.pooled = pooled(url)
+            store = self.another(None)
             yield store
             self.run(store.close())
 
-    def another(self, store: Store) -> Store:
+    def another(self, store: Store | None) -> Store:
         from memoranda.stores.postgres import PostgresStore
 
-        return PostgresStore(self.url)
+        return PostgresStore(self.url, pgbouncer=self.pooled)

@@ -10,22 +10,11 @@ from rich.text import Text
 
 from memoranda.cli._output import emit, many, note, one_line, out, short_id
 from memoranda.cli._target import Target
+from memoranda.consent.wording import deed, merged_into
 from memoranda.records import Change, Edit
 from memoranda.write.cleaning import CleanResult
 
 __all__ = ['agreed', 'edits_table', 'show_result', 'summary', 'undo_hint']
-
-_VERBS = {
-    'add': 'remember',
-    'confirm': 'keep',
-    'correct': 'correct',
-    'expire': 'expire',
-    'reject': 'turn down',
-    'restore': 'restore',
-    'retract': 'drop',
-    'supersede': 'replace',
-    'update': 'edit',
-}
 
 
 def edits_table(edits: Iterable[Edit], *, ids: bool = True) -> Table:
@@ -42,10 +31,8 @@ def edits_table(edits: Iterable[Edit], *, ids: bool = True) -> Table:
     table.add_column(style='dim', no_wrap=True)
     for edit in edits:
         kept = edit.after.status == 'active'
-        into = edit.after.superseded_by if edit.after.status == 'retracted' and edit.op != 'correct' else None
-        verb = f'merge into {short_id(into)}' if into else _VERBS.get(edit.op, edit.op)
-        if edit.op == 'approve' and not into:
-            verb = {'active': 'remember', 'retracted': 'take off the queue'}.get(edit.after.status, 'keep as history')
+        into = merged_into(edit)
+        verb = f'merge into {short_id(into)}' if into else deed(edit)
         style = '' if kept else 'dim strike'
         table.add_row(
             Text(verb, style='green' if kept else 'yellow'),

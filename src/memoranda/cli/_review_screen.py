@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import typer
@@ -15,62 +14,19 @@ from rich.text import Text
 
 from memoranda.cli._edits import edits_table
 from memoranda.cli._output import many, moment, note, one_line, out, plain, short_id, status_line
+from memoranda.consent.wording import ASKS, NOTES, why, words_of
 from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 
 if TYPE_CHECKING:
     from memoranda import Memory
     from memoranda.consent.items import ReviewEvidence, ReviewItem, ReviewResult
 
-__all__ = ['REASONS', 'Screen', 'why', 'words_of']
+__all__ = ['Screen']
 
-_WHY: Final = {
-    'burst': 'one of many at once from one source',
-    'instruction': 'reads like an instruction to the agent',
-    'lesson': 'a lesson that the agent drew for itself',
-    'locked': 'contradicts a memory that a person edited',
-    'low confidence': 'the extractor is not sure of it',
-    'policy:all': 'everything is reviewed',
-    'source:assistant': 'said by the assistant',
-    'source:external': 'comes from outside',
-    'source:tool': 'comes from a tool',
-}
-REASONS: Final = (
-    'burst',
-    'instruction',
-    'lesson',
-    'locked',
-    'low confidence',
-    'personal data',
-    'policy',
-    'secret',
-    'source',
-    'special category',
-)
-"""What a code begins with, up to a colon."""
-_NOTES: Final = {
-    'known': 'nothing new in it: it is known already',
-    'older': 'what it is about was said again since',
-    'target of another level': 'what it is about belongs to another conversation',
-    'unknown target': 'what it is about is no longer believed',
-}
-_ASKS: Final = ('confirm', 'retract')
 _KEYS: Final = 'a approve   e edit   r reject   s skip   u undo   q quit'
 _SHOWN: Final = 3
 """Messages shown of the evidence."""
 _AROUND: Final = 160
-
-
-def why(reasons: Sequence[str]) -> str:
-    """Why a proposal waits, in words."""
-    return '; '.join(_WHY.get(code, code) for code in reasons) or 'a person has to approve it'
-
-
-def words_of(item: ReviewItem) -> str:
-    """What it is about, in words: of a wish to confirm or to retract those of the memory meant."""
-    if item.op not in _ASKS:
-        return item.memory.text
-    return '(a memory that is gone)' if item.target is None else item.target.text
-
 
 Answer: TypeAlias = Literal['next', 'back', 'end']
 
@@ -172,7 +128,7 @@ class Screen:
     def _noted(self, what: str, result: ReviewResult | None = None) -> Answer:
         self._done[what] += 1
         notes = () if result is None else result.notes
-        self._console.print(what + ''.join(f' ({_NOTES.get(n, n)})' for n in notes))
+        self._console.print(what + ''.join(f' ({NOTES.get(n, n)})' for n in notes))
         if result is not None and result.change is not None:
             self._last = (what, result.change.id, self._cursor)
         return 'next'
@@ -199,7 +155,7 @@ class Screen:
             status_line(memory),
             Text(one_line(f'waits because: {why(item.reasons)}', 400), style='yellow'),
         ]
-        if item.target is not None and item.op not in _ASKS:
+        if item.target is not None and item.op not in ASKS:
             parts.append(_titled('about', Text(one_line(item.target.text, 300))))
         parts += [_passage(e) for e in item.evidence[-_SHOWN:]]
         if len(item.evidence) > _SHOWN:
@@ -207,9 +163,9 @@ class Screen:
         parts += [_titled('known', Text(one_line(m.text, 300)), short_id(m.id)) for m in item.nearest]
         parts.append(Text('approving it would', style='dim'))
         # A wish to confirm or to retract has no words of its own to be believed.
-        edits = item.diff[1:] if item.op in _ASKS and len(item.diff) > 1 else item.diff
+        edits = item.diff[1:] if item.op in ASKS and len(item.diff) > 1 else item.diff
         parts.append(Padding(edits_table(edits), (0, 0, 0, 2)))
-        parts += [Text(f'  {_NOTES.get(n, one_line(n, 100))}', style='yellow') for n in item.notes]
+        parts += [Text(f'  {NOTES.get(n, one_line(n, 100))}', style='yellow') for n in item.notes]
         self._console.print(Group(*parts))
 
 

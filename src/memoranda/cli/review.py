@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from memoranda.cli._output import day, emit, many, note, one_line, out, plain, short_id
-from memoranda.cli._review_screen import REASONS, Screen, why, words_of
+from memoranda.cli._review_screen import Screen
 from memoranda.cli._target import Target, find_id, scoped
+from memoranda.consent.wording import REASONS, why, words_of
 from memoranda.errors import MemorandaError
 
 if TYPE_CHECKING:

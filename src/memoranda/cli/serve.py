@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memoranda.cli._logs import OneLine
+from memoranda.cli._logs import logging_shown
 from memoranda.cli._output import note, out
 from memoranda.cli._target import DatabaseOption
 from memoranda.errors import ConfigurationError
@@ -95,7 +92,7 @@ def serve(
     }
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     memory = AsyncMemory(database, settings=settings)
-    with _logging(verbose=verbose):
+    with logging_shown(verbose=verbose):
         status = run_server(memory, say=_say, show_key=_show)
     if status:
         raise typer.Exit(status)
@@ -110,26 +107,3 @@ def _show(key: NewKey) -> None:
     note('no API key is stored: this one is for this process, shown once, and may do everything in its project')
     sys.stderr.write(f'{key.secret}\n')
     sys.stderr.flush()
-
-
-@contextmanager
-def _logging(*, verbose: bool) -> Generator[None]:
-    """Show what the engine and the server log on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine())
-    levels = {
-        logging.getLogger('memoranda'): logging.WARNING,
-        logging.getLogger('memoranda.server'): logging.INFO if verbose else logging.WARNING,
-        logging.getLogger('uvicorn'): logging.WARNING,
-    }
-    before = {logger: logger.level for logger in levels}
-    for logger, level in levels.items():
-        logger.setLevel(level)
-        if logger.name != 'memoranda.server':  # which hands on to `memoranda`
-            logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger, level in before.items():
-            logger.removeHandler(handler)
-            logger.setLevel(level)

@@ -38,6 +38,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     'api_key': ('id',),
     'usage': ('owner', 'memory'),
     'spent': ('part',),
+    'activity': ('project', 'day', 'part'),
     'scrub': ('id',),
     'generation': ('id',),
 }

@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from memoranda._degraded import Without, recalling
@@ -21,7 +22,7 @@ from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
 from memoranda.recall.telling import Told
 from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
-from memoranda.recall.usage import note_uses
+from memoranda.recall.usage import note_recall, note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Episode, Hit, MemoryRecord
 from memoranda.write.commands import asks_agent
 
@@ -60,7 +61,10 @@ async def build(engine: Engine, request: SearchRequest, *, max_tokens: int) -> C
     """The block for a question, for an agent that goes on without it where the engine's settings want that."""
     # While a question is embedded elsewhere there is nothing to give way to.
     with first() if engine.embedder.local else contextlib.nullcontext():
-        return await _build(engine, request, max_tokens)
+        began = perf_counter()
+        block = await _build(engine, request, max_tokens)
+        note_recall(engine, request.reaches, began, found=bool(block), tokens=block.tokens)
+        return block
 
 
 async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> ContextBlock:

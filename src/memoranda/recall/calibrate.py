@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memoranda.lanes import FloatVector
 
 __all__ = ['GENERIC', 'Calibration', 'calibration_for']
+
+Float = TypeVar('Float', np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,19 @@ class Calibration:
         if cosine is None:
             if coverage is None:
                 raise ValueError('neither cosines nor coverage were given: pass at least one of them')
-            return (self.words_alone * np.clip(coverage, 0, 1)).astype(np.float32)
-        power = np.clip((self.middle - cosine.astype(np.float64)) / self.spread, -60, 60)
+            return (self.words_alone * _within(coverage, 0, 1)).astype(np.float32)
+        power = _within((self.middle - cosine.astype(np.float64)) / self.spread, -60, 60)
         score = 1 / (1 + np.exp(power))
         if coverage is None:
             return np.nan_to_num(score).astype(np.float32)
-        found = np.clip(coverage, 0, 1).astype(np.float64)
+        found = _within(coverage, 0, 1).astype(np.float64)
         score = 1 - (1 - score) * (1 - self.words * found**2)
         return np.where(np.isnan(cosine), self.words_alone * found, score).astype(np.float32)
+
+
+def _within(values: NDArray[Float], low: float, high: float) -> NDArray[Float]:
+    """`np.clip`, which takes ten times as long where there are few."""
+    return np.minimum(np.maximum(values, low), high)
 
 
 # Fitted on 87 hand-written pairs of a fact and a question, and all 2,074 ways to cross them: unrelated pairs have a

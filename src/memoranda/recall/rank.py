@@ -106,6 +106,7 @@ DEFAULT = Weights()
 
 _DAY = 86_400.0
 _NO_PARTS: Mapping[str, float] = {}
+_NONE: FloatVector = np.empty(0, dtype=np.float32)
 _BACKGROUND = 50
 """Rows that hold none of the words, imagined beside the real ones, so that two memories don't make a rare word."""
 
@@ -174,6 +175,8 @@ class _View:
         self.cosine = lane.dense if rows is None or lane.dense is None else lane.dense[rows]
         self.blind: Bools = np.ones(count, dtype=np.bool_) if self.cosine is None else np.isnan(self.cosine)
         """Rows without a vector."""
+        self.sighted = not self.blind.any()
+        """Whether there are none."""
         self.bm25 = np.zeros(count, dtype=np.float32)
         self.coverage = np.zeros(count, dtype=np.float32)
         self.order: FloatVector | Floats = np.zeros(count, dtype=np.float32)
@@ -217,13 +220,16 @@ class _View:
 
     def add(self, name: str, values: FloatVector) -> None:
         """One more addend of the order."""
-        self.order = self.order + values
+        self.order = self.order + values if self.parts else values
         self.parts[name] = self.parts[name] + values if name in self.parts else values
 
     def best(self, top_k: int, strategy: Strategy, calibration: Calibration, explain: bool) -> list[tuple[Ranked, int]]:
         """The first candidates with their row keys, best first."""
-        places = np.arange(len(self)) if self.candidate is None else np.flatnonzero(self.candidate)
-        order = self.order[places]
+        if self.candidate is None:
+            places, order = np.arange(len(self)), self.order
+        else:
+            places = np.flatnonzero(self.candidate)
+            order = self.order[places]
         if len(places) > top_k:
             last = np.partition(order, len(order) - top_k)[len(order) - top_k]
             among = np.flatnonzero(order >= last)  # all of those equal to the last, for the key to decide
@@ -267,7 +273,7 @@ def _match_words(query: Query, views: Sequence[_View], weights: Weights) -> None
             terms = [t for t in terms if t not in query.speaker_terms] or terms
         if not postings:
             continue
-        mean = float(view.length.mean()) or 1.0
+        mean = float(view.length.sum()) / len(view) or 1.0  # `mean` takes longer than all the rest where rows are few
         base = (weights.k1 * (1 - weights.b)) + (weights.k1 * weights.b / mean) * view.length.astype(np.float32)
         for term in terms:
             if term in postings:
@@ -280,19 +286,22 @@ def _match_words(query: Query, views: Sequence[_View], weights: Weights) -> None
 
 def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) -> None:
     words = _standard([view.bm25 for view in views], weights.peak)
-    seen = [np.empty(0, dtype=np.float32) if v.cosine is None else v.cosine[~v.blind] for v in views]
+    seen = [v.cosine if v.sighted else v.cosine[~v.blind] if v.cosine is not None else _NONE for v in views]
     meaning = _standard(seen, weights.peak, [view.lane.rest for view in views])
     for view, word, mean in zip(views, words, meaning, strict=True):
         view.add('words', np.float32(weights.words) * word)
-        if len(mean):
+        if view.sighted and len(mean) == len(view):
+            view.add('meaning', np.float32(weights.meaning) * mean)
+        elif len(mean):
             spread = np.zeros(len(view), dtype=np.float32)
             spread[~view.blind] = np.float32(weights.meaning) * mean[: len(mean) - (view.lane.rest is not None)]
             if view.lane.rest is not None:  # those that weren't compared are like what a sample of them is
                 spread[view.blind] = np.float32(weights.meaning) * mean[-1]
             view.add('meaning', spread)
-        candidate = ~view.blind | (view.bm25 > 0)
+        candidate = None if view.sighted else ~view.blind | (view.bm25 > 0)
         if view.lane.name == 'episodes':
-            candidate |= _add_surroundings(query, view, weights)
+            lent = _add_surroundings(query, view, weights)
+            candidate = None if candidate is None else candidate | lent
         elif len(views) > 1:
             view.add('fact', np.full(len(view), weights.fact, dtype=np.float32))
         if query.time is not None:
@@ -302,7 +311,7 @@ def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) ->
                 relevance += view.parts[name]
             earned = np.clip(relevance / np.float32(weights.time_full), weights.time_least, 1, dtype=np.float32)
             view.add('time', np.float32(weights.time) * near * earned)
-            candidate |= near == 1
+            candidate = None if candidate is None else candidate | (near == 1)
         age = np.maximum(now - view.at, 0) / (weights.half_life * _DAY)
         view.add('recency', (weights.recency / (1 + age)).astype(np.float32))
         view.candidate = candidate
@@ -401,9 +410,9 @@ def _in_time(window: Window, at: Floats, weights: Weights) -> FloatVector:
 def _lend_to_conversation(view: _View, weights: Weights) -> None:
     """Lends a share of the best turn's score to the other turns of its conversation."""
     conversation = view.column(view.lane.conversation)
-    if conversation is None or view.candidate is None or not view.candidate.any():
+    if conversation is None or (view.candidate is not None and not view.candidate.any()):
         return
-    order = np.where(view.candidate, view.order, -np.inf)
+    order = view.order if view.candidate is None else np.where(view.candidate, view.order, -np.inf)
     best = int(order.argmax())
     if order[best] > 0:
         share = np.float32(weights.conversation * float(order[best]))

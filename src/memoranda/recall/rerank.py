@@ -75,14 +75,14 @@ def _merits(ranked: Ranked, hit: Hit, now: datetime | None, weights: Weights) ->
         # A turn's trust is that of its role, which was counted.
         return [('stale', -weights.stale)] if hit.stale and weights.stale else []
     left = 1.0 if now is None else retention(memory, now, uses=ranked.uses, last_used_at=ranked.last_used_at)
-    values = [
+    values = (
         ('importance', weights.importance * (memory.importance - 0.5)),
         ('decay', weights.decay * memory.importance * (left - 1)),
         ('confidence', weights.confidence * (memory.confidence - 1)),
         ('pinned', weights.pinned * memory.pinned),
         ('trust', -weights.trust * _STEPS[memory.trust]),
-    ]
-    return [(name, value) for name, value in values if value]
+    )
+    return [merit for merit in values if merit[1]]
 
 
 def _linked(found: Sequence[tuple[Ranked, Hit]], worth: Sequence[float], weights: Weights) -> list[float]:
@@ -126,7 +126,7 @@ def _choose(
             if _is_told(hit, shown, told):
                 parts[i]['repeat'] = -weights.repeat
                 fallen += weights.repeat
-            if any(_alike(said, other) for other in words):
+            if _repeats(said, words):
                 parts[i]['duplicate'] = -weights.duplicate
                 fallen += weights.duplicate
             if fallen:
@@ -149,9 +149,13 @@ def _is_told(hit: Hit, shown: set[str], told: set[str]) -> bool:
     )
 
 
-def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
-    few, many = (len(a), len(b)) if len(a) < len(b) else (len(b), len(a))
-    if not few >= _ALIKE * many > 0:
-        return False
-    shared = len(a & b)
-    return shared >= _ALIKE * (few + many - shared)
+def _repeats(said: frozenset[str], others: Sequence[frozenset[str]]) -> bool:
+    """Whether it says nearly the same as one of the others."""
+    size = len(said)
+    for other in others:
+        few, many = (size, len(other)) if size < len(other) else (len(other), size)
+        if few >= _ALIKE * many > 0:
+            shared = len(said & other)
+            if shared >= _ALIKE * (few + many - shared):
+                return True
+    return False

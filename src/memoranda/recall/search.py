@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from memoranda._degraded import Straight, Without, recalling
@@ -18,7 +19,7 @@ from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
 from memoranda.recall.telling import only_asks
-from memoranda.recall.usage import note_uses
+from memoranda.recall.usage import note_recall, note_uses
 from memoranda.records import Hit, Hits, MemoryRecord, now
 from memoranda.stores.base import Moment, Ranked, SearchPlan
 
@@ -116,11 +117,12 @@ class SearchRequest:
 
 async def answer(engine: Engine, request: SearchRequest) -> Hits:
     """The best hits, best first, for an agent that goes on without them where the engine's settings want that."""
-    going = recalling(engine)
+    going, began = recalling(engine), perf_counter()
     try:
         hits = await search(engine, request, going)
     except Without:
         hits = []
+    note_recall(engine, request.reaches, began, found=bool(hits))
     return Hits(hits, degraded=going.end())
 
 

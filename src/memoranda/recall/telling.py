@@ -86,15 +86,15 @@ def _untold(text: str, spans: Sequence[Span], ended: Sequence[Span], question: s
 
 def _tells(text: str, start: int, end: int, spans: Sequence[Span], question: str) -> bool:
     """Whether a sentence says enough that lies in none of the spans, and to the question."""
-    letters = [i for i in range(start, end) if text[i].isalnum()]
-    left = [i for i in letters if not any(a <= i < b for a, b in spans)]
-    if len(left) <= _TOLD * len(letters):
+    sentence = rest = text[start:end]
+    for a, b in spans:
+        a, b = max(a - start, 0), min(b, end) - start
+        if a < b:
+            rest = rest[:a] + ''.join(' ' if c.isalnum() else c for c in rest[a:b]) + rest[b:]
+    letters, left = (sum(map(str.isalnum, words)) for words in (sentence, rest))
+    if left <= _TOLD * letters:
         return False
-    if not question or len(left) == len(letters):
-        return True
-    kept = set(left)
-    words = ''.join(text[i] if i in kept or not text[i].isalnum() else ' ' for i in range(start, end))
-    return _is_about(words, question)
+    return not question or left == letters or _is_about(rest, question)
 
 
 def _is_about(text: str, question: str) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import log1p
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.records import MemoryRecord
+    from memoranda.scope import Reach
 
-__all__ = ['HALF_LIVES', 'LASTING', 'note_uses', 'retention']
+__all__ = ['HALF_LIVES', 'LASTING', 'note_recall', 'note_uses', 'retention']
 
 LASTING: Final = frozenset(('profile', 'constraint', 'instruction', 'relationship'))
 """Kinds that do not fade: an allergy matters as much after ten years."""
@@ -27,6 +29,14 @@ def note_uses(engine: Engine, memories: Iterable[MemoryRecord], at: datetime) ->
         uses = [(m.scope.home(m.project), m.id, 1, at) for m in memories]
         if uses:
             engine.store.note_uses(uses)
+
+
+def note_recall(
+    engine: Engine, reaches: Sequence[Reach], began: float, *, found: bool, tokens: int | None = None
+) -> None:
+    """Count a search, or a context with its tokens, that began at a moment of `time.perf_counter`, as `note_uses` does."""
+    if engine.counts_uses and reaches:
+        engine.store.note_recall(reaches[0].owner, perf_counter() - began, found=found, tokens=tokens)
 
 
 def retention(memory: MemoryRecord, at: datetime, *, uses: int = 0, last_used_at: datetime | None = None) -> float:

@@ -22,6 +22,7 @@ from starlette.routing import Route, compile_path
 
 from memoranda.errors import ConfigurationError, MemorandaError
 from memoranda.server.access import role_of
+from memoranda.server.console.sessions import SIGN_IN, Sessions
 from memoranda.server.describing import describe
 from memoranda.server.gate import Gate, Keys
 from memoranda.server.health import metrics_router
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from memoranda.keys import NewKey
     from memoranda.memory import AsyncMemory
+    from memoranda.server.console.sessions import Local
     from memoranda.settings import Settings
 
 __all__ = ['create_app', 'route_roles']
@@ -54,6 +56,7 @@ def create_app(
     metrics: Callable[[], tuple[bytes, str]] | None = None,
     hosts: Sequence[str] = (),
     parts: Sequence[str | ModuleType] = PARTS,
+    local: Local | None = None,
 ) -> FastAPI:
     """The application. It opens the memory when it starts, and closes it when it ends.
 
@@ -64,6 +67,7 @@ def create_app(
         metrics: What makes the page at `/metrics` and tells its type (`telemetry.prometheus()`).
         hosts: Names that requests may call it by, beside those of the settings; none of both: any.
         parts: What it is put together from (`surfaces.py`), beside health and metrics.
+        local: Who may open the console by a link that works once.
 
     Raises:
         ConfigurationError: A route doesn't say who may call it.
@@ -72,7 +76,8 @@ def create_app(
 
     settings = settings or memory.engine.settings
     surfaces = Surfaces(parts)
-    known = Keys(memory, keys)
+    known = Keys(memory, keys if local is None else [*keys, local.key])
+    sessions = Sessions(known, secret=settings.console_secret, local=local)
     app = FastAPI(
         title='memoranda',
         version=__version__,
@@ -85,6 +90,7 @@ def create_app(
         telemetry={'tracing': False, 'logs': False, 'operation_spans': False},  # they tell paths and words of errors
     )
     app.state.memory, app.state.settings, app.state.metrics = memory, settings, metrics
+    app.state.sessions = sessions
     app.include_router(health)
     if settings.server_metrics != 'off':
         app.include_router(metrics_router(settings.server_metrics))
@@ -104,7 +110,7 @@ def create_app(
 
     for kind in (Problem, MemorandaError, RequestValidationError, StarletteHTTPException):
         app.add_exception_handler(kind, handle)
-    _layer(app, settings, surfaces, known, public, hosts)
+    _layer(app, settings, surfaces, known, sessions, public, hosts)
     describe(app, roles, surfaces)
     return app
 
@@ -114,6 +120,7 @@ def _layer(
     settings: Settings,
     surfaces: Surfaces,
     known: Keys,
+    sessions: Sessions,
     public: Collection[str],
     hosts: Sequence[str],
 ) -> None:
@@ -124,10 +131,11 @@ def _layer(
         most=settings.server_max_body_kb * 1024,
         seconds=settings.server_body_seconds,
         depth=settings.server_max_depth,
+        forms=(SIGN_IN,),
         surfaces=surfaces,
     )
     app.add_middleware(KeyLimit, rate=settings.server_rate, at_once=settings.server_key_concurrency, surfaces=surfaces)
-    app.add_middleware(Gate, keys=known, public=public, surfaces=surfaces)
+    app.add_middleware(Gate, keys=known, public=public, surfaces=surfaces, sessions=sessions)
     app.add_middleware(Spans)
     app.add_middleware(TotalLimit, at_once=settings.server_concurrency, surfaces=surfaces)
     named = [name.strip() for name in settings.server_hosts.split(',') if name.strip()]

@@ -19,7 +19,8 @@ from memoranda.keys import ApiKey, NewKey, changes, digest_of, well_formed
 from memoranda.records import now
 from memoranda.scope import Scope
 from memoranda.server.access import Caller
-from memoranda.server.problems import Problem, problem_of
+from memoranda.server.console.sessions import in_console
+from memoranda.server.problems import problem_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope as ASGIScope
 
     from memoranda.memory import AsyncMemory
+    from memoranda.server.console.sessions import Sessions
     from memoranda.server.surfaces import Surfaces
 
 __all__ = ['Gate', 'Keys', 'key_of']
@@ -82,7 +84,15 @@ class Keys:
         """
         if len(secret) > _LONGEST or not well_formed(secret):
             return None
-        digest, at = digest_of(secret), now()
+        return await self.holder(digest_of(secret))
+
+    async def holder(self, digest: bytes) -> Caller | None:
+        """Who holds the key of a SHA-256; None: nobody does, or it has expired or was revoked.
+
+        Raises:
+            StoreError: The storage doesn't tell.
+        """
+        at = now()
         held = self._of_here(digest)
         if held is not None:
             return self._as_caller(held) if held.in_force(at) else None
@@ -155,11 +165,17 @@ def key_of(headers: Headers) -> str | None:
 
 
 class Gate:
-    """Lets nobody in without a key, but for public paths. Puts the caller where `needs` looks for it."""
+    """Lets nobody in without a key, but for public paths. Puts the caller where `needs` looks for it.
 
-    def __init__(self, app: ASGIApp, *, keys: Keys, public: Collection[str], surfaces: Surfaces) -> None:
+    Under `/console` the cookie of a session stands for its key, and nowhere else.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, keys: Keys, public: Collection[str], surfaces: Surfaces, sessions: Sessions
+    ) -> None:
         self.app = app
         self._keys = keys
+        self._sessions = sessions
         self._public = public
         self._surfaces = surfaces
 
@@ -173,15 +189,18 @@ class Gate:
             return
         request = Request(scope)
         secret = key_of(request.headers)
+        session = None
         try:
             caller = await self._keys.caller(secret) if secret is not None else None
+            if secret is None and in_console(scope['path']):
+                caller, session = await self._sessions.find(request) or (None, None)
         except MemorandaError as error:
             if scope['path'] not in self._public:
                 await self._surfaces.render(scope['path'], problem_of(error))(scope, receive, send)
                 return
             caller = None
         if caller is None and scope['path'] not in self._public:
-            await self._surfaces.render(scope['path'], Problem(401))(scope, receive, send)
+            await self._surfaces.turned_away(request)(scope, receive, send)
             return
-        scope.setdefault('state', {})['caller'] = caller
+        scope.setdefault('state', {}).update(caller=caller, session=session)
         await self.app(scope, receive, send)

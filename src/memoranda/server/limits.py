@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,10 @@ _KEYS_KNOWN: Final = 10_000
 """How many keys' buckets are remembered: the one that was used longest ago is full again."""
 _IN_A_THREAD: Final = 65_536
 """Bytes of a body from which on checking it would hold up the others."""
+_FORM_BYTES: Final = 4096
+_FORM_SECONDS: Final = 5.0
+_FORMS_AT_ONCE: Final = 16
+"""Forms that are read of somebody without a key."""
 
 
 class TotalLimit:
@@ -153,12 +157,30 @@ class BodyLimit:
     """Reads the whole body before the app does: within a size and a time, and JSON that everybody reads alike.
 
     Whoever leaves meanwhile has sent nothing: the app isn't called.
+
+    Args:
+        app: What is limited.
+        most: Bytes.
+        seconds: How long a body may take.
+        depth: Of JSON.
+        forms: Public paths that read a small form nonetheless, a few at the same time.
+        surfaces: How errors are told.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int, seconds: float, depth: int, surfaces: Surfaces) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        most: int,
+        seconds: float,
+        depth: int,
+        surfaces: Surfaces,
+        forms: Collection[str] = (),
+    ) -> None:
         self.app = app
         self._most, self._seconds, self._depth = most, seconds, depth
         self._surfaces = surfaces
+        self._forms, self._forms_free = forms, _FORMS_AT_ONCE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body, or answer 400, 408, 413 or 415."""
@@ -166,18 +188,33 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         # Nobody's body is waited for on a public route, and none of those that no other limit counts.
-        if scope.get('state', {}).get('caller') is None or scope['path'] in PROBES:
+        known = scope.get('state', {}).get('caller') is not None and scope['path'] not in PROBES
+        if known:
+            await self._checked(scope, receive, send, self._most, self._seconds)
+        elif scope['path'] not in self._forms or scope['method'] != 'POST':
             await self.app(scope, _replayed(b'', receive), send)
-            return
+        elif self._forms_free <= 0:
+            busy = Problem(503, 'the server does as much as it can: try again', headers={'Retry-After': '1'})
+            await self._surfaces.render(scope['path'], busy)(scope, receive, send)
+        else:
+            self._forms_free -= 1
+            try:
+                await self._checked(
+                    scope, receive, send, min(self._most, _FORM_BYTES), min(self._seconds, _FORM_SECONDS)
+                )
+            finally:
+                self._forms_free += 1
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send, most: int, seconds: float) -> None:
         try:
             length = check_headers(scope['headers'])
-            if length is not None and length > self._most:
-                raise self._too_large()
+            if length is not None and length > most:
+                raise _too_large(most)
             if length == 0:
                 body = b''
             else:
-                async with asyncio.timeout(self._seconds):
-                    body = await self._read(receive)
+                async with asyncio.timeout(seconds):
+                    body = await _read(receive, most)
             if body is None:
                 return
             if body:
@@ -188,7 +225,7 @@ class BodyLimit:
         except TimeoutError:
             slow = Problem(
                 408,
-                f'the body took longer than {self._seconds:g} s: send it faster, or in parts',
+                f'the body took longer than {seconds:g} s: send it faster, or in parts',
                 headers={'Connection': 'close'},
             )
             await self._surfaces.render(scope['path'], slow)(scope, receive, send)
@@ -198,23 +235,25 @@ class BodyLimit:
             return
         await self.app(scope, _replayed(body, receive), send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message['type'] == 'http.disconnect':
-                return None
-            chunk = message.get('body', b'')
-            size += len(chunk)
-            if size > self._most:
-                raise self._too_large()
-            chunks.append(chunk)
-            if not message.get('more_body', False):
-                return chunks[0] if len(chunks) == 1 else b''.join(chunks)
 
-    def _too_large(self) -> Problem:
-        return Problem(413, f'the body has more than {self._most // 1024:,} KiB: send less at once')
+async def _read(receive: Receive, most: int) -> bytes | None:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message['type'] == 'http.disconnect':
+            return None
+        chunk = message.get('body', b'')
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        chunks.append(chunk)
+        if not message.get('more_body', False):
+            return chunks[0] if len(chunks) == 1 else b''.join(chunks)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f'the body has more than {most // 1024:,} KiB: send less at once')
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

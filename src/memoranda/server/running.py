@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from memoranda.memory import AsyncMemory
+    from memoranda.server.console.sessions import Local
     from memoranda.settings import Settings
 
 __all__ = ['serve']
@@ -44,6 +45,7 @@ def serve(
     say: Callable[[str], None] | None = None,
     show_key: Callable[[NewKey], None] | None = None,
     parts: Sequence[str | ModuleType] = PARTS,
+    local: Local | None = None,
 ) -> int:
     """Serve until SIGTERM or Ctrl-C, then finish what is under way. To be called in the main thread.
 
@@ -57,6 +59,7 @@ def serve(
         show_key: Told the key that is made when there is none and only this machine can ask; by default it goes to
             standard error.
         parts: See `create_app`.
+        local: Who may open the console by a link that works once; no other address is told then.
 
     Returns:
         The exit status.
@@ -70,9 +73,9 @@ def serve(
     settings = settings or memory.engine.settings
     host = settings.server_host if host is None else host
     port = settings.server_port if port is None else port
-    local = _is_loopback(host)
+    console, local = local, _is_loopback(host)
     _check_tls(settings, host, local=local)
-    made = _process_key(memory, settings, host, keys, local=local)
+    made = [] if console is not None else _process_key(memory, settings, host, keys, local=local)
     _allow_connections()
     with _listen(host, port) as listening:
         app = create_app(
@@ -82,12 +85,20 @@ def serve(
             metrics=None if settings.server_metrics == 'off' else prometheus(),
             hosts=LOOPBACK_HOSTS if local else (),
             parts=parts,
+            local=console,
         )
         for key in made:
             (show_key or _show)(key)
         scheme = 'https' if settings.server_tls_certificate else 'http'
         address = f'{scheme}://{_shown(host)}:{listening.getsockname()[1]}'
-        server = _server(app, settings, lambda: (say or _say)(f'listening on {address}'))
+
+        def told() -> None:
+            if console is None:
+                (say or _say)(f'listening on {address}')
+            else:
+                console.show(address + app.state.sessions.once)
+
+        server = _server(app, settings, told)
         with _quiet_signals():
             server.run(sockets=[listening])
     return 0 if server.started else 1

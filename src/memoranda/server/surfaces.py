@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import ModuleType
 
-    from fastapi import APIRouter, FastAPI, Response
+    from fastapi import APIRouter, FastAPI, Request, Response
 
     from memoranda.memory import AsyncMemory
 
@@ -23,7 +23,7 @@ __all__ = ['MCP', 'PARTS', 'Surfaces']
 
 MCP: Final = '/mcp'
 
-PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0', 'memoranda.mcp')
+PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0', 'memoranda.server.console', 'memoranda.mcp')
 """Modules that offer any of
 
 - `routers() -> list[APIRouter]`
@@ -31,6 +31,8 @@ PARTS: Final = ('memoranda.server.native', 'memoranda.server.mem0', 'memoranda.m
   same keys (`scope['state']['caller']` is the `Caller`), and what is entered while the server runs
 - `problem(problem: Problem) -> Response`: how it tells errors; by default application/problem+json
 - `owns(path: str) -> bool`: whether a path, of a route or not, is its own: needed for `problem` to be asked
+- `turned_away(request: Request) -> Response`: what somebody without a key gets at a path of its own; by default the
+  problem 401
 - `openapi(document: dict) -> None`: changes to the OpenAPI document
 """
 
@@ -90,3 +92,10 @@ class Surfaces:
         """An error as the part tells it that the path belongs to."""
         part = self.part_of(path)
         return rendered(problem) if part is None else part.problem(problem)
+
+    def turned_away(self, request: Request) -> Response:
+        """What a request without a valid key gets."""
+        part = self.part_of(request.scope['path'])
+        if part is not None and hasattr(part, 'turned_away'):
+            return part.turned_away(request)
+        return self.render(request.scope['path'], Problem(401))

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from memoranda.stores.apikeys import ApiKey
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Forgetting, Forgotten, Remains, Trace
+    from memoranda.stores.figures import Activity, BrowseAsked, Browsed, ContestedSlot, People, Usages
     from memoranda.stores.index import IndexSource, Nearest
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
     from memoranda.stores.subjects import Subject
+    from memoranda.stores.trails import TrailAsked, TrailEntry
     from memoranda.stores.walks import Walk
 
 __all__ = [
@@ -578,6 +580,17 @@ class Store(ABC):
         """
         return
 
+    def note_recall(self, owner: Owner, seconds: float, *, found: bool, tokens: int | None = None) -> None:
+        """Count that something was looked for on behalf of an owner, as `note_uses` counts.
+
+        Args:
+            owner: The first of those that were read.
+            seconds: What it took.
+            found: Whether it gave something.
+            tokens: Of the block an agent was given; None for a search.
+        """
+        return
+
     def index_source(self) -> IndexSource:
         """What feeds a vector index elsewhere. A store may leave this out.
 
@@ -769,6 +782,50 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def browse(self, asked: BrowseAsked) -> Browsed:
+        """A slice of the memories of a project in the order of their ids, each in its latest version.
+
+        Raises:
+            InvalidInput: More rows would have to be read than a listing may.
+        """
+
+    @abstractmethod
+    async def people(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        prefix: str,
+        size: int,
+        after: tuple[OwnerKind, str] | None,
+    ) -> People:
+        """Owners of a project whose ids begin so, one kind after the other, by their ids."""
+
+    @abstractmethod
+    async def usages(self, memory_id: str, *, owner: Owner) -> Usages:
+        """How often a memory of an owner was recalled, as far as it was written."""
+
+    @abstractmethod
+    async def activity(self, *, project: str, today: datetime, days: int) -> Activity:
+        """What happened in a project on the days up to this moment (UTC), and how it stands."""
+
+    @abstractmethod
+    async def conflicts(
+        self,
+        *,
+        project: str,
+        reaches: Sequence[Reach] | None,
+        changes: int,
+        size: int,
+        after: tuple[int, str, str] | None,
+    ) -> Sequence[ContestedSlot]:
+        """Slots (behind owner number, slot, run key) whose values changed so often, or of which several stand.
+
+        Returns:
+            In this order; one more than asked for when others follow.
+        """
+
+    @abstractmethod
     async def note_reads(self, notes: Sequence[ReadNote]) -> int:
         """Append entries that tell of reads, and nothing else: no memory and no cache notices.
 
@@ -781,6 +838,10 @@ class Store(ABC):
         self, reaches: Sequence[Reach] | None, *, project: str, memory_id: str | None, limit: int, cursor: str | None
     ) -> tuple[Sequence[ReadEntry], str | None]:
         """Who read what of these owners (None: of the project), latest first; with an id, only reads of that memory."""
+
+    @abstractmethod
+    async def trail(self, asked: TrailAsked) -> tuple[Sequence[TrailEntry], str | None]:
+        """Entries of audit chains, latest first, and where to go on: at most so many are looked through for a page."""
 
     @abstractmethod
     async def reviews(
@@ -812,8 +873,11 @@ class Store(ABC):
         return frozenset(f.memory.id for f in found if f is not None and f.memory.status == 'active')
 
     @abstractmethod
-    async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
-        """Messages of an owner by their ids, as far as they are there, oldest first."""
+    async def messages(self, ids: Sequence[str], *, owner: Owner, around: int = 0) -> Sequence[Episode]:
+        """Messages of an owner by their ids, as far as they are there, oldest first.
+
+        With `around`, also so many before and after each of them in its conversation.
+        """
 
     @abstractmethod
     async def edits_of(self, job_id: str) -> Sequence[Edit]:

@@ -12,6 +12,7 @@ from memoranda.stores.base import Store
 from memoranda.stores.chains import Chain, ReadNote, Seen, Walked
 from memoranda.stores.erasures import subject_key
 from memoranda.stores.history import is_hash_of, state_of
+from memoranda.stores.trails import TrailAsked, TrailEntry
 from memoranda.testing._bench import ANA, DAY, Bench
 from memoranda.testing._store_base import StoreTests
 
@@ -192,6 +193,64 @@ class AuditTests(StoreTests):
                 break
         assert whole == ['ben', 'ana', 'ana']
         assert self.run(store.reads(None, project='other', memory_id=None, limit=2, cursor=None)) == ([], None)
+
+    def test_the_trail_lists_entries_of_all_chains_latest_first_by_what_is_asked_for(self, store: Store) -> None:
+        bench = self.bench(store)
+        first = bench.learn('one')
+        bench.learn('two', scope=BEN)
+        last = bench.supersede(first, 'three', at=DAY + timedelta(days=1))
+        bench.learn('four', scope=BEN, project='other')
+        note = _note(last.id, owner=BEN.home('default'), hours=100)
+        self.run(store.note_reads([note]))
+
+        def asked(**conditions: Any) -> list[TrailEntry]:
+            found, cursor = self.run(store.trail(TrailAsked(project='default', **conditions)))
+            assert cursor is None
+            return list(found)
+
+        everything = asked()
+        assert [(e.key, e.op) for e in everything[:1]] == [('ben', 'read')]
+        assert sorted((e.key, e.op) for e in everything) == sorted(
+            [('ben', 'read'), ('ana', 'supersede'), ('ana', 'add'), ('ben', 'add'), ('ana', 'add')]
+        )
+        assert [e.place for e in everything] == sorted((e.place for e in everything), reverse=True)
+        own = asked(owner=HOME)
+        assert [e.seq for e in own] == [3, 2, 1]
+        assert [e for e in everything if e.key == 'ana'] == sorted(own, key=lambda e: e.place, reverse=True)
+        (read,) = asked(ops=('read',))
+        assert (read.actor, read.reason, read.memory_id, read.seq) == ('jane', 'why', '', 2)
+        assert f'"memories":["{last.id}"]' in (read.told or '')
+        assert asked(actor='ja') == [read]
+        assert asked(since=note.at) == [read]
+        assert asked(until=note.at) == everything[1:]
+        assert {e.memory_id for e in asked(memory_id=first.id)} == {first.id}
+        assert all(e.told is None for e in everything if e.memory_id)
+        assert asked(owner=Scope(user_id='nobody').home('default')) == []
+
+    def test_pages_of_the_trail_follow_on_each_other_and_look_through_so_many_entries(self, store: Store) -> None:
+        bench = self.bench(store)
+        for number in range(4):
+            bench.learn(f'Fact {number} of ana')
+            bench.learn(f'Fact {number} of ben', scope=BEN)
+        whole, _ = self.run(store.trail(TrailAsked(project='default')))
+        assert len(whole) == 8
+        asked: list[dict[str, Any]] = [
+            {'limit': 3}, {'limit': 3, 'owner': HOME}, {'ops': ('erase',), 'most': 2}, {'most': 3}
+        ]  # fmt: skip
+        for conditions in asked:
+            found: list[TrailEntry] = []
+            cursor: str | None = None
+            pages = 0
+            while True:
+                page, cursor = self.run(store.trail(TrailAsked(project='default', cursor=cursor, **conditions)))
+                found += page
+                pages += 1
+                if cursor is None:
+                    break
+            assert pages > 1
+            wanted = [e for e in whole if conditions.get('owner') in (None, HOME) and 'ops' not in conditions]
+            assert {e.place for e in found} == {e.place for e in wanted if 'owner' not in conditions or e.key == 'ana'}
+            assert len(found) == len({e.place for e in found})
 
     def test_reads_go_with_their_owner(self, store: Store) -> None:
         bench = self.bench(store)

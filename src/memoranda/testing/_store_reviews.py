@@ -233,3 +233,18 @@ class ReviewTests(StoreTests):
         assert list(self.run(store.messages(ids, owner=BEN.home('default')))) == []
         bench.say('three', scope=BEN, history=False)
         assert list(self.run(store.messages(ids, owner=BEN.home('default')))) == []
+
+    def test_messages_are_told_with_those_around_them_in_their_conversation(self, store: Store) -> None:
+        bench = self.bench(store)
+        talk = bench.say(*'abcdefgh', scope=ONE, conversation='r1')
+        bench.say('elsewhere', scope=Scope(user_id='ana', run_id='r2'), conversation='r2')
+        owner = ANA.home('default')
+
+        def told(*places: int, around: int) -> str:
+            ids = [talk.episode_ids[place] for place in places]
+            return ''.join(e.text for e in self.run(store.messages(ids, owner=owner, around=around)))
+
+        assert [told(3, around=1), told(0, around=2), told(7, around=2)] == ['cde', 'abc', 'fgh']
+        assert told(2, 4, around=1) == 'bcdef'
+        assert told(1, 6, around=1) == 'abcfgh'
+        assert list(self.run(store.messages(talk.episode_ids, owner=BEN.home('default'), around=3))) == []

@@ -11,6 +11,7 @@ from typing import Final
 
 from memoranda.errors import ConfigurationError, StoreUnreadable, StoreUnwritable
 from memoranda.stores.postgres.database import PostgresConnection
+from memoranda.stores.sql.daily import FIGURES
 from memoranda.stores.sql.keys import SEQ_BITS
 
 __all__ = ['MIGRATIONS', 'SCHEMA_VERSION', 'identity', 'migrate']
@@ -122,7 +123,8 @@ _TABLES = (
         length bigint NOT NULL,
         live smallint NOT NULL,
         touched bigint NOT NULL,
-        value {_TEXT}
+        value {_TEXT},
+        project {_SOME} DEFAULT ''
     )
     """,
     'CREATE UNIQUE INDEX memory_version ON memory(id, version)',
@@ -136,7 +138,9 @@ _TABLES = (
     CREATE UNIQUE INDEX memory_slot ON memory(owner, slot, level, run_key)
         WHERE live = 1 AND valid_to IS NULL AND slot IS NOT NULL
     """,
-    'CREATE INDEX memory_chain ON memory(owner, slot) WHERE retired_at IS NULL AND slot IS NOT NULL',
+    'CREATE INDEX memory_chain ON memory(owner, slot, run_key, status) WHERE retired_at IS NULL AND slot IS NOT NULL',
+    'CREATE INDEX memory_browse ON memory(project, id, status, kind, trust, agent_id, recorded_at, said_at, owner) '
+    'WHERE retired_at IS NULL',
     'CREATE INDEX memory_change ON memory(owner, change_id)',
     'CREATE INDEX memory_ended ON memory(owner, hash) WHERE live = 0 AND retired_at IS NULL',
     "CREATE INDEX memory_pending ON memory(owner, id) WHERE status = 'pending' AND retired_at IS NULL",
@@ -182,6 +186,7 @@ _TABLES = (
     """,
     'CREATE INDEX history_memory ON history(memory_id)',
     f"CREATE INDEX history_reads ON history((row >> {SEQ_BITS}), change_id) WHERE op = 'read'",
+    'CREATE INDEX history_at ON history(at, row)',
     f'CREATE TABLE history_text(row bigint PRIMARY KEY, before {_TEXT}, after {_TEXT}, salt {_SOME})',
     f"""
     CREATE TABLE job(
@@ -295,6 +300,16 @@ _TABLES = (
     )
     """,
     'CREATE INDEX api_key_project ON api_key(project, user_id)',
+    f"""
+    CREATE TABLE activity(
+        project {_SOME},
+        day bigint NOT NULL,
+        part bigint NOT NULL,
+        {", ".join(f"{name} bigint NOT NULL DEFAULT 0" for name in FIGURES)},
+        cost double precision,
+        PRIMARY KEY(project, day, part)
+    ) WITH (fillfactor = 50)
+    """,
 )
 
 

@@ -194,12 +194,19 @@ class PostgresStore(SqlStore):
             await wait_for(self._submit('write', self._save_uses))
 
     def _save_uses(self, link: Link) -> None:
-        counts = self._uses.take()
-        if not counts:
+        counts, recalls = self._uses.take(), self._uses.take_recalls()
+        if not counts and not recalls:
             return
+
+        def write(connection: Connection) -> usage.Counts:
+            left = usage.write(connection, counts)
+            usage.write_recalls(connection, recalls)
+            return left
+
         try:
-            counts = link.write(lambda c: usage.write(c, counts))
+            counts = link.write(write)
         except StoreError as error:  # they are counts, not memories: they may wait
+            self._uses.put_back(recalls)
             log.debug('uses of %d memories could not be counted (%s)', len(counts), type(error).__name__)
         self._uses.add((owner, memory, times, at) for (owner, memory), (times, at) in counts.items())
 

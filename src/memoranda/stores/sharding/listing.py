@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from memoranda.errors import InvalidInput
 from memoranda.records import Change, Episode, HistoryEntry, Job, JobStatus, MemoryRecord
 from memoranda.scope import Owner, OwnerKind, Reach
 from memoranda.stores.base import EpisodePage, Moment, Pending
+from memoranda.stores.figures import MOST_COUNTED, Activity, BrowseAsked, Browsed, ContestedSlot, People, Usages, together
 from memoranda.stores.sharding.placement import place, shard_of_number
 from memoranda.stores.sharding.routing import Routing
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.sql.store import SqlStore
     from memoranda.stores.subjects import Subject
+    from memoranda.stores.trails import TrailAsked, TrailEntry
 
 __all__ = ['ListingShards']
 
@@ -161,9 +164,9 @@ class ListingShards(Routing):
         """A proposal, whatever became of it."""
         return await self._find(lambda shard: shard.review(memory_id, project=project))
 
-    async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
+    async def messages(self, ids: Sequence[str], *, owner: Owner, around: int = 0) -> Sequence[Episode]:
         """Messages of an owner by their ids."""
-        return await (await self._of(owner)).messages(ids, owner=owner)
+        return await (await self._of(owner)).messages(ids, owner=owner, around=around)
 
     async def chains(
         self, owners: Sequence[Owner] | None, *, project: str | None, limit: int, after: int = 0
@@ -194,6 +197,75 @@ class ListingShards(Routing):
         )
         return sorted(chain.from_iterable(pages), key=lambda s: s.number)[:limit]
 
+    async def browse(self, asked: BrowseAsked) -> Browsed:
+        """A slice of the memories of a project."""
+        if asked.reaches is None:
+            pages = await self._everywhere(lambda s: s.browse(asked))
+        else:
+            pages = await self._over(asked.reaches, lambda s, part: s.browse(replace(asked, reaches=part)))
+        parts = [(page.items, page.cursor) for page in pages]
+        items, cursor = _merged(parts, asked.size, lambda m: m.id, lambda m: m.id, latest_first=asked.newest_first)
+        count = sum(page.count or 0 for page in pages) if asked.cursor is None else None
+        more = any(page.more for page in pages) or (count or 0) > MOST_COUNTED
+        return Browsed(
+            items=tuple(items),
+            cursor=cursor,
+            count=None if count is None else min(count, MOST_COUNTED),
+            more=more,
+        )
+
+    async def people(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        prefix: str,
+        size: int,
+        after: tuple[OwnerKind, str] | None,
+    ) -> People:
+        """Owners of a project by their ids."""
+        pages = await self._everywhere(
+            lambda s: s.people(project=project, kinds=kinds, prefix=prefix, size=size, after=after)
+        )
+        items, cursor = _merged(
+            [(page.items, page.cursor) for page in pages],
+            size,
+            lambda one: (kinds.index(one.owner.kind), one.owner.key),
+            lambda one: f'{one.owner.kind}:{one.owner.key}',
+            latest_first=False,
+        )
+        count = sum(page.count or 0 for page in pages) if after is None else None
+        more = any(page.more for page in pages) or (count or 0) > MOST_COUNTED
+        return People(
+            items=tuple(items), cursor=cursor, count=None if count is None else min(count, MOST_COUNTED), more=more
+        )
+
+    async def usages(self, memory_id: str, *, owner: Owner) -> Usages:
+        """How often a memory was recalled."""
+        return await (await self._of(owner)).usages(memory_id, owner=owner)
+
+    async def activity(self, *, project: str, today: datetime, days: int) -> Activity:
+        """What happened in a project on the last days."""
+        return together(await self._everywhere(lambda s: s.activity(project=project, today=today, days=days)))
+
+    async def conflicts(
+        self,
+        *,
+        project: str,
+        reaches: Sequence[Reach] | None,
+        changes: int,
+        size: int,
+        after: tuple[int, str, str] | None,
+    ) -> Sequence[ContestedSlot]:
+        """Slots in trouble. Numbers of owners tell the shard, so their order does."""
+
+        async def ask(shard: SqlStore, part: Sequence[Reach] | None) -> Sequence[ContestedSlot]:
+            return await shard.conflicts(project=project, reaches=part, changes=changes, size=size, after=after)
+
+        pages = await (self._everywhere(lambda s: ask(s, None)) if reaches is None else self._over(reaches, ask))
+        found = sorted(chain.from_iterable(pages), key=lambda c: (c.number, c.slot, c.run_id or ''))
+        return found[: size + 1]
+
     async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
         """Show the links of a chain."""
         number = min(shard_of_number(chain.number), len(self._shards) - 1)
@@ -217,6 +289,20 @@ class ListingShards(Routing):
 
         pages = await (self._everywhere(lambda s: ask(s, None)) if reaches is None else self._over(reaches, ask))
         return _merged(pages, limit, lambda e: e.id, lambda e: e.id, latest_first=True)
+
+    async def trail(self, asked: TrailAsked) -> tuple[Sequence[TrailEntry], str | None]:
+        """Entries of audit chains, latest first."""
+        if asked.owner is not None:
+            return await (await self._of(asked.owner)).trail(asked)
+        pages = await self._everywhere(lambda s: s.trail(asked))
+        found = sorted((e for page, _ in pages for e in page), key=lambda e: e.place, reverse=True)
+        # A shard may stop early: nothing behind the first place where one did is known to be next.
+        ends = [cast('tuple[int, int]', tuple(map(int, end.split('.')))) for _, end in pages if end is not None]
+        if ends:
+            found = [e for e in found if e.place >= max(ends)]
+        if len(found) > asked.limit:
+            return found[: asked.limit], found[asked.limit - 1].cursor
+        return found, '{}.{}'.format(*max(ends)) if ends else None
 
     async def changes(
         self, reaches: Sequence[Reach], *, limit: int, cursor: str | None

@@ -246,6 +246,10 @@ class ShardedStore(ListingShards, ForgettingShards, ReembeddingShards):
         for use in uses:
             self._shards[place(use[0], len(self._shards))].note_uses([use])
 
+    def note_recall(self, owner: Owner, seconds: float, *, found: bool, tokens: int | None = None) -> None:
+        """Count a recall."""
+        self._shards[place(owner, len(self._shards))].note_recall(owner, seconds, found=found, tokens=tokens)
+
     async def save_uses(self) -> None:
         """Write what was counted."""
         for number in tuple(self._checked):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from memoranda.stores.base import ErasureResult
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.apikeys import drop_of
+from memoranda.stores.sql.daily import count_day
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.owners import tick
@@ -41,6 +42,9 @@ class Gone:
     vectors: int
     jobs: int
     reviews: int
+
+
+_LIVE: Final = 'SELECT count(*) FROM memory WHERE owner = ? AND live = 1'
 
 
 def erase(connection: Connection, erasure: Erasure) -> ErasureResult:
@@ -85,7 +89,10 @@ def erase_owner(connection: Connection, owner: OwnerRow, actor: str = 'user') ->
     _begin(connection)
     drop_of(connection, owner.owner)
     span = row_range(owner.id)
-    memories = _count(connection, 'SELECT count(DISTINCT id) FROM memory WHERE row BETWEEN ? AND ?', span)
+    memories, live = connection.execute(
+        'SELECT count(DISTINCT id), coalesce(sum(live), 0) FROM memory WHERE row BETWEEN ? AND ?', span
+    ).fetchone()
+    letters = _count(connection, 'SELECT coalesce(sum(length(text)), 0) FROM episode WHERE row BETWEEN ? AND ?', span)
     gone: dict[str, int] = {}
     for table in ('memory', 'episode', 'segment', 'conversation', 'change_set', 'history', 'history_text', 'job'):
         gone[table] = _delete(connection, f'DELETE FROM {table} WHERE row BETWEEN ? AND ?', span)
@@ -103,6 +110,10 @@ def erase_owner(connection: Connection, owner: OwnerRow, actor: str = 'user') ->
         "UPDATE owner SET kind = 'erased', key = ?, salt = ?, version = ?, epoch = ? WHERE id = ?",
         (str(owner.id), bytes(16), clock, clock, owner.id),
     )
+    if not owner.owner.project.startswith('\x01'):  # else it is an import's, which never was anybody's
+        people = int(owner.owner.kind == 'user')
+        went = {'erased': memories, 'memories': -live, 'letters': -letters, 'people': -people}
+        count_day(connection, owner.owner, owner.id, now(), **went)
     return Gone(
         episodes=gone['episode'],
         memories=memories,
@@ -153,6 +164,8 @@ def erase_episodes(
     rest_on = 'SELECT m.id FROM evidence v JOIN memory m ON m.row = v.memory WHERE v.episode'
     touched.update(id_ for (id_,) in within(connection, rest_on, episodes))
     worded = _count(connection, 'SELECT count(*) FROM history_text WHERE row BETWEEN ? AND ?', span)
+    live = _count(connection, _LIVE, (owner.id,))
+    letters = sum(n for (n,) in within(connection, 'SELECT length(text) FROM episode WHERE row', set(episodes)))
     memories, whole = withdraw(connection, touched, saying)
     segments = [
         r
@@ -186,6 +199,8 @@ def erase_episodes(
     _note(connection, owner, what, auditing.blanks(connection, owner), actor)
     clock = tick(connection)
     connection.execute('UPDATE owner SET version = ?, epoch = ? WHERE id = ?', (clock, clock, owner.id))
+    live -= _count(connection, _LIVE, (owner.id,))
+    count_day(connection, owner.owner, owner.id, now(), erased=whole, memories=-live, letters=-letters, people=0)
     return Gone(
         episodes=len(episodes),
         memories=whole,

@@ -337,6 +337,7 @@ def _forget_owner(
 def _end(connection: Connection, forgetting: Forgetting, part: Part) -> None:
     if not forgetting.ids:  # of a project that is forgotten, its name is too
         drop_personal(connection, forgetting.project)
+        connection.execute('DELETE FROM activity WHERE project = ?', (forgetting.project,))
         connection.execute("UPDATE owner SET project = '' WHERE project = ? AND kind = 'erased'", (forgetting.project,))
     connection.execute('DELETE FROM scrub WHERE id = ?', (part.rest,))
     connection.execute('INSERT INTO scrub(requested_at) VALUES(?)', (to_us(now()),))

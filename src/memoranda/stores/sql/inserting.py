@@ -238,6 +238,7 @@ def _version(connection: Connection, owner: OwnerRow, row: int, id_: str, versio
             'length': length,
             'live': int(version.status == 'active' and version.retired_at is None),
             'touched': owner.version,
+            'project': owner.owner.project,
         },
     )
     connection.executemany(

@@ -26,6 +26,7 @@ from memoranda.stores.portable import (
     RowIn,
 )
 from memoranda.stores.sql import auditing, erasing, tombstones
+from memoranda.stores.sql.daily import count_day
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.exporting import holdings
 from memoranda.stores.sql.inserting import insert_rows
@@ -95,8 +96,10 @@ def finish(connection: Connection, owner: Owner, token: str, note: RestoreNote) 
         'UPDATE owner SET project = ?, kind = ?, key = ? WHERE id = ?',
         (owner.project, owner.kind, owner.key, staging.id),
     )
+    connection.execute('UPDATE memory SET project = ? WHERE owner = ?', (owner.project, staging.id))
     row = OwnerRow(staging.id, owner, staging.version, staging.epoch, staging.salt, staging.next_seq)
     _record(connection, row, note)
+    _count(connection, row, newcomer=there is None)
     connection.execute(
         "UPDATE job SET state = 'queued' WHERE row BETWEEN ? AND ? AND state = 'staged'",
         row_range(row.id),
@@ -125,6 +128,19 @@ def _record(connection: Connection, owner: OwnerRow, note: RestoreNote) -> None:
         op='import', actor=note.actor, reason=reason, change_id=new_id(), at=to_us(now()), after=dump_state(told)
     )
     auditing.append(connection, owner, (entry,))
+
+
+def _count(connection: Connection, owner: OwnerRow, *, newcomer: bool) -> None:
+    span = row_range(owner.id)
+    memories, messages, letters = connection.execute(
+        'SELECT (SELECT count(*) FROM memory WHERE row BETWEEN ?1 AND ?2 AND live = 1), count(*), '
+        'coalesce(sum(length(text)), 0) FROM episode WHERE row BETWEEN ?1 AND ?2',
+        span,
+    ).fetchone()
+    people = int(newcomer and owner.owner.kind == 'user')
+    count_day(
+        connection, owner.owner, owner.id, now(), memories=memories, messages=messages, letters=letters, people=people
+    )
 
 
 def abandoned(connection: Connection) -> bool:

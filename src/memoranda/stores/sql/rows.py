@@ -206,7 +206,15 @@ def read_memories(
         wanted.update(s[0] for s in span)
     said = quotes() if quotes is not None else within(connection, f'{_QUOTED} row', wanted)
     texts: dict[int, tuple[str, str]] = {key: (id_, text) for key, id_, text in said}
-    return [_memory(row, owners[row[1]], span, texts) for row, span in zip(fetched, spans, strict=True)]
+    # Most rows were said under the same ids: an owner is not hashed for each.
+    scopes: dict[Any, tuple[Scope, Scope]] = {}
+    found: list[MemoryRecord] = []
+    for row, span in zip(fetched, spans, strict=True):
+        owner, under = owners[row[1]], (row[1], *row[4:9])
+        if (both := scopes.get(under)) is None:
+            both = scopes[under] = level_scope(owner, row[4], row[5]), _said_under(owner, row[6], row[7], row[8])
+        found.append(_memory(row, owner.project, both, span, texts))
+    return found
 
 
 def quotes_sought(connection: Connection, rows: Iterable[int]) -> Callable[[], list[Any]] | None:
@@ -219,15 +227,19 @@ _QUOTED: Final = 'SELECT row, id, text FROM episode WHERE'
 
 
 def _memory(
-    row: Sequence[Any], owner: Owner, spans: list[list[int]], texts: Mapping[int, tuple[str, str]]
+    row: Sequence[Any],
+    project: str,
+    scopes: tuple[Scope, Scope],
+    spans: list[list[int]],
+    texts: Mapping[int, tuple[str, str]],
 ) -> MemoryRecord:
     return MemoryRecord(
         id=row[2],
         version=row[3],
-        project=owner.project,
+        project=project,
         level=row[4],
-        scope=level_scope(owner, row[4], row[5]),
-        said_under=_said_under(owner, row[6], row[7], row[8]),
+        scope=scopes[0],
+        said_under=scopes[1],
         text=row[9],
         kind=row[10],
         slot=row[11],

@@ -94,7 +94,7 @@ def _grounds(
 def _words(
     connection: Connection, plan: SearchPlan, owners: Sequence[tuple[int, bytes]]
 ) -> Callable[[], tuple[Mapping[int, Sequence[str | None]], Mapping[int, _Said]]]:
-    heard = _heard_sought(connection, [number for number, _ in owners])
+    heard = _heard_sought(connection, [number for number, _ in owners] if 'episodes' in plan.lanes else ())
     said = {number: _postings(connection, number, salt, plan.lanes, plan.terms) for number, salt in owners}
     return lambda: (heard(), {number: look() for number, look in said.items()})
 
@@ -426,18 +426,22 @@ def _no_longer(
         ended: Spans = {}
         withheld: Spans = {}
         for (turn, _), (status, valid_to, spans, op, reasons) in {row[:2]: row[2:] for row in found()}.items():
-            places = [(a, b) for row, a, b in json.loads(spans) if row == turn]
             if status in ('pending', 'rejected'):  # nor does that, nor a wish to confirm or retract
                 if status == 'rejected' or any(code.startswith(_WITHHOLDING) for code in json.loads(reasons or '[]')):
-                    withheld.setdefault(turn, []).extend(places)
+                    withheld.setdefault(turn, []).extend(_places(spans, turn))
             elif op not in ('confirm', 'retract'):
                 holding = status == 'active' and (valid_to is None or valid_to > now)
                 holds[turn] = holds.get(turn, False) or holding
                 if not holding:
-                    ended.setdefault(turn, []).extend(places)
+                    ended.setdefault(turn, []).extend(_places(spans, turn))
         return {turn for turn, holding in holds.items() if not holding}, ended, withheld
 
     return look
+
+
+def _places(spans: str, turn: int) -> list[tuple[int, int]]:
+    """Where in a message a fact stands, by its evidence."""
+    return [(a, b) for row, a, b in json.loads(spans) if row == turn]
 
 
 def _heard_sought(connection: Connection, owners: Sequence[int]) -> Callable[[], dict[int, list[str | None]]]:

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, TypeVar
 from memoranda._bridge import wait_within
 from memoranda.errors import StoreError
 from memoranda.filters import Filter
-from memoranda.records import NO_USAGE, Change, Edit, Episode, HistoryEntry, Hit, Job, JobStatus, MemoryRecord, Usage
+from memoranda.records import (
+    NO_USAGE,
+    Change,
+    Edit,
+    Episode,
+    HistoryEntry,
+    Hit,
+    Job,
+    JobStatus,
+    MemoryRecord,
+    Usage,
+    now,
+)
 from memoranda.stores.base import (
     Appended,
     Batch,
@@ -38,6 +50,8 @@ from memoranda.stores.sql import (
     jobs,
     lacking,
     membership,
+    overview,
+    provenance,
     queue,
     reading,
     reembedding,
@@ -48,9 +62,11 @@ from memoranda.stores.sql import (
     searching,
     subjects,
     tombstones,
+    trail,
     writing,
 )
 from memoranda.stores.sql.cache import Cache
+from memoranda.stores.sql.daily import day_of
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.indexing import SqlIndexSource
 from memoranda.stores.sql.rows import to_us
@@ -65,10 +81,12 @@ if TYPE_CHECKING:
     from memoranda.stores.apikeys import ApiKey
     from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Visit, Walked
     from memoranda.stores.erasures import Asked, ChainPosition, Remains
+    from memoranda.stores.figures import Activity, BrowseAsked, Browsed, ContestedSlot, People, Usages
     from memoranda.stores.index import IndexSource
     from memoranda.stores.portable import Holdings, RestoreNote, RowIn, Take
     from memoranda.stores.sharding.placement import Membership
     from memoranda.stores.subjects import Subject
+    from memoranda.stores.trails import TrailAsked, TrailEntry
 
 __all__ = ['SqlStore']
 
@@ -151,6 +169,10 @@ class SqlStore(Store):
     def note_uses(self, uses: Sequence[tuple[Owner, str, int, datetime]]) -> None:
         """Count that memories were recalled; written within two seconds, and when the store closes."""
         self._uses.add(uses)
+
+    def note_recall(self, owner: Owner, seconds: float, *, found: bool, tokens: int | None = None) -> None:
+        """Count a recall; written like uses."""
+        self._uses.recalled(owner.project, day_of(now()), seconds, found=found, tokens=tokens)
 
     async def remains(self, asked: Asked, subject: str, at: datetime, chains: Sequence[ChainPosition]) -> Remains:
         """What is known of an erasure by what its receipt says."""
@@ -358,8 +380,10 @@ class SqlStore(Store):
         """Those that were proposed and are believed now."""
         return await self._read(lambda c: reviewing.approved(c, ids, project))
 
-    async def messages(self, ids: Sequence[str], *, owner: Owner) -> Sequence[Episode]:
+    async def messages(self, ids: Sequence[str], *, owner: Owner, around: int = 0) -> Sequence[Episode]:
         """Messages of an owner by their ids."""
+        if around:
+            return await self._read(lambda c: provenance.messages_around(c, ids, owner, around))
         return await self._read(lambda c: reviewing.messages(c, ids, owner))
 
     async def chains(
@@ -380,6 +404,42 @@ class SqlStore(Store):
         """The owners of a project, counted."""
         return await self._read(lambda c: subjects.subjects(c, project, kinds, said_under, after, limit))
 
+    async def browse(self, asked: BrowseAsked) -> Browsed:
+        """A slice of the memories of a project."""
+        return await self._read(lambda c: overview.browse(c, asked), apart=asked.reaches is None)
+
+    async def people(
+        self,
+        *,
+        project: str,
+        kinds: Sequence[OwnerKind],
+        prefix: str,
+        size: int,
+        after: tuple[OwnerKind, str] | None,
+    ) -> People:
+        """Owners of a project by their ids."""
+        return await self._read(lambda c: overview.people(c, project, kinds, prefix, size, after))
+
+    async def usages(self, memory_id: str, *, owner: Owner) -> Usages:
+        """How often a memory was recalled."""
+        return await self._read(lambda c: overview.usages(c, memory_id, owner))
+
+    async def activity(self, *, project: str, today: datetime, days: int) -> Activity:
+        """What happened in a project on the last days."""
+        return await self._read(lambda c: overview.activity(c, project, today, days), apart=True)
+
+    async def conflicts(
+        self,
+        *,
+        project: str,
+        reaches: Sequence[Reach] | None,
+        changes: int,
+        size: int,
+        after: tuple[int, str, str] | None,
+    ) -> Sequence[ContestedSlot]:
+        """Slots in trouble."""
+        return await self._read(lambda c: overview.conflicts(c, project, reaches, changes, size, after), apart=True)
+
     async def walk(self, chain: Chain, visit: Visit, *, after: int = 0, compare: bool = True) -> Walked | None:
         """Show the links of a chain."""
         return await self._read(lambda c: auditing.walk(c, chain, visit, after, compare), apart=True)
@@ -393,6 +453,10 @@ class SqlStore(Store):
     ) -> tuple[Sequence[ReadEntry], str | None]:
         """Who read what."""
         return await self._read(lambda c: auditing.reads(c, reaches, project, memory_id, limit, cursor))
+
+    async def trail(self, asked: TrailAsked) -> tuple[Sequence[TrailEntry], str | None]:
+        """Entries of audit chains, latest first."""
+        return await self._read(lambda c: trail.trail(c, asked))
 
     async def edits_of(self, job_id: str) -> Sequence[Edit]:
         """What a finished job changed."""

@@ -10,11 +10,12 @@ from typing import Final, NamedTuple, TypeAlias
 
 from memoranda._locks import short_lock
 from memoranda.scope import Owner
+from memoranda.stores.sql.daily import Recalls, count_recalls
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.locks import hold_owners
 from memoranda.stores.sql.rows import from_us, owner_sought, sought, to_us
 
-__all__ = ['Counts', 'PendingUses', 'Uses', 'uses_sought', 'write']
+__all__ = ['Counts', 'PendingUses', 'Recalled', 'Uses', 'uses_sought', 'write', 'write_recalls']
 
 MAX_PENDING: Final = 100_000
 """Memories counted between two writes; uses of more are lost."""
@@ -30,6 +31,8 @@ _COUNT: Final = (
 )
 
 Counts: TypeAlias = Mapping[tuple[Owner, str], tuple[int, datetime]]
+Recalled: TypeAlias = Mapping[tuple[str, int], Recalls]
+"""By project and day."""
 
 
 class Uses(NamedTuple):
@@ -46,11 +49,15 @@ class PendingUses:
         self._pid = os.getpid()
         self._lock = short_lock()
         self._counts: dict[tuple[Owner, str], tuple[int, datetime]] = {}
+        self._recalls: dict[tuple[str, int], Recalls] = {}
+
+    def _mine(self) -> None:
+        if self._pid != os.getpid():  # the child of a fork: these are the parent's, and its lock may be held
+            self._lock, self._counts, self._recalls, self._pid = threading.Lock(), {}, {}, os.getpid()
 
     def add(self, uses: Iterable[tuple[Owner, str, int, datetime]]) -> None:
         """Count (owner, memory id, times, moment)."""
-        if self._pid != os.getpid():  # the child of a fork: these are the parent's, and its lock may be held
-            self._lock, self._counts, self._pid = threading.Lock(), {}, os.getpid()
+        self._mine()
         with self._lock:
             for owner, memory, times, at in uses:
                 known = self._counts.get((owner, memory))
@@ -67,8 +74,34 @@ class PendingUses:
             taken, self._counts = self._counts, {}
         return taken
 
+    def recalled(self, project: str, day: int, seconds: float, *, found: bool, tokens: int | None) -> None:
+        """Count a recall, see `Recalls.add`."""
+        self._mine()
+        with self._lock:
+            self._recalls.setdefault((project, day), Recalls()).add(seconds, found=found, tokens=tokens)
+
+    def take_recalls(self) -> Recalled:
+        """The recalls that were counted since the last time."""
+        if self._pid != os.getpid():
+            return {}
+        with self._lock:
+            taken, self._recalls = self._recalls, {}
+        return taken
+
+    def put_back(self, recalls: Recalled) -> None:
+        """Keep for the next time what could not be written."""
+        with self._lock:
+            for key, one in recalls.items():
+                self._recalls.setdefault(key, Recalls()).merge(one)
+
     def __bool__(self) -> bool:
-        return bool(self._counts) and self._pid == os.getpid()
+        return bool(self._counts or self._recalls) and self._pid == os.getpid()
+
+
+def write_recalls(connection: Connection, recalls: Recalled) -> None:
+    """Write how often something was recalled, and how long it took."""
+    for (project, day), one in sorted(recalls.items(), key=lambda pair: pair[0]):
+        count_recalls(connection, project, day, one)
 
 
 def write(connection: Connection, counts: Counts) -> Counts:

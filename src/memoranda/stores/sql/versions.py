@@ -17,7 +17,7 @@ __all__ = ['insert_versions', 'messages_sought']
 _VERSION: Final = (
     'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
     'importance, trust, pinned, locked, valid_from, valid_to, said_at, recorded_at, retired_at, expires_at, '
-    'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value'
+    'supersedes, superseded_by, evidence, metadata, tags, actor, change_id, hash, length, live, touched, value, project'
 )
 
 
@@ -82,7 +82,7 @@ def _version(
         to_us(memory.said_at), to_us(memory.recorded_at), _us(memory.retired_at), _us(memory.expires_at),
         memory.supersedes, memory.superseded_by, json.dumps(spans), dump(memory.metadata),
         json.dumps(memory.tags, ensure_ascii=False), memory.actor, memory.change_id, memory.hash, length,
-        int(live), version, memory.value,
+        int(live), version, memory.value, memory.project,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from memoranda.stores.base import (
 )
 from memoranda.stores.history import entry_of
 from memoranda.stores.sql import auditing, reviewing
+from memoranda.stores.sql.daily import count_cost, count_day, count_edits
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
@@ -108,6 +109,7 @@ def append(connection: Connection, batch: Batch) -> Appended:
     forgotten = len(batch.drafts) - len(drafts)
     if forgotten and not drafts:  # not even the owner's id is to come back by them
         return Appended(job_id=None, episode_ids=(), known=0, leased=False, forgotten=forgotten)
+    newcomer = owner is None
     owner = owner or make_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
@@ -167,6 +169,15 @@ def append(connection: Connection, batch: Batch) -> Appended:
         place(connection, owner.id, moment + int(batch.lease_seconds * 1e6) if leased else due, JOB_FORMAT)
     elif drafts and quiet is not None:  # else the same job comes first as before
         settle(connection, (owner.id,))
+    count_day(
+        connection,
+        batch.owner,
+        owner.id,
+        now(),
+        messages=len(drafts),
+        letters=sum(len(draft.text) for draft in drafts),
+        people=int(newcomer and batch.owner.kind == 'user'),
+    )
     return Appended(
         job_id=job_id if drafts else None,
         episode_ids=ids,
@@ -401,11 +412,14 @@ def commit(connection: Connection, commit: Commit) -> None:
         check(commit.worker, commit.epoch)
     if moved_on is not None and moved_on():
         raise Conflict('these memories were changed by someone else meanwhile: read them again')
+    newcomer = owner is None
     if owner is None or ground is None:
         owner = make_owner(connection, commit.owner)
         ground = _ground(connection, owner, edits)
     try:
         _write_commit(connection, owner, commit, ground, sought_generation())
+        if commit.change is not None:
+            count_edits(connection, commit.owner, owner.id, commit.change.at, edits, newcomer=newcomer)
         if commit.job is None:
             connection.settle()
         else:  # which looks at jobs, so that all before has been done
@@ -463,6 +477,8 @@ def spend(connection: Connection, job_id: str | None, owner: int | None, usage: 
         'THEN spent.cost ELSE coalesce(spent.cost, 0) + excluded.cost END',
         ((owner or 0) % _PARTS, *spent, cost),
     )
+    if owner is not None:
+        count_cost(connection, owner, now(), spent, cost)
 
 
 class _Ground(NamedTuple):
