@@ -218,10 +218,18 @@ def _axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / 'axe.min.js').read_text()
 
 
-def axe(page: Any, *, impacts: Sequence[str] = ('serious', 'critical')) -> list[str]:
-    """What axe-core finds wrong with a page, as `rule: element`; an empty list is what is wanted."""
-    page.evaluate(_axe())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+def axe(page: Any, *, impacts: Sequence[str] = ('serious', 'critical'), rules: Sequence[str] = ()) -> list[str]:
+    """What axe-core finds wrong with a page, as `rule: element`; an empty list is what is wanted.
+
+    Args:
+        page: It.
+        impacts: What counts.
+        rules: Only these; none: all.
+    """
+    if not page.evaluate("typeof axe !== 'undefined'"):
+        page.evaluate(_axe())
+    only = {'runOnly': {'type': 'rule', 'values': [*rules]}} if rules else {}
+    found = page.evaluate('options => axe.run(document, options)', {'resultTypes': ['violations'], **only})
     return [
         f'{one["id"]} ({one["impact"]}): {node["html"][:160]}: {" ".join(node["failureSummary"].split())[:240]}'
         for one in found['violations']

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from memoranda.checks import check_count, check_text, storable
-from memoranda.errors import InvalidInput, InvalidScope, shown
+from memoranda.errors import InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.filters import All, Any_, Compare, Filter, Not, parse
 from memoranda.records import MemoryRecord, Status, now
 from memoranda.scope import Owner, OwnerKind, Reach
@@ -196,8 +196,11 @@ async def uses(memory: AsyncMemory, memory_id: str, *, size: int = 20, cursor: s
         MemoryNotFound: It isn't within reach.
     """
     view = memory if memory.bound_to is not None else memory.project_wide()
-    found = await view.get(memory_id)
+    # Which looks whether it is within reach; one that was deleted is too.
     reads = await view.reads(memory_id, limit=check_count('size', size, 1, MOST_SHOWN), cursor=cursor)
+    found = await memory.engine.store.get(memory_id, project=memory.project)
+    if found is None:  # erased in between
+        raise MemoryNotFound(f'memory {shown(memory_id)} does not exist in this scope: check the id and the scope')
     await memory.engine.store.save_uses()
     total = await memory.engine.store.usages(memory_id, owner=found.scope.home(memory.project))
     return UsesPage(total=total, reads=reads)

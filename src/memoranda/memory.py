@@ -1187,7 +1187,7 @@ class AsyncMemory:
         from memoranda.write.retention import retain
 
         owner = self._one_owner(user_id, agent_id, run_id, app_id, session_id)
-        result = await retain(self._engine, owner, project=self._project)
+        result = await retain(self._engine, owner, project=self._project, by=self._actor)
         if result.messages:
             self._worker.forget()
         return result

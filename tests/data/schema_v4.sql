@@ -86,7 +86,7 @@ CREATE TABLE memory(
         length INTEGER NOT NULL,
         live INTEGER NOT NULL,                 -- active and unretired
         touched INTEGER NOT NULL               -- owner version that wrote or retired it
-    , value TEXT);
+    , value TEXT, project TEXT NOT NULL DEFAULT '');
 CREATE TABLE evidence(episode INTEGER, memory INTEGER, PRIMARY KEY(episode, memory)) WITHOUT ROWID;
 CREATE TABLE posting(
         owner INTEGER NOT NULL,
@@ -196,81 +196,114 @@ CREATE TABLE api_key(
             replaces TEXT                          -- id of the key it was made for by rotation
         ) WITHOUT ROWID
         ;
+CREATE TABLE activity(
+            project TEXT NOT NULL,
+            day INTEGER NOT NULL,
+            part INTEGER NOT NULL,                 -- so that those who count needn't wait for each other
+            added INTEGER NOT NULL DEFAULT 0,
+            confirmed INTEGER NOT NULL DEFAULT 0,
+            superseded INTEGER NOT NULL DEFAULT 0,
+            corrected INTEGER NOT NULL DEFAULT 0,
+            edited INTEGER NOT NULL DEFAULT 0,
+            retracted INTEGER NOT NULL DEFAULT 0,
+            rejected INTEGER NOT NULL DEFAULT 0,
+            erased INTEGER NOT NULL DEFAULT 0,
+            messages INTEGER NOT NULL DEFAULT 0,
+            letters INTEGER NOT NULL DEFAULT 0,    -- of messages: those that came less those that went
+            memories INTEGER NOT NULL DEFAULT 0,   -- believed: how many more
+            people INTEGER NOT NULL DEFAULT 0,     -- likewise
+            recalls INTEGER NOT NULL DEFAULT 0,
+            recalls_found INTEGER NOT NULL DEFAULT 0,
+            recall_us INTEGER NOT NULL DEFAULT 0,
+            took_0 INTEGER NOT NULL DEFAULT 0, took_1 INTEGER NOT NULL DEFAULT 0, took_2 INTEGER NOT NULL DEFAULT 0,
+            took_3 INTEGER NOT NULL DEFAULT 0, took_4 INTEGER NOT NULL DEFAULT 0, took_5 INTEGER NOT NULL DEFAULT 0,
+            took_6 INTEGER NOT NULL DEFAULT 0, took_7 INTEGER NOT NULL DEFAULT 0, took_8 INTEGER NOT NULL DEFAULT 0,
+            took_9 INTEGER NOT NULL DEFAULT 0,
+            blocks INTEGER NOT NULL DEFAULT 0,
+            block_tokens INTEGER NOT NULL DEFAULT 0,
+            requests INTEGER NOT NULL DEFAULT 0,
+            input_tokens INTEGER NOT NULL DEFAULT 0,
+            output_tokens INTEGER NOT NULL DEFAULT 0,
+            cost REAL,
+            PRIMARY KEY(project, day, part)
+        ) WITHOUT ROWID
+        ;
 CREATE TABLE memory_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', 'abfff585015d6e40');
-INSERT INTO meta VALUES('secret', '76a0fdc23e135811c0d85f50961a8cf5b330925b95c9c0ab0ece46198c07d36f');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'961DC1248EC542D7601D530A467C0AAB', 4, 'fe51e747c22e25d785b67bdfbbc4fb9bfb99c98b83504d683a2c1fb578ddd3b6');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'60E330C3C09F4B9642FCCBD8686AE16E', 1, '2cbfd774d852642b9c178da0f58362a062d825e27ce673d490e6fbce67b94a96');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '39ccf035bfd5a7581e5feb0b2799f9ad155f16a6fafac4094095fdd6b81429aa');
+INSERT INTO meta VALUES('file', '231d2e48dd3663bf');
+INSERT INTO meta VALUES('secret', '062a98c2078e44368380feac33da0bf87394e66335669b14b96e11ea74b91d82');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'022D2AB9994E658D503EDC34B4CC3CED', 4, '9b4aeb57c57767fea8b9d6a3d960ae82c73717bbcc64f37b52ad7b45349ecd46');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'380C28BF5B53D53F22845F904256E687', 1, '5a18a65463afb36bc22cb5a3805127f35179ac33b6c864d620a0b2df907ee8cf');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '309ae5a70cd6273333a03363abbf1dcd5278d2b93407c46c8fb4874224c91090');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a202bf-627a-75ba-ae5e-cbb749446711', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a202bf-6289-7e4e-9eea-bc87f4a8825f', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a202bf-628e-7bf5-9ecf-9fa90f999205', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a202eb-8046-7aa6-b407-e008703c5046', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a202eb-8069-7d17-9548-0a4dad1ba77f', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a202eb-809b-7237-93a7-33053d947649', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a202bf-6257-7f0b-9043-575771ebfff7', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795342426709605, 1795342426711619, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a202bf-6269-77b3-af6a-d403cbc5bc4a', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795342426727905, 1795342426729180, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a202bf-627a-7d93-8956-cca1e093ebe0', 16777229, 0, 'user', NULL, 'Likes green tea', 1795342426745512, 1795342426746866, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a202bf-628a-73da-887e-49dc1965e3d5', 33554433, 0, 'user', 'Ben', 'What a day', 1795342426761147, 1795342426762409, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a202bf-628f-7099-aa27-d9c9031ca78f', 33554437, 0, 'user', NULL, 'Likes chess', 1795342426766494, 1795342426767391, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795342426709605, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795342426727905, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795342426745512, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795342426761147, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795342426766494, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a202bf-6263-7f61-be7e-3e3d8f9f612f', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795342426709605, NULL, 1795342426709605, 1795342426723466, 1795342426739988, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202bf-6263-7f61-be7e-3e3d8f9f612e', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777227, 1, '01a202bf-6263-7f61-be7e-3e3d8f9f612f', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795342426709605, 1795342426727905, 1795342426709605, 1795342426739988, NULL, NULL, NULL, '01a202bf-6275-742c-bc4c-42dcdbfd2d88', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202bf-6274-7ac4-b7ed-e7bc5ded79e2', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL);
-INSERT INTO memory VALUES(16777228, 1, '01a202bf-6275-742c-bc4c-42dcdbfd2d88', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795342426727905, NULL, 1795342426727905, 1795342426739988, NULL, NULL, '01a202bf-6263-7f61-be7e-3e3d8f9f612f', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a202bf-6274-7ac4-b7ed-e7bc5ded79e2', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL);
-INSERT INTO memory VALUES(16777234, 1, '01a202bf-6281-7e9f-a7c4-e900a657b3ab', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795342426745512, NULL, 1795342426745512, 1795342426753839, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a202bf-6281-7e9f-a7c4-e900a657b3aa', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL);
-INSERT INTO memory VALUES(33554442, 2, '01a202bf-6295-7788-9611-42329df4f39c', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795342426766494, NULL, 1795342426766494, 1795342426773763, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a202bf-6295-7667-b17e-1467265d4a29', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL);
+INSERT INTO episode VALUES(16777218, '01a202eb-7ffb-7171-b5fd-95db5b6bdc20', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795345317865281, 1795345317883316, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a202eb-801e-743c-8999-199734ff49da', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795345317916796, 1795345317918062, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a202eb-804a-7f03-98bf-e43bc2c9f810', 16777229, 0, 'user', NULL, 'Likes green tea', 1795345317957392, 1795345317962109, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a202eb-8075-752b-97f5-8d9a9e632070', 33554433, 0, 'user', 'Ben', 'What a day', 1795345317992993, 1795345318005689, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a202eb-809c-7ddb-b3e3-361f6510a123', 33554437, 0, 'user', NULL, 'Likes chess', 1795345318043261, 1795345318044367, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795345317865281, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795345317916796, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795345317957392, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795345317992993, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795345318043261, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a202eb-8018-7bf4-a4a8-fc9336287a78', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795345317865281, NULL, 1795345317865281, 1795345317912113, 1795345317925825, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202eb-8018-7bf4-a4a8-fc9336287a77', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777227, 1, '01a202eb-8018-7bf4-a4a8-fc9336287a78', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795345317865281, 1795345317916796, 1795345317865281, 1795345317925825, NULL, NULL, NULL, '01a202eb-8026-74fa-bf55-c4c8a3d0a242', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202eb-8025-7783-8305-f6fcfad2250d', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777228, 1, '01a202eb-8026-74fa-bf55-c4c8a3d0a242', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795345317916796, NULL, 1795345317916796, 1795345317925825, NULL, NULL, '01a202eb-8018-7bf4-a4a8-fc9336287a78', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a202eb-8025-7783-8305-f6fcfad2250d', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777234, 1, '01a202eb-8061-7f34-a94c-1814dd32183e', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795345317957392, NULL, 1795345317957392, 1795345317985622, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a202eb-8061-7f34-a94c-1814dd32183d', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL, 'default');
+INSERT INTO memory VALUES(33554442, 2, '01a202eb-80b0-7c64-bc10-fbad37bd17cb', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795345318043261, NULL, 1795345318043261, 1795345318064565, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a202eb-80b0-7c64-bc10-fbad37bd17ca', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL, 'default');
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -8673258229719370625, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, -8260110211726451704, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, -2180275630846242492, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 0, 764701541008429671, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 0, 3674463636329085828, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 5272572412113835335, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 1, -8673258229719370625, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, -8260110211726451704, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, -2180275630846242492, 0, X'0800000001');
-INSERT INTO posting VALUES(1, 1, 764701541008429671, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(1, 1, 3674463636329085828, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 5272572412113835335, 0, X'0F00000001');
-INSERT INTO posting VALUES(2, 0, -3279215457273234949, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, 4391008128817655744, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -5926709147603746535, 0, X'0300000001');
-INSERT INTO posting VALUES(2, 1, -3279215457273234949, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, 4391008128817655744, 0, X'0700000001');
-INSERT INTO change_set VALUES(16777221, '01a202bf-6263-7f61-be7e-3e3d8f9f612e', 'caller', 'stored as given', '01a202bf-6258-7bcf-bec0-e22674ce5180', 1795342426723466);
-INSERT INTO change_set VALUES(16777226, '01a202bf-6274-7ac4-b7ed-e7bc5ded79e2', 'caller', 'stored as given', '01a202bf-6269-77b3-af6a-d403cbc5bc4b', 1795342426739988);
-INSERT INTO change_set VALUES(16777233, '01a202bf-6281-7e9f-a7c4-e900a657b3aa', 'caller', 'stored as given', '01a202bf-627b-754b-8d38-59d67fbe88ed', 1795342426753839);
-INSERT INTO change_set VALUES(33554441, '01a202bf-6295-7667-b17e-1467265d4a29', 'caller', 'stored as given', '01a202bf-628f-7c11-b7fb-17b0494853a3', 1795342426773763);
-INSERT INTO history VALUES(16777217, '01a202bf-6263-7f61-be7e-3e3d8f9f612e', '01a202bf-6263-7f61-be7e-3e3d8f9f612f', 'add', 'caller', 'stored as given', 1795342426723466, '268a51de5cc03070e7e0fea72e4c040731ad8c4930ac8d48320692823cc9ed08', 'a74c097309da1b6d9924ba6d51edc5a534b3e3026c9529c446875e38b491f301', 'ed93791b7e425088409711aa2f996d6cefb7e59d3a5ea191a0f845874480e6e0', 2);
-INSERT INTO history VALUES(16777218, '01a202bf-6274-7ac4-b7ed-e7bc5ded79e2', '01a202bf-6263-7f61-be7e-3e3d8f9f612f', 'supersede', 'caller', 'stored as given', 1795342426739988, 'b88ed327d5d8f003563974fa1194cc86ae3e718cb505a6fda9293b6eee913c3e', 'ed93791b7e425088409711aa2f996d6cefb7e59d3a5ea191a0f845874480e6e0', 'b3cff7f794fe54b7d607239999ad8e6c16051b0906cce331ef9d079c26ceb2d6', 2);
-INSERT INTO history VALUES(16777219, '01a202bf-6274-7ac4-b7ed-e7bc5ded79e2', '01a202bf-6275-742c-bc4c-42dcdbfd2d88', 'add', 'caller', 'stored as given', 1795342426739988, 'c8303db68c3d6afd7a31d122b44b628c2a13a2a715de8bf8b886379709f49c22', 'b3cff7f794fe54b7d607239999ad8e6c16051b0906cce331ef9d079c26ceb2d6', '23d097f75ab49646d3044c97a001bd95a53d349715b84c285b13fcb586bb4d49', 2);
-INSERT INTO history VALUES(16777220, '01a202bf-6281-7e9f-a7c4-e900a657b3aa', '01a202bf-6281-7e9f-a7c4-e900a657b3ab', 'add', 'caller', 'stored as given', 1795342426753839, '306be246fd5f487d88a2c4337742f2f1d606d9bdd9abb53845709291f221ee39', '23d097f75ab49646d3044c97a001bd95a53d349715b84c285b13fcb586bb4d49', 'fe51e747c22e25d785b67bdfbbc4fb9bfb99c98b83504d683a2c1fb578ddd3b6', 2);
-INSERT INTO history VALUES(33554433, '01a202bf-6295-7667-b17e-1467265d4a29', '01a202bf-6295-7788-9611-42329df4f39c', 'add', 'caller', 'stored as given', 1795342426773763, '2d9b670fba3ee9faf9e870d42e876905e3f64316da2dc0d62eac3e950d05cbb6', 'dff956ffcb17d04dede7e89348bff349fe18e37a4e4984d355d1c8285cadb015', '2cbfd774d852642b9c178da0f58362a062d825e27ce673d490e6fbce67b94a96', 2);
-INSERT INTO history VALUES(50331650, '01a202bf-62a4-71e7-af61-c14f96239121', '', 'erase', 'user', 'erasure', 1795342426788153, '5fa4df850fbd7ff69ea4406f7dc47c8b486f90645a293cacdc20a28741fbca9e', 'fd9b7075c0ed866d31ab94b72d7fe47699af5f1e9eea55a23dec25d7e5c0a879', '39ccf035bfd5a7581e5feb0b2799f9ad155f16a6fafac4094095fdd6b81429aa', 2);
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a202bf-6257-7f0b-9043-575771ebfff7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T10:13:46.709605+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T10:13:46.709605+00:00","valid_to":null,"value":null,"version":1}', 'd996a22495d9206779b2a2ba152be890');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a202bf-6257-7f0b-9043-575771ebfff7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T10:13:46.709605+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T10:13:46.709605+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a202bf-6257-7f0b-9043-575771ebfff7",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T10:13:46.709605+00:00","slot":"home.city","status":"superseded","superseded_by":"01a202bf-6275-742c-bc4c-42dcdbfd2d88","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T10:13:46.709605+00:00","valid_to":"2026-11-22T10:13:46.727905+00:00","value":null,"version":2}', '2adcd0a6054c5e400cd8c3c820bc3da2');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a202bf-6269-77b3-af6a-d403cbc5bc4a",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T10:13:46.727905+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a202bf-6263-7f61-be7e-3e3d8f9f612f","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T10:13:46.727905+00:00","valid_to":null,"value":null,"version":1}', 'a5e18b294fffa8a1142536feffdbdbd5');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a202bf-627a-7d93-8956-cca1e093ebe0",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T10:13:46.745512+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T10:13:46.745512+00:00","valid_to":null,"value":null,"version":1}', 'edc6aa2f0dc24ccd5815762c3037ce15');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a202bf-628f-7099-aa27-d9c9031ca78f",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T10:13:46.766494+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T10:13:46.766494+00:00","valid_to":null,"value":null,"version":1}', '1e5466e0f44fa83f72c851984fa23cdc');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '2eb0d508cda900eaee6b4b4c8747bcbe');
-INSERT INTO job VALUES(16777220, '01a202bf-6258-7bcf-bec0-e22674ce5180', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795342426712221, 1795342426712221, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795342426712221, 1795342426726068, NULL);
-INSERT INTO job VALUES(16777225, '01a202bf-6269-77b3-af6a-d403cbc5bc4b', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795342426729451, 1795342426729451, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795342426729451, 1795342426743388, NULL);
-INSERT INTO job VALUES(16777232, '01a202bf-627b-754b-8d38-59d67fbe88ed', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795342426747025, 1795342426747025, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795342426747025, 1795342426756334, NULL);
-INSERT INTO job VALUES(33554436, '01a202bf-628a-7d48-9ad7-12a4595020e7', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795342426762692, 1795342426762692, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795342426762692, 1795342426765643, NULL);
-INSERT INTO job VALUES(33554440, '01a202bf-628f-7c11-b7fb-17b0494853a3', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795342426767568, 1795342426767568, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795342426767568, 1795342426775633, NULL);
+INSERT INTO posting VALUES(1, 0, -6704770446841578716, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, -6302625031738911151, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, -1244209706837969180, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 0, -445636667153454985, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 100929968032323471, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 2349692188931426331, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 1, -6704770446841578716, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, -6302625031738911151, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, -1244209706837969180, 0, X'0800000001');
+INSERT INTO posting VALUES(1, 1, -445636667153454985, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 100929968032323471, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 2349692188931426331, 0, X'0300000001');
+INSERT INTO posting VALUES(2, 0, 2512926496521552418, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, 5058673533153165388, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, 2512926496521552418, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 3727483051634496209, 0, X'0300000001');
+INSERT INTO posting VALUES(2, 1, 5058673533153165388, 0, X'0700000001');
+INSERT INTO change_set VALUES(16777221, '01a202eb-8018-7bf4-a4a8-fc9336287a77', 'caller', 'stored as given', '01a202eb-7ffb-7171-b5fd-95db5b6bdc21', 1795345317912113);
+INSERT INTO change_set VALUES(16777226, '01a202eb-8025-7783-8305-f6fcfad2250d', 'caller', 'stored as given', '01a202eb-801e-743c-8999-199734ff49db', 1795345317925825);
+INSERT INTO change_set VALUES(16777233, '01a202eb-8061-7f34-a94c-1814dd32183d', 'caller', 'stored as given', '01a202eb-804a-7f03-98bf-e43bc2c9f811', 1795345317985622);
+INSERT INTO change_set VALUES(33554441, '01a202eb-80b0-7c64-bc10-fbad37bd17ca', 'caller', 'stored as given', '01a202eb-809c-7ddb-b3e3-361f6510a124', 1795345318064565);
+INSERT INTO history VALUES(16777217, '01a202eb-8018-7bf4-a4a8-fc9336287a77', '01a202eb-8018-7bf4-a4a8-fc9336287a78', 'add', 'caller', 'stored as given', 1795345317912113, 'c0c70961a6ae24ad3acd69a242169e3c6474b87ad06287fa89244082c85a7253', '5786262589f7591f56b0ccf4189b8b30073ed5fa11208332d9c99e72c95713b2', 'b7c30cb8cc6a4917de27f08593c3117a21f9ebe85cb60c6f3a28f128a4d0e381', 2);
+INSERT INTO history VALUES(16777218, '01a202eb-8025-7783-8305-f6fcfad2250d', '01a202eb-8018-7bf4-a4a8-fc9336287a78', 'supersede', 'caller', 'stored as given', 1795345317925825, 'b3056e8f39f9ab4439852fbe337466db3160e68e8880005631b66e075002486f', 'b7c30cb8cc6a4917de27f08593c3117a21f9ebe85cb60c6f3a28f128a4d0e381', '2effe713e4c4ae2157a29efa4aac3bd963ac8cad41bdf6479e9c04412ad2383f', 2);
+INSERT INTO history VALUES(16777219, '01a202eb-8025-7783-8305-f6fcfad2250d', '01a202eb-8026-74fa-bf55-c4c8a3d0a242', 'add', 'caller', 'stored as given', 1795345317925825, 'f19db5fa7dc3756da35568a606f55968054b9e6f82a46c552475476088ba0c8f', '2effe713e4c4ae2157a29efa4aac3bd963ac8cad41bdf6479e9c04412ad2383f', '95b08a54e0b813dfe942261250a3318d26b9e8c0c560a9075ed072ca704bdc1e', 2);
+INSERT INTO history VALUES(16777220, '01a202eb-8061-7f34-a94c-1814dd32183d', '01a202eb-8061-7f34-a94c-1814dd32183e', 'add', 'caller', 'stored as given', 1795345317985622, 'da16771bb7895753314f4258d38f3dda1056b37ef327fae35cc93359afc5bd7d', '95b08a54e0b813dfe942261250a3318d26b9e8c0c560a9075ed072ca704bdc1e', '9b4aeb57c57767fea8b9d6a3d960ae82c73717bbcc64f37b52ad7b45349ecd46', 2);
+INSERT INTO history VALUES(33554433, '01a202eb-80b0-7c64-bc10-fbad37bd17ca', '01a202eb-80b0-7c64-bc10-fbad37bd17cb', 'add', 'caller', 'stored as given', 1795345318064565, 'e32fe52c286e27505efd1eb91d7e16b06af0bc312b26363603ce7d32e84d5bfc', 'a085b791e9e472bdff6c32013d11704a4ffdda069928a2819f62cc0c894b3638', '5a18a65463afb36bc22cb5a3805127f35179ac33b6c864d620a0b2df907ee8cf', 2);
+INSERT INTO history VALUES(50331650, '01a202eb-80f5-78b1-8429-4f02321ad238', '', 'erase', 'user', 'erasure', 1795345318133544, 'e7529bee0f826639d87477eb10319984b0b00daa38d63ea144baad1a4a172834', '64d65445e1634167c2e991d18bdaa155cad903d08718b27c4709c3f615eeeafc', '309ae5a70cd6273333a03363abbf1dcd5278d2b93407c46c8fb4874224c91090', 2);
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a202eb-7ffb-7171-b5fd-95db5b6bdc20",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:01:57.865281+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:01:57.865281+00:00","valid_to":null,"value":null,"version":1}', '65229c96ad0a602641cf4c57e8e58d2e');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a202eb-7ffb-7171-b5fd-95db5b6bdc20",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:01:57.865281+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:01:57.865281+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a202eb-7ffb-7171-b5fd-95db5b6bdc20",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:01:57.865281+00:00","slot":"home.city","status":"superseded","superseded_by":"01a202eb-8026-74fa-bf55-c4c8a3d0a242","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:01:57.865281+00:00","valid_to":"2026-11-22T11:01:57.916796+00:00","value":null,"version":2}', 'e867403931d05a8af26d2e8598eb1bd9');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a202eb-801e-743c-8999-199734ff49da",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:01:57.916796+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a202eb-8018-7bf4-a4a8-fc9336287a78","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T11:01:57.916796+00:00","valid_to":null,"value":null,"version":1}', '8d60bbef73d9ba0f0fffa9858762f79b');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a202eb-804a-7f03-98bf-e43bc2c9f810",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T11:01:57.957392+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T11:01:57.957392+00:00","valid_to":null,"value":null,"version":1}', '382a4731d4aae53d870929a2a631f1f0');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a202eb-809c-7ddb-b3e3-361f6510a123",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:01:58.043261+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T11:01:58.043261+00:00","valid_to":null,"value":null,"version":1}', 'd971fa05b0ef137f19162b15c0770ff1');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '3329fd95ef007764e5bf06ba911ef088');
+INSERT INTO job VALUES(16777220, '01a202eb-7ffb-7171-b5fd-95db5b6bdc21', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795345317883833, 1795345317883833, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795345317883833, 1795345317914835, NULL);
+INSERT INTO job VALUES(16777225, '01a202eb-801e-743c-8999-199734ff49db', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795345317918365, 1795345317918365, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795345317918365, 1795345317938253, NULL);
+INSERT INTO job VALUES(16777232, '01a202eb-804a-7f03-98bf-e43bc2c9f811', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795345317962371, 1795345317962371, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795345317962371, 1795345317987402, NULL);
+INSERT INTO job VALUES(33554436, '01a202eb-8075-790b-99ac-0a63749525fe', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795345318005983, 1795345318005983, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795345318005983, 1795345318042309, NULL);
+INSERT INTO job VALUES(33554440, '01a202eb-809c-7ddb-b3e3-361f6510a124', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795345318044692, 1795345318044692, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795345318044692, 1795345318082413, NULL);
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
 INSERT INTO spent VALUES(0, 0, 0, 0, NULL);
+INSERT INTO activity VALUES('default', 20779, 0, 5, 0, 1, 0, 0, 0, 0, 1, 6, 65, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL);
 INSERT INTO memory_vector_1 VALUES(16777222, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777227, X'8D653B3EB7225DBD31C6FCBC32CC3D3EDABE92BD8C8F3DBC1A23FC3CA9C787BDDA1F55BDE9FCEA3DB939F43DE062A1BCC013EF3CDB9994BDA6CC81BDF15F023EC74B98BDE2352CBE092F4F3D7DEE6BBD253385BDF8EC88BE715F0CBE2F843E3C3ACDC73C7C89403EA48B50BC420EFF3D8F29813DB68C9A3D47D4A63D1563233E8D221B3DABB06CBEC6A0083D1042623E55ED0EBC6555F3BD778F1CBC78F61F3E899437BD6B509B3D3B4A04BED9A01F3EC2163DBEAF643A3EB58E5A3EB59272BDDF31F2BDD97789BD1B3B463E42E17FBC4D6454BD81E559BE6072DC3DE76F0BBEE440AABD5051013D1C2AE2BD95C08FBE95D00C3ECE8501BE0FAFCB3D0CE55C3E');
 INSERT INTO memory_vector_1 VALUES(16777228, X'E08EE33DAC740A3EBA42F7BD58836A3E450095BD93DC16BDD8831C3D2E5346BBCF0015BE323F5A3D211071BD22011D3D4386E2BCCE901CBD30863D3DC52A073D67CD043E8F061C3DD4FE49BD24586ABE87BA83BDFBE179BEF475E6BD20CEA53C04808ABCF0B1153EC19FCA3D2183DE3D586ADC3C5C3D623E879896BD2847F33DFA77EB3CA76C91BE09E9D03D19D2943E7D4C3A3EC36E89BD7BA833BE3EF6C73C38A039BDC950273D1A73B0BD76D5D53CAFE568BE7E08CC3D8A7DE53D048BD2BB2A3493BDCE626FBE48F4043E82893A3DDEA68BBD068554BE3179E6BCED7FB5BCDC7E70BE9EC6A33D7B37B8BBFA8036BD07BE353E866983BCBB9B533E3B3EAE3C');
@@ -296,7 +329,6 @@ CREATE UNIQUE INDEX memory_hash ON memory(owner, hash, level, run_key)
 CREATE UNIQUE INDEX memory_slot ON memory(owner, slot, level, run_key)
         WHERE live = 1 AND valid_to IS NULL AND slot IS NOT NULL
     ;
-CREATE INDEX memory_chain ON memory(owner, slot) WHERE retired_at IS NULL AND slot IS NOT NULL;
 CREATE UNIQUE INDEX change_job ON change_set(row >> 24, job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX history_memory ON history(memory_id);
 CREATE INDEX job_open ON job(row) WHERE state IN ('queued', 'running');
@@ -311,6 +343,9 @@ CREATE INDEX memory_pending ON memory(owner, id) WHERE status = 'pending' AND re
 CREATE INDEX memory_queue ON memory(id) WHERE status = 'pending' AND retired_at IS NULL;
 CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read';
 CREATE INDEX history_at ON history(at);
+CREATE INDEX job_dropped ON job(id) WHERE state = 'dropped';
 CREATE INDEX queue_turn ON queue(project, due);
 CREATE INDEX api_key_project ON api_key(project, user_id);
+CREATE INDEX memory_browse ON memory(project, id, status, kind, trust, agent_id, recorded_at, said_at, owner) WHERE retired_at IS NULL;
+CREATE INDEX memory_chain ON memory(owner, slot, run_key, status) WHERE retired_at IS NULL AND slot IS NOT NULL;
 COMMIT;

@@ -62,7 +62,7 @@ async def trail(
 ) -> TrailPage:
     """Entries of the audit chains of a project, latest first. No words of a memory are among them.
 
-    Each page looks through 20,000 entries at most: one may be short, or empty, and have a cursor.
+    Each page looks through 10,000 entries at most: one may be short, or empty, and have a cursor.
 
     Args:
         memory: A project-wide view, or one bound to a whole user, agent, app or run, which sees that chain alone.

@@ -34,7 +34,7 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
             length = int(value[:20])
         elif name == b'content-encoding' and value.strip().lower() not in (b'', b'identity'):
             raise Problem(415, 'the body is compressed: send it as it is, without Content-Encoding')
-        elif name == b'content-type':
+        elif name == b'content-type' and value != b'application/json':
             read = Message()
             read['content-type'] = value.decode('latin-1')
             subtype = read.get_content_type()

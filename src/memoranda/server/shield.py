@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import MutableHeaders
-
 from memoranda.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -18,15 +16,16 @@ if TYPE_CHECKING:
 __all__ = ['LOOPBACK_HOSTS', 'PROBES', 'Shield']
 
 LOOPBACK_HOSTS: Final = ('localhost', '127.0.0.1', '::1')
-_HEADERS: Final = {
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-}
+_HEADERS: Final = (
+    (b'cache-control', b'no-store'),
+    (b'content-security-policy', b"default-src 'none'; frame-ancestors 'none'"),
+    (b'cross-origin-resource-policy', b'same-origin'),
+    (b'referrer-policy', b'no-referrer'),
+    (b'x-content-type-options', b'nosniff'),
+    (b'x-frame-options', b'DENY'),
+)
 """Unless an answer has them already."""
+_STRICT: Final = (b'strict-transport-security', b'max-age=31536000')
 PROBES: Final = ('/health', '/ready')
 """Asked by address."""
 _BROKEN: Final = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f]')
@@ -57,12 +56,12 @@ class Shield:
         async def dressed(message: Message) -> None:
             if message['type'] == 'http.response.start':
                 raw: list[tuple[bytes, bytes]] = message.setdefault('headers', [])
-                message['headers'] = [(n, v) for n, v in raw if not _BROKEN.search(n) and not _BROKEN.search(v)]
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope.get('scheme') == 'https':
-                    headers.setdefault('Strict-Transport-Security', 'max-age=31536000')
+                kept = [(n, v) for n, v in raw if not _BROKEN.search(n) and not _BROKEN.search(v)]
+                has = {name for name, _ in kept}
+                kept += [header for header in _HEADERS if header[0] not in has]
+                if scope.get('scheme') == 'https' and _STRICT[0] not in has:
+                    kept.append(_STRICT)
+                message['headers'] = kept
             await send(message)
 
         if self._hosts and scope['path'] not in PROBES and not self._knows(scope):

@@ -30,6 +30,8 @@ class Aging:
     """Now: which facts are current."""
     without: Sequence[str] = ()
     """Ids of memories that shall not count, because they are about to end."""
+    actor: str = 'retention'
+    """On whose account they go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

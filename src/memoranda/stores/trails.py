@@ -10,7 +10,7 @@ from memoranda.scope import Owner
 
 __all__ = ['MOST_LOOKED_AT', 'TrailAsked', 'TrailEntry']
 
-MOST_LOOKED_AT: Final = 20_000
+MOST_LOOKED_AT: Final = 10_000
 """Entries that one page looks through for those that are wanted."""
 
 

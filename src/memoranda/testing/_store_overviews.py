@@ -10,11 +10,10 @@ from typing import Any
 from memoranda.errors import InvalidInput
 from memoranda.filters import parse
 from memoranda.records import NO_USAGE, Usage, now
-from memoranda.scope import OwnerKind, Scope
-from memoranda.stores import figures
+from memoranda.scope import OwnerKind, Reach, Scope
 from memoranda.stores.base import Store
 from memoranda.stores.erasures import Forgetting
-from memoranda.stores.figures import BrowseAsked, Browsed, Day
+from memoranda.stores.figures import BrowseAsked, Browsed, ContestedSlot, Day
 from memoranda.testing._bench import ANA, DAY, WORKER
 from memoranda.testing._store_base import StoreTests
 
@@ -288,9 +287,14 @@ class OverviewTests(StoreTests):
         bench.learn('Is in Oslo', slot='place', scope=Scope(user_id='ben', run_id='r2'), level='run')
         bench.learn('Elsewhere', slot='name', project='other')
 
-        def told(reaches: Any = None, changes: int = 2, **more: Any) -> list[figures.ContestedSlot]:
-            asked = {'project': 'default', 'reaches': reaches, 'changes': changes, 'size': 10, 'after': None, **more}
-            return list(self.run(store.conflicts(**asked)))
+        def told(
+            reaches: Sequence[Reach] | None = None,
+            changes: int = 2,
+            project: str = 'default',
+            size: int = 10,
+            after: tuple[int, str, str] | None = None,
+        ) -> Sequence[ContestedSlot]:
+            return self.run(store.conflicts(project=project, reaches=reaches, changes=changes, size=size, after=after))
 
         found = sorted(told(), key=lambda one: one.owner.key)
         assert [(one.owner.key, one.slot, one.run_id, one.troubles, one.changes) for one in found] == [

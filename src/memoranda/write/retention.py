@@ -135,7 +135,13 @@ async def _held() -> None:
 
 
 async def retain(
-    engine: Engine, owner: Owner | None, *, project: str | None, dry_run: bool = False, sample: int = 20
+    engine: Engine,
+    owner: Owner | None,
+    *,
+    project: str | None,
+    dry_run: bool = False,
+    sample: int = 20,
+    by: str | None = None,
 ) -> RetentionResult:
     """Apply the policy's retention to an owner, or to all of a project, because somebody asks for it.
 
@@ -145,7 +151,9 @@ async def retain(
         project: The tenant; None: all of them.
         dry_run: Only tell what would be taken.
         sample: How many examples of each to give.
+        by: Who asks for it; None: `retention`.
     """
+    actor = by or 'retention'
     rules, total = Rules.of(engine.policy), RetentionResult(dry_run=dry_run)
     if not rules:
         return total
@@ -157,7 +165,8 @@ async def retain(
             before = rules.earliest(now())
             owners, after = await engine.store.aging_owners(project=project, before=before, after=after, limit=OWNERS)
         for one in owners:
-            total = total.plus(await _tend(engine, one, rules, dry_run=dry_run, sample=sample, beat=_held), sample)
+            done = await _tend(engine, one, rules, dry_run=dry_run, sample=sample, beat=_held, actor=actor)
+            total = total.plus(done, sample)
         if after is None:
             break
     if dry_run or not total.messages:
@@ -167,7 +176,14 @@ async def retain(
 
 
 async def _tend(
-    engine: Engine, owner: Owner, rules: Rules, *, dry_run: bool, sample: int, beat: Callable[[], Awaitable[None]]
+    engine: Engine,
+    owner: Owner,
+    rules: Rules,
+    *,
+    dry_run: bool,
+    sample: int,
+    beat: Callable[[], Awaitable[None]],
+    actor: str = 'retention',
 ) -> RetentionResult:
     """What is due of one owner."""
     store = engine.store
@@ -176,14 +192,14 @@ async def _tend(
         await expire(engine, reach, plan)
         await _age(engine, reach, plan, rules)
 
-    ended = await settle(engine, [Reach(owner)], fill, actor='retention', dry_run=dry_run)
+    ended = await settle(engine, [Reach(owner)], fill, actor=actor, dry_run=dry_run)
     expiring = [edit.after for edit in ended.edits]
     result = RetentionResult(
         expired=len(expiring), left=len(ended.left), some_expired=tuple(expiring[:sample]), owners=bool(expiring)
     )
     if not rules.messages:
         return result
-    aging = rules.aging(now(), [m.id for m in expiring] if dry_run else ())
+    aging = replace(rules.aging(now(), [m.id for m in expiring] if dry_run else ()), actor=actor)
     if dry_run:
         found = await store.aged(owner, aging, limit=sample)
         return replace(

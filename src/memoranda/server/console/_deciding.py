@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from memoranda.errors import Conflict, MemoryNotFound
 
 if TYPE_CHECKING:
+    from fastapi import Request, Response
+
     from memoranda.consent.items import ReviewItem
     from memoranda.memory import AsyncMemory
 
-__all__ = ['Decision', 'Waiting', 'decision_on', 'seen_as', 'take_back', 'waiting']
+__all__ = ['Decision', 'Waiting', 'decision_on', 'seen_as', 'shown_again', 'take_back', 'waiting']
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ def seen_as(item: ReviewItem) -> str:
     touched = [(e.memory_id if e.before else '', e.op, e.before.version if e.before else 0) for e in item.diff]
     held = (item.memory.version, item.memory.evidence, touched)
     return hashlib.blake2b(repr(held).encode(), digest_size=8).hexdigest()
+
+
+def shown_again(request: Request, response: Response) -> Response:
+    """The page as an answer to a form that could not be done: a script puts it where the page is."""
+    if request.method == 'POST' and 'hx-request' in request.headers:
+        response.headers['HX-Retarget'] = '#content'
+        response.headers['HX-Reswap'] = 'innerHTML show:none'
+    return response
 
 
 async def take_back(memory: AsyncMemory, change_ids: Sequence[str]) -> int:

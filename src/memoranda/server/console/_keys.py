@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 
 from memoranda.errors import Conflict, InvalidInput, KeyNotFound
-from memoranda.keys import ROLES, NewKey
+from memoranda.keys import ROLES, ApiKey, NewKey
 from memoranda.records import now
 from memoranda.server.console._rendering import segment
 from memoranda.server.console.page import Viewer, done, page, viewer
@@ -102,7 +102,7 @@ async def revoke(request: Request, who: Admin, key_id: Id) -> Response:
     return done(request, who, f'Key {ended.name} opens nothing any more.', to=HERE)
 
 
-async def _found(who: Viewer, key_id: str) -> Any:
+async def _found(who: Viewer, key_id: str) -> ApiKey:
     try:
         return await who.memory.keys.get(key_id)
     except KeyNotFound:
@@ -135,7 +135,7 @@ async def _listed(
         given=given or {'name': '', 'role': 'reader', 'user_id': '', 'expires': ''},
         roles=[(role, f'{role}: {ROLE_TEXTS[role]}') for role in ROLES],
         spans=SPANS,
-        path_of=lambda one: f'{HERE}/{segment(one.id)}',
+        path_of=_path_of,
     )
 
 
@@ -156,6 +156,10 @@ def _shown(
         ends=ends,
         status=201,
     )
+
+
+def _path_of(one: ApiKey) -> str:
+    return f'{HERE}/{segment(one.id)}'
 
 
 def _until(days: str) -> Any:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, cast, get_args
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,6 +16,7 @@ from memoranda.scope import Owner, OwnerKind, Scope
 from memoranda.server.console import _upkeep
 from memoranda.server.console.page import HEADERS, Viewer, done, page, viewer
 from memoranda.server.problems import Problem
+from memoranda.stores.trails import MOST_LOOKED_AT
 
 __all__ = ['router']
 
@@ -86,6 +88,7 @@ async def log(
         entries=found.items,
         cursor=found.cursor,
         looked_to=found.looked_to,
+        most=MOST_LOOKED_AT,
         asked=asked,
         narrowed=any(value for name, value in asked.items() if name != 'cursor'),
         whats=[
@@ -95,7 +98,7 @@ async def log(
             *((op, f'only {op}') for op in OPS if op != 'read'),
         ],
         kinds=KINDS,
-        about=lambda one: _about(one, names),
+        about=partial(_about, names),
         reads_noted=who.memory.engine.policy.audit_reads,
     )
 
@@ -149,13 +152,14 @@ async def verification(request: Request, who: Admin) -> Response:
 @router.post('/verify')
 async def verify(request: Request, who: Admin) -> Response:
     """Begin to hash every entry anew, of the project or of one chain, and compare with a checkpoint if one is given."""
-    form = await request.form()
-    kind, key = str(form.get('kind') or ''), str(form.get('key') or '')
-    owner = _owner(who, kind, key)
-    given = form.get('anchor')
-    anchor: bytes | None = None
-    if isinstance(given, UploadFile) and given.filename:
-        anchor = await given.read(_MOST_ANCHOR)
+    try:
+        form = await request.form()
+        owner = _owner(who, str(form.get('kind') or ''), str(form.get('key') or ''))
+        given = form.get('anchor')
+        anchor = await given.read(_MOST_ANCHOR) if isinstance(given, UploadFile) and given.filename else None
+    finally:
+        await request.close()
+    if anchor is not None:
         from memoranda.consent.checkpoint import Checkpoint
 
         Checkpoint.parse(anchor)  # told at once, and not by the work
@@ -251,7 +255,7 @@ def _state(text: str | None) -> dict[str, Any]:
     return cast('dict[str, Any]', read) if isinstance(read, dict) else {}
 
 
-def _about(one: TrailEntry, names: Mapping[str, str]) -> str:
+def _about(names: Mapping[str, str], one: TrailEntry) -> str:
     """What an entry without a memory tells, in words."""
     told = _state(one.told)
     match one.op:

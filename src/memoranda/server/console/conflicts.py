@@ -11,7 +11,7 @@ from memoranda import across
 from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 from memoranda.memory import AsyncMemory
 from memoranda.records import MemoryRecord, now
-from memoranda.server.console._deciding import take_back
+from memoranda.server.console._deciding import shown_again, take_back
 from memoranda.server.console._rendering import href
 from memoranda.server.console.page import Viewer, done, page, viewer
 from memoranda.stores.figures import ContestedSlot
@@ -192,7 +192,7 @@ async def _show(request: Request, who: Viewer, asked: Asked, *, status: int = 20
                 break
     except InvalidInput as problem:
         status, error, cursor = 422, str(problem), None
-    return page(
+    response = page(
         request,
         who,
         'conflicts.html',
@@ -205,6 +205,7 @@ async def _show(request: Request, who: Viewer, asked: Asked, *, status: int = 20
         hidden=0 if asked.settled else hidden,
         cursor=cursor,
     )
+    return shown_again(request, response)
 
 
 def _slot(one: ContestedSlot) -> Slot:

@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 
 from memoranda.consent.forgetting import ErasureReceipt
 from memoranda.errors import InvalidInput, InvalidScope
+from memoranda.server.console._deciding import shown_again
 from memoranda.server.console._owners import Whose, WhoseAsked, shown_as
 from memoranda.server.console._rendering import href
 from memoranda.server.console.page import HEADERS, Viewer, done, page, viewer
@@ -126,7 +127,7 @@ async def _asking(request: Request, who: Viewer, whose: Whose, *, typed: str = '
             keys = [key.name for key in await who.memory.keys.list() if key.user_id == whose.id]
         except InvalidScope:  # a key for one person sees no keys
             keys = []
-    return page(
+    response = page(
         request,
         who,
         'erase.html',
@@ -140,11 +141,12 @@ async def _asking(request: Request, who: Viewer, whose: Whose, *, typed: str = '
         typed=typed,
         error=error,
     )
+    return shown_again(request, response)
 
 
 async def _told(request: Request, who: Viewer, found: ErasureReceipt, packed: str) -> Response:
     report = await who.memory.verify_erasure(found)
-    return page(
+    response = page(
         request,
         who,
         'receipts.html',
@@ -156,6 +158,7 @@ async def _told(request: Request, who: Viewer, found: ErasureReceipt, packed: st
         document=found.to_json(),
         error='',
     )
+    return shown_again(request, response)
 
 
 def _refused(request: Request, who: Viewer, error: str, document: str = '') -> Response:

@@ -134,11 +134,12 @@ async def _counts(who: Viewer, user_id: str | None) -> list[dict[str, Any]]:
     memory = who.caller.within(user_id=user_id)
     found: Counter[JobStatus] = Counter()
     capped: dict[str, bool] = {}
-    for states in (('queued', 'running', 'retrying'), ('dead',)):
+    both: tuple[tuple[JobStatus, ...], ...] = (('queued', 'running', 'retrying'), ('dead',))
+    for states in both:
         some = await memory.jobs(states=states, limit=_COUNTED)
         found.update(one.status for one in some)
         capped |= dict.fromkeys(states, some.cursor is not None)
-    told = (
+    told: tuple[tuple[JobStatus, str, str, str], ...] = (
         ('queued', 'Waiting', 'nobody has begun', ''),
         ('running', 'Running', 'being read now', ''),
         ('retrying', 'Tried again', 'failed, and not given up', 'warn'),

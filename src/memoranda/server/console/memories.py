@@ -105,7 +105,7 @@ async def memories(request: Request, who: Reader, asked: Annotated[Asked, Query(
         error = str(problem)
     views = saved(request, who, FIELDS)
     here = asked.link()
-    return page(
+    response = page(
         request,
         who,
         'memories.html',
@@ -125,6 +125,9 @@ async def memories(request: Request, who: Reader, asked: Annotated[Asked, Query(
         sizes=SIZES,
         now=now(),
     )
+    if 'hx-request' in request.headers:
+        response.headers['HX-Push-Url'] = asked.link(cursor=asked.cursor)
+    return response
 
 
 @router.get('/people')
@@ -135,7 +138,7 @@ async def suggested(
 ) -> Response:
     """People whose ids begin so, for the field in which one is named."""
     found = await across.people(who.memory, prefix=person.strip(), size=SUGGESTED)
-    return page(request, who, 'memories_people.html', title='People', here='memories', people=found.items)
+    return page(request, who, 'memories_people.html', title='Memories', here='memories', people=found.items)
 
 
 def _where(asked: Asked) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Part(BaseModel):
     kind: Kind = 'user'
     tab: str = Field('profile', max_length=20)
     cursor: str = Field('', max_length=512)
+    full: str = Field('', max_length=256)
+    """Id of a message that is shown in full."""
 
 
 @router.get('')

@@ -159,6 +159,7 @@ async def playground(request: Request, who: Reader, asked: Annotated[Asked, Quer
         error=error,
         slider=slider,
         moved='day' in request.query_params,
+        fragment='hx-request' in request.headers,
         lanes=LANES,
         strategies=STRATEGIES,
         budgets=BUDGETS,

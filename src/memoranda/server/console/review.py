@@ -12,7 +12,7 @@ from memoranda.consent.wording import ASKS, NOTES, REASONS, deed, merged_into, r
 from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 from memoranda.memory import AsyncMemory
 from memoranda.records import KINDS
-from memoranda.server.console._deciding import Decision, decision_on, seen_as, take_back, waiting
+from memoranda.server.console._deciding import Decision, decision_on, seen_as, shown_again, take_back, waiting
 from memoranda.server.console._rendering import href
 from memoranda.server.console.page import Viewer, done, page, viewer
 
@@ -23,6 +23,8 @@ router = APIRouter(prefix='/console/review', include_in_schema=False)
 PATH: Final = '/console/review'
 SIZE: Final = 25
 """Proposals of a page: so many can be decided at once, and taken back by one link."""
+_COMPARED: Final = 4_000
+"""Characters of texts whose words are compared."""
 _ACTS: Final = {'approve': 'approved', 'reject': 'rejected'}
 
 Reviewer = Annotated[Viewer, viewer('reviewer')]
@@ -263,7 +265,7 @@ async def _show(request: Request, who: Viewer, asked: Asked, shown: _Shown) -> R
     item, decision, gone = await _chosen(memory, chosen)
     around = [one.id for one in listed.items]
     place = around.index(chosen) if chosen in around else None
-    return page(
+    response = page(
         request,
         who,
         'review.html',
@@ -292,6 +294,7 @@ async def _show(request: Request, who: Viewer, asked: Asked, shown: _Shown) -> R
         merged_into=merged_into,
         you=who.memory.actor,
     )
+    return shown_again(request, response)
 
 
 async def _chosen(memory: AsyncMemory, item_id: str) -> tuple[ReviewItem | None, Decision | None, bool]:
@@ -313,6 +316,8 @@ def _edits(item: ReviewItem) -> Sequence[Any]:
 
 def _alike(before: str, after: str) -> bool:
     """Whether two texts share so many words that what differs can be read inside of one."""
+    if len(before) > _COMPARED or len(after) > _COMPARED:
+        return False
     old, new = set(before.casefold().split()), set(after.casefold().split())
     return len(old & new) * 2 >= len(old | new)
 

@@ -120,7 +120,7 @@ def erase_aged(connection: Connection, owner: Owner, aging: Aging, limit: int) -
     rows = [] if found is None else _messages(connection, found, aging, limit)
     if found is None or not rows:
         return Aged()
-    gone = erase_episodes(connection, found, Saying(frozenset(rows), {}), (), 'retention')
+    gone = erase_episodes(connection, found, Saying(frozenset(rows), {}), (), aging.actor)
     return Aged(messages=gone.episodes, facts=gone.memories)
 
 

@@ -332,6 +332,7 @@ def _m004_consent(connection: Connection) -> None:
         # Who read what: change_id, a UUIDv7 as everywhere, is the order.
         "CREATE INDEX history_reads ON history(row >> 24, change_id) WHERE op = 'read'",
         'CREATE INDEX history_at ON history(at)',
+        "CREATE INDEX job_dropped ON job(id) WHERE state = 'dropped'",
         # What models took in all, in as many parts as keep those who add to it from waiting for each other.
         """
         CREATE TABLE spent(

@@ -114,6 +114,12 @@
       }
     }
   });
+  // A form that could not be done is answered by its page, which tells why.
+  document.addEventListener('htmx:beforeSwap', ({ detail }) => {
+    if (detail.xhr.status < 400 || !detail.xhr.getResponseHeader('HX-Retarget')) return;
+    detail.shouldSwap = true;
+    detail.isError = false;
+  });
   document.addEventListener('htmx:responseError', (event) => {
     const { xhr } = event.detail;
     if (xhr.status === 401) return; // its header leads to the sign-in
@@ -219,8 +225,22 @@
       if (shown) link?.setAttribute('aria-current', 'true'); else link?.removeAttribute('aria-current');
     }
   };
+  // After a decision the queue is another one: what was ticked in it, and where it was, stays.
+  let queue = null;
+  document.addEventListener('htmx:beforeSwap', ({ detail }) => {
+    if (detail.target.id !== 'content' || !one('[data-review]')) return;
+    queue = { ids: all('[data-review] input[name=ids]:checked').map((box) => box.value), top: one('.split-list')?.scrollTop ?? 0 };
+  });
   document.addEventListener('htmx:afterSettle', (event) => {
-    if (event.target instanceof Element && event.target.id === 'proposal') follow(event.target.dataset.item);
+    if (!(event.target instanceof Element)) return;
+    if (event.target.id === 'proposal') follow(event.target.dataset.item);
+    if (event.target.id !== 'content' || !queue) return;
+    for (const box of all('[data-review] input[name=ids]')) box.checked = queue.ids.includes(box.value);
+    if (one('.split-list')) one('.split-list').scrollTop = queue.top;
+    const proposal = one('#proposal');
+    if (proposal && proposal.getBoundingClientRect().top < 0) proposal.scrollIntoView();
+    queue = null;
+    count();
   });
   document.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !(event.target instanceof Element)) return;

@@ -153,9 +153,10 @@
     tell('bad', 'Your session has ended. Sign in in a new tab, and go on here: nothing you typed is lost.', link);
   }
 
-  function refuse() {
+  function refuse(gone) {
     state = 'refused';
-    tell('bad', 'You may not see this any more: your key has changed. Load the page again.', button('Load again', () => location.reload()));
+    const why = gone ? 'What this page shows is gone: it was erased.' : 'You may not see this any more: your key has changed.';
+    tell('bad', why, button('Load again', () => location.reload()));
   }
 
   function recover() {
@@ -207,7 +208,7 @@
   /** What an answer says of the connection. Whether it can be used. */
   function heard(status) {
     if (status === 401) end();
-    else if (status === 403 || status === 404 || status === 410) refuse();
+    else if (status === 403 || status === 404) refuse(status === 404);
     else if (status >= 500 || status === 429) lose();
     else {
       recover();

@@ -36,7 +36,9 @@ _NUMBER: Final = re.compile(r'-?\d{1,18}', re.ASCII)
 
 
 def _moment(value: object) -> object:
-    if isinstance(value, datetime):  # of a client that builds a request
+    if isinstance(value, datetime):  # of a record, or of a client that builds a request
+        if value.tzinfo is UTC:
+            return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if not isinstance(value, str) or not _STAMP.fullmatch(value):
         raise ValueError('is not a moment of RFC 3339: write it like 2026-05-31T09:30:00Z')
