@@ -29,7 +29,7 @@ _COLUMNS = """
         AND EXISTS(SELECT 1 FROM pg_class p WHERE p.relnamespace = n.oid AND p.relname = 'posting')
     ORDER BY 1, 2, a.attnum
 """
-_OF_ALL = frozenset({'generation', 'spent'})
+_OF_ALL = frozenset({'generation', 'spent', 'activity'})
 """What belongs to no owner."""
 _OWN = frozenset({'meta', 'scrub'})
 """What a database has for itself."""

@@ -163,6 +163,13 @@ def test_a_database_may_be_a_path_a_url_or_memory(nowhere: Path) -> None:
         assert resolve_database(memory).path == ':memory:'
 
 
+def test_a_secret_is_told_of_and_never_shown() -> None:
+    settings = Settings(console_secret='one that nobody but servers may know')
+    assert {o.name: o.value for o in settings.describe()}['console_secret'] == '***'
+    assert 'nobody but servers' not in repr(settings)
+    assert Settings().origin('console_secret').value == ''
+
+
 def test_a_database_may_be_postgresql_whose_password_is_not_shown() -> None:
     for scheme in ('postgresql', 'postgres', 'PostgreSQL'):
         target = resolve_database(f'{scheme}://ana:s3cr3t@db:5433/app?sslmode=require')

@@ -69,7 +69,7 @@ class SettingOrigin:
 
     name: str
     value: str | int | float | bool | None
-    """Passwords in URLs are masked."""
+    """Passwords in URLs are masked, and so are secrets."""
     source: SettingSource
     detail: str = ''
     """The file or the variable; empty for defaults and arguments."""
@@ -277,6 +277,8 @@ class Settings(ServerSettings):
         """One setting, and where it comes from."""
         source, detail = self._origins.get(name, ('default', ''))
         value = getattr(self, name)
+        if value and not type(self).model_fields[name].repr:  # a secret
+            value = '***'
         return SettingOrigin(name, _masked(value) if isinstance(value, str) else value, source, detail)
 
     def describe(self) -> tuple[SettingOrigin, ...]:

@@ -191,7 +191,6 @@ def test_a_memory_tells_of_its_evidence_its_line_and_its_past(console: Console, 
 def test_recalls_are_counted(console: Console, admin: httpx.Client) -> None:
     id_ = added(console, 'A very red kettle')
     console.memory.search('red kettle', user_id='eva')
-    console.memory.engine.store  # noqa: B018
     assert 'Recalled 1 time' in text_of(admin.get(f'{LIST}/{id_}'))
 
 
@@ -322,6 +321,15 @@ def test_the_playground_asks_the_past(admin: httpx.Client) -> None:
     assert moved.headers['HX-Push-Url'] == f'{ASK}?person=ana&q=home.city&as_of=2026-01-20'
     assert 'value="2026-01-20"' in moved.text
     assert 'home.city is Lisbon (2026-01-10)' in text_of(moved)
+
+
+def test_words_stay_words_in_the_playground(console: Console, admin: httpx.Client) -> None:
+    hostile = '<img src=x onerror=alert(1)> \u202eevil\u001b[31m'
+    console.memory.add(hostile, user_id='mallory', infer=False)
+    answer = admin.get(ASK, params={'person': 'mallory', 'q': f'{hostile} evil'})
+    assert 'onerror=alert(1)>' in text_of(answer)
+    shown = re.sub(r'="[^"]*"', '', answer.text)
+    assert not any(sign in shown for sign in ('<img', '\u202e', '\u001b'))
 
 
 def test_what_the_playground_can_not_ask_is_told(admin: httpx.Client) -> None:

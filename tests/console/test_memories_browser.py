@@ -113,7 +113,6 @@ def test_its_words_are_marked_in_their_conversation_and_its_line_is_drawn(memory
     assert page.locator('mark .words').all_inner_texts() == ['home.city = Porto']
     assert 'hello there' in page.locator('#talks').inner_text()
     assert page.locator('.life-bar').count() == 2
-    assert axe(page) == []
     assert page.evaluate('document.documentElement.scrollWidth <= innerWidth')
     assert page.get_by_role('button', name=re.compile('Retract|Erase|Edit|Pin|Take back')).count() == 0
 

@@ -85,7 +85,8 @@ class TestReceipts:
         console.memory.add('I like tea', user_id='rex')
         receipt = json.loads(console.memory.forget(user_id='rex').to_json())
         with console.session('admin') as http:
-            assert 'It holds.' in said(sent(http, '/console/receipts', document=json.dumps(receipt)))
+            told = said(sent(http, '/console/receipts', document=json.dumps(receipt)))
+            assert 'It holds.' in told
             receipt['counts']['episodes'] += 1
             assert 'It was altered' in said(sent(http, '/console/receipts', document=json.dumps(receipt)))
 

@@ -52,6 +52,7 @@ async def trail(
     memory: AsyncMemory,
     *,
     owner: Owner | None = None,
+    kind: OwnerKind | None = None,
     ops: Sequence[str] | None = None,
     actor: str | None = None,
     memory_id: str | None = None,
@@ -67,6 +68,7 @@ async def trail(
     Args:
         memory: A project-wide view, or one bound to a whole user, agent, app or run, which sees that chain alone.
         owner: Of this chain only.
+        kind: Of owners of this sort only.
         ops: What was done: some of `OPS`.
         actor: How the name of who did it begins, such as `key:`.
         memory_id: What was done to this memory. What was read of it `AsyncMemory.reads` tells.
@@ -85,6 +87,7 @@ async def trail(
     asked = TrailAsked(
         project=memory.project,
         owner=_owner(memory, owner),
+        kind=kind,
         ops=None if ops is None else tuple(dict.fromkeys(ops)),
         actor=None if actor is None else check_text('actor', actor, 200),
         memory_id=None if memory_id is None else check_text('memory_id', memory_id, 256),

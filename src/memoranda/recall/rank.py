@@ -286,7 +286,7 @@ def _match_words(query: Query, views: Sequence[_View], weights: Weights) -> None
 
 def _fuse(query: Query, views: Sequence[_View], weights: Weights, now: float) -> None:
     words = _standard([view.bm25 for view in views], weights.peak)
-    seen = [v.cosine if v.sighted else v.cosine[~v.blind] if v.cosine is not None else _NONE for v in views]
+    seen = [_NONE if v.cosine is None else v.cosine if v.sighted else v.cosine[~v.blind] for v in views]
     meaning = _standard(seen, weights.peak, [view.lane.rest for view in views])
     for view, word, mean in zip(views, words, meaning, strict=True):
         view.add('words', np.float32(weights.words) * word)

@@ -73,9 +73,9 @@ def serve(
     settings = settings or memory.engine.settings
     host = settings.server_host if host is None else host
     port = settings.server_port if port is None else port
-    console, local = local, _is_loopback(host)
-    _check_tls(settings, host, local=local)
-    made = [] if console is not None else _process_key(memory, settings, host, keys, local=local)
+    loopback = _is_loopback(host)
+    _check_tls(settings, host, local=loopback)
+    made = [] if local is not None else _process_key(memory, settings, host, keys, local=loopback)
     _allow_connections()
     with _listen(host, port) as listening:
         app = create_app(
@@ -83,9 +83,9 @@ def serve(
             settings=settings,
             keys=[*keys, *made],
             metrics=None if settings.server_metrics == 'off' else prometheus(),
-            hosts=LOOPBACK_HOSTS if local else (),
+            hosts=LOOPBACK_HOSTS if loopback else (),
             parts=parts,
-            local=console,
+            local=local,
         )
         for key in made:
             (show_key or _show)(key)
@@ -93,10 +93,10 @@ def serve(
         address = f'{scheme}://{_shown(host)}:{listening.getsockname()[1]}'
 
         def told() -> None:
-            if console is None:
+            if local is None:
                 (say or _say)(f'listening on {address}')
             else:
-                console.show(address + app.state.sessions.once)
+                local.show(address + app.state.sessions.once)
 
         server = _server(app, settings, told)
         with _quiet_signals():

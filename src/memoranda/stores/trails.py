@@ -21,6 +21,8 @@ class TrailAsked:
     project: str
     owner: Owner | None = None
     """Of this chain only; None: of all of the project."""
+    kind: str | None = None
+    """Of owners of this sort only."""
     ops: tuple[str, ...] | None = None
     actor: str | None = None
     """How the actor's name begins."""

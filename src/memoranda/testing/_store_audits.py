@@ -221,6 +221,8 @@ class AuditTests(StoreTests):
         assert (read.actor, read.reason, read.memory_id, read.seq) == ('jane', 'why', '', 2)
         assert f'"memories":["{last.id}"]' in (read.told or '')
         assert asked(actor='ja') == [read]
+        assert asked(kind='user') == everything
+        assert asked(kind='agent') == []
         assert asked(since=note.at) == [read]
         assert asked(until=note.at) == everything[1:]
         assert {e.memory_id for e in asked(memory_id=first.id)} == {first.id}

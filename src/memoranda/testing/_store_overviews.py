@@ -28,7 +28,8 @@ class OverviewTests(StoreTests):
 
     def slice_of(self, store: Store, **asked: Any) -> Browsed:
         """One slice."""
-        return self.run(store.browse(BrowseAsked(**{'project': 'default', **asked})))
+        asked.setdefault('project', 'default')
+        return self.run(store.browse(BrowseAsked(**asked)))
 
     def texts_of(self, store: Store, **asked: Any) -> list[str]:
         """The texts of a listing, read in slices of two."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 from memoranda.records import now
@@ -99,7 +99,7 @@ def href(path: str, /, **query: Any) -> str:
     """A path with a query string; what is None, empty or False is left out, of a list each value is given."""
     given: list[tuple[str, str]] = []
     for name, value in query.items():
-        values: Sequence[Any] = value if isinstance(value, list | tuple) else [value]  # pyright: ignore[reportUnknownVariableType]
+        values = cast('Sequence[Any]', value if isinstance(value, list | tuple) else [value])
         given += [(name, str(one)) for one in values if one not in (None, '', False)]
     return f'{path}?{urlencode(given)}' if given else path
 
@@ -192,6 +192,7 @@ def environment() -> Environment:
         'relative': relative,
         'segment': segment,
     }
-    made.globals |= {'diffed': diffed, 'href': href, 'static_version': static_version(), 'SHOWN_CHARS': SHOWN_CHARS}
-    made.globals['ui'] = made.get_template('_ui.html').module
+    given: dict[str, Any] = made.globals
+    given |= {'diffed': diffed, 'href': href, 'static_version': static_version(), 'SHOWN_CHARS': SHOWN_CHARS}
+    given['ui'] = made.get_template('_ui.html').module
     return made

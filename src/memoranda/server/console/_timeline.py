@@ -121,19 +121,19 @@ def _marks(low: datetime, high: datetime) -> Iterator[tuple[datetime, str]]:
     """Moments that a calendar knows, so many that a few labels fit."""
     span = high - low
     if span < timedelta(days=2):
-        step = timedelta(hours=max(1, round(span / timedelta(hours=6))))
+        step = timedelta(hours=max(1, round(span / timedelta(hours=4))))
         moment = low.replace(minute=0, second=0, microsecond=0)
         while moment <= high:
             yield moment, moment.strftime('%H:%M') if moment.hour else moment.strftime('%-d %b')
             moment += step
     elif span < timedelta(days=62):
-        step = timedelta(days=max(1, round(span / timedelta(days=6))))
+        step = timedelta(days=max(1, round(span / timedelta(days=4))))
         moment = low.replace(hour=0, minute=0, second=0, microsecond=0)
         while moment <= high:
             yield moment, moment.strftime('%-d %b')
             moment += step
     else:
-        months = span.days / 30.4 / 6
+        months = span.days / 30.4 / 4
         step = next((count for count in _MONTHS if count >= months), _MONTHS[-1])
         month = (low.year * 12 + low.month - 1) // step * step
         while month // 12 <= min(high.year, 9998):

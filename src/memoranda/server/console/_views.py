@@ -18,7 +18,7 @@ from fastapi import Request, Response
 
 from memoranda.server.console.page import Viewer
 
-__all__ = ['MOST', 'SavedView', 'keep', 'saved']
+__all__ = ['MOST', 'SavedView', 'keep', 'named', 'saved']
 
 MOST: Final = 20
 MOST_CHARS: Final = 3_400

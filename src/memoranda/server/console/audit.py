@@ -66,6 +66,7 @@ async def log(
     found = await trail(
         who.memory,
         owner=_owner(who, kind, key),
+        kind=cast('OwnerKind', kind) if kind else None,
         ops=VIEWS.get(what) or ((what,) if what else None),
         actor=actor.strip() or None,
         memory_id=memory_id.strip() or None,

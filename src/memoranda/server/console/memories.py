@@ -28,6 +28,8 @@ router = APIRouter(prefix='/console/memories')
 PATH: Final = '/console/memories'
 SIZES: Final = ('25', '50', '100')
 SUGGESTED: Final = 20
+MOST_UNDO: Final = 2_500
+"""Characters of the link that takes changes back: a cookie of 4,096 bytes holds it, encoded and signed."""
 Reader = Annotated[Viewer, viewer('reader')]
 Writer = Annotated[Viewer, viewer('writer')]
 Reviewer = Annotated[Viewer, viewer('reviewer')]
@@ -253,7 +255,9 @@ async def bulk(
         await _do(who.memory, one, deed, outcome)
     undo = None
     if outcome.changes and who.may('reviewer'):
-        undo = href(f'{PATH}/undo', changes=_packed(outcome.changes), back=back if len(back) < 500 else PATH)
+        undo = href(f'{PATH}/undo', changes=_packed(outcome.changes), back=back)
+        if len(undo) > MOST_UNDO:
+            undo = href(f'{PATH}/undo', changes=_packed(outcome.changes), back=PATH)
     return done(request, who, _told(outcome, deed), to=back, undo=undo)
 
 

@@ -34,7 +34,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from memoranda.server.access import Caller, Role, allows
-from memoranda.server.console._rendering import environment
+from memoranda.server.console._rendering import environment, pieces
 from memoranda.server.console.navigation import places
 from memoranda.server.console.sessions import SAFE, Session, Sessions, own_path, path_of
 from memoranda.server.problems import Problem
@@ -145,7 +145,7 @@ def page(
         'places': places(who.caller),
         'query': dict(request.query_params),
         'request': request,
-        'title': title,
+        'title': _visible(title),
         'url': path_of(request),
         'who': who,
     }
@@ -217,6 +217,11 @@ def done(request: Request, who: Viewer, message: str, *, to: str, undo: str | No
             secure=who.session.secure,
         )
     return response
+
+
+def _visible(title: str) -> str:
+    """A title as a tab of the browser may show it: it may hold an id."""
+    return ''.join(f'[{piece.odd}]' if piece.odd else piece.text for piece in pieces(title, 100))
 
 
 def _flash_name(who: Viewer) -> str:

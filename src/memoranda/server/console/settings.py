@@ -63,6 +63,7 @@ Admin = Annotated[Viewer, viewer('admin', whole_project=True)]
 async def in_force(request: Request, who: Admin) -> Response:
     """Every setting as it is in force, and where it comes from."""
     own = _is_own(who)
+    found = who.memory.engine.settings.describe() if own else ()
     return page(
         request,
         who,
@@ -70,8 +71,8 @@ async def in_force(request: Request, who: Admin) -> Response:
         title='Settings',
         here='settings',
         tabs=TABS,
-        groups=_grouped(who.memory.engine.settings.describe()) if own else (),
-        changed=sum(one.source != 'default' for one in who.memory.engine.settings.describe()) if own else 0,
+        groups=_grouped(found),
+        changed=sum(one.source != 'default' for one in found),
         own=own,
         variable=_variable,
         value=_value,

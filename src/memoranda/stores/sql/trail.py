@@ -48,6 +48,7 @@ def trail(connection: Connection, asked: TrailAsked) -> tuple[list[TrailEntry], 
 def _is_wanted(row: Sequence[Any], asked: TrailAsked) -> bool:
     return (
         row[9] == asked.project
+        and asked.kind in (None, row[7])
         and (asked.ops is None or row[2] in asked.ops)
         and (asked.actor is None or str(row[3]).startswith(asked.actor))
     )
