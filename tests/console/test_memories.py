@@ -220,15 +220,20 @@ def typed(**fields: Any) -> dict[str, Any]:
 def test_of_two_people_who_edit_the_second_is_shown_what_the_first_did(console: Console, admin: httpx.Client) -> None:
     id_ = added(console, 'Sings in a choir')
     with console.session('writer') as other:
-        send(other, f'{LIST}/{id_}/edit', **typed(text='Sings in two choirs'))
+        send(other, f'{LIST}/{id_}/edit', **typed(text='Sings in two choirs', tags='music', pinned='true'))
     answer = send(admin, f'{LIST}/{id_}/edit', **typed(text='Sings no more'))
     assert answer.status_code == 409
+    assert 'value="music"' in answer.text  # theirs, where nothing else was typed
+    assert re.findall(r'name="(\w+)" value="true" checked', answer.text) == ['pinned', 'locked']
     assert 'Somebody else changed it meanwhile' in answer.text
     assert 'Sings no more</textarea>' in answer.text
     assert console.memory.get(id_, user_id='eva').text == 'Sings in two choirs'
     assert 'was changed since' in text_of(admin.get(f'{LIST}/{id_}/news?version=1'))
     assert 'was changed since' not in text_of(admin.get(f'{LIST}/{id_}/news?version=2'))
-    assert send(admin, f'{LIST}/{id_}/edit', **typed(text='Sings no more', version=2)).status_code == 200
+    again = typed(text='Sings no more', version=2, tags='music', pinned='true', locked='true')
+    assert send(admin, f'{LIST}/{id_}/edit', **again).status_code == 200
+    record = console.memory.get(id_, user_id='eva')
+    assert (record.text, record.tags, record.pinned, record.locked) == ('Sings no more', ('music',), True, True)
 
 
 def test_it_is_retracted_and_brought_back(console: Console, admin: httpx.Client) -> None:

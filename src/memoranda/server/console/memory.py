@@ -1,8 +1,9 @@
 """One memory: what it says and when it held, the words it rests on, what happened to it, who was given it."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request, Response
@@ -17,6 +18,7 @@ from memoranda.server.console._rendering import href, segment
 from memoranda.server.console._states import FieldChange, changed_fields
 from memoranda.server.console._timeline import learnt_at, timeline
 from memoranda.server.console.page import Viewer, done, page, viewer
+from memoranda.stores.history import state_of
 
 __all__ = ['router']
 
@@ -215,8 +217,8 @@ async def edit(request: Request, who: Writer, memory_id: MemoryId, typed: Annota
         before = found.version
         after = await who.memory.update(memory_id, **_fields(typed, found), if_version=typed.version)
     except VersionMismatch:
-        newer = (await trace(who.memory, memory_id)).memory
-        return _form(request, who, newer, typed.model_copy(update={'version': newer.version}), newer=True)
+        newer = await trace(who.memory, memory_id)
+        return _form(request, who, newer.memory, _rebased(typed, newer), newer=True)
     except MemoryNotFound as problem:  # no longer active
         return _form(request, who, (await trace(who.memory, memory_id)).memory, typed, error=str(problem))
     except (InvalidInput, Conflict) as problem:
@@ -237,18 +239,42 @@ def _form(
 
 
 def _as_typed(found: MemoryRecord) -> Edited:
+    return _shown(state_of(found))
+
+
+def _shown(state: Mapping[str, Any]) -> Edited:
+    """A state of a memory, as the form shows it."""
+    until = state['expires_at']
     return Edited(
-        version=found.version,
-        text=found.text,
-        kind=found.kind,
-        slot=found.slot or '',
-        value=found.value or '',
-        tags=', '.join(found.tags),
-        importance=f'{found.importance:g}',
-        expires_at='' if found.expires_at is None else found.expires_at.isoformat(timespec='minutes')[:16],
-        locked=found.locked,
-        pinned=found.pinned,
+        version=state['version'],
+        text=state['text'],
+        kind=state['kind'],
+        slot=state['slot'] or '',
+        value=state['value'] or '',
+        tags=', '.join(state['tags']),
+        importance=f'{state["importance"]:g}',
+        expires_at='' if until is None else datetime.fromisoformat(until).isoformat(timespec='minutes')[:16],
+        locked=state['locked'],
+        pinned=state['pinned'],
     )
+
+
+def _rebased(typed: Edited, newer: Traced) -> Edited:
+    """What was typed, on what somebody else wrote meanwhile: what was left as it was shown is theirs."""
+    theirs = _as_typed(newer.memory)
+    states = (entry.after for entry in newer.history if entry.after is not None)
+    base = next((_shown(state) for state in states if state.get('version') == typed.version), theirs)
+    left = {
+        name: getattr(theirs, name)
+        for name in Edited.model_fields
+        if name == 'version' or _plain(getattr(typed, name)) == _plain(getattr(base, name))
+    }
+    return typed.model_copy(update=left)
+
+
+def _plain(value: Any) -> Any:
+    """As browsers send what is in a text area."""
+    return value.replace('\r\n', '\n').strip() if isinstance(value, str) else value
 
 
 def _fields(typed: Edited, found: MemoryRecord) -> dict[str, Any]:
@@ -258,10 +284,9 @@ def _fields(typed: Edited, found: MemoryRecord) -> dict[str, Any]:
         InvalidInput: A number or a moment that is none.
     """
     shown = _as_typed(found)
-    text = typed.text.replace('\r\n', '\n').strip()  # as browsers send what is in a text area
     fields: dict[str, Any] = {}
-    if text != found.text.replace('\r\n', '\n').strip():
-        fields['text'] = text
+    if _plain(typed.text) != _plain(found.text):
+        fields['text'] = _plain(typed.text)
     if typed.kind.strip() != shown.kind:
         fields['kind'] = typed.kind.strip()
     if typed.slot.strip() != shown.slot:
