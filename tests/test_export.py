@@ -374,7 +374,7 @@ EXPORTED = {
 LEFT = {  # row keys, index entries, leases, and what belongs to the file and not to a subject
     'conversation': {'row', 'owner', 'segments'},
     'episode': {'row'},
-    'memory': {'row', 'owner', 'length', 'live', 'touched'},
+    'memory': {'row', 'owner', 'length', 'live', 'touched', 'project'},
     'usage': {'owner'},
     'review': {'owner'},
     'change_set': {'row'},
@@ -389,6 +389,11 @@ LEFT = {  # row keys, index entries, leases, and what belongs to the file and no
     'posting': {'owner', 'lane', 'term', 'chunk', 'data'},
     'queue': {'owner', 'due', 'format', 'project'},
     'spent': {'part', 'requests', 'input_tokens', 'output_tokens', 'cost'},
+    'activity': set(  # figures of days
+        'project day part added confirmed superseded corrected edited retracted rejected erased messages letters '
+        'memories people recalls recalls_found recall_us took_0 took_1 took_2 took_3 took_4 took_5 took_6 took_7 '
+        'took_8 took_9 blocks block_tokens requests input_tokens output_tokens cost'.split()
+    ),
     'generation': {'id', 'embedder', 'dimensions', 'state'},
     'scrub': {'id', 'requested_at', 'rest'},
     'api_key': set(  # who may ask a server

@@ -184,7 +184,8 @@ def _subjects(connection: Connection, receipts: Sequence[ErasureReceipt]) -> Ite
     for project, kind, key, run_id, agent_id, app_id in connection.execute(
         'SELECT project, kind, key, NULL, NULL, NULL FROM owner UNION '
         'SELECT project, kind, key, e.run_id, e.agent_id, e.app_id FROM episode e JOIN owner o ON o.id = e.row >> 24 '
-        'UNION SELECT project, o.kind, key, m.run_id, m.agent_id, m.app_id FROM memory m JOIN owner o ON o.id = m.owner'
+        'UNION SELECT o.project, o.kind, key, m.run_id, m.agent_id, m.app_id FROM memory m '
+        'JOIN owner o ON o.id = m.owner'
     ):
         if kind in ('erased', 'import'):
             continue
