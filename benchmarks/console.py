@@ -105,7 +105,8 @@ def main() -> None:
         title(f'a file of {arguments.memories:,} memories')
         build_console_file(path, arguments.memories)
         memory = Memory(path, embedder=HashingEmbedder(), settings=Settings(workers=0, server_rate=0))
-        # A browser asks faster than any person, and nobody else is here to be kept from it.
+        for key in memory.keys.list():  # of an earlier run
+            memory.keys.revoke(key.id)
         with memory, serving(memory) as console, browsing() as browser:
             reached = measured(console, browser, arguments.rounds)
     if not reached:

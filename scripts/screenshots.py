@@ -15,8 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ('src', 'tests')]
-
 from _console import Console, SignedIn, browsing, serving
 from _deciding import Hearsay
 from _fakes import fast

@@ -230,7 +230,10 @@ def axe(page: Any, *, impacts: Sequence[str] = ('serious', 'critical'), rules: S
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(_axe())
     only = {'type': 'rule', 'values': [*rules]} if rules else {'type': 'tag', 'values': WCAG}
-    found = page.evaluate('options => axe.run(document, options)', {'resultTypes': ['violations'], 'runOnly': only})
+    found = page.evaluate(
+        'options => axe.run(document, options)',
+        {'resultTypes': ['violations'], 'runOnly': only, 'preload': False, 'iframes': False},
+    )
     return [
         f'{one["id"]} ({one["impact"]}): {node["html"][:160]}: {" ".join(node["failureSummary"].split())[:240]}'
         for one in found['violations']

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -51,6 +52,8 @@ PAYLOADS = (
     "'; DROP TABLE memories; --",
 )
 assert len(PAYLOADS) > 30
+_ALL = os.environ.get('MEMORANDA_TEST_PAGES') == 'all'
+"""axe takes a second a page: by default the first page of each section and those of single things."""
 _DOWNLOADS = ('/file', '/export', '/checkpoint')
 HARMLESS = """() => {
   const found = [];
@@ -132,12 +135,15 @@ def test_every_page_passes_axe_and_fits_a_phone(console: Console, signed_in: Sig
     paths: list[str] = []
     for path in _seen(console, page, known):
         paths.append(path)
+        if path.count('/') > 2 and not any(one in path for ids in known.values() for one in ids) and not _ALL:
+            continue
         found += [f'{path}: {one}' for one in axe(page)]
     page.emulate_media(color_scheme='dark')
     page.set_viewport_size({'width': 360, 'height': 780})
     for path in (path for path in paths if path.count('/') == 2):
         page.goto(path, wait_until='domcontentloaded')
-        found += [f'{path} (dark): {one}' for one in axe(page, rules=['color-contrast'])]
+        if _ALL or path in ('/console/memories', '/console/review', '/console/jobs'):
+            found += [f'{path} (dark): {one}' for one in axe(page, rules=['color-contrast'])]
         if (width := page.evaluate('document.documentElement.scrollWidth')) > 361:
             found.append(f'{path}: {width} px wide')
     assert found == []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from _console import Console, SignedIn, axe
+from _fakes import fast_async
 from memoranda.keys import make_key
-from memoranda.server.console.sessions import own_path
+from memoranda.server.console.sessions import Session, Sessions, own_path
+from memoranda.server.gate import Keys
 
 
 def _form(console: Console, key: str, **further: str) -> httpx.Response:
@@ -31,6 +37,65 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(console: Console, signe
     page.wait_for_url('**/console/sign-in')
     page.goto('/console')
     assert page.get_by_role('heading', level=1).inner_text() == 'Sign in'
+
+
+def test_keys_and_the_theme_work_on_every_page(console: Console, signed_in: SignedIn) -> None:
+    console.memory.add('I like cherries', user_id='keys')
+    page = signed_in('reader', '/console')
+    assert page.get_by_role('link', name='Settings').count() == 0  # not for a reader
+    page.keyboard.press('?')
+    assert page.get_by_role('dialog', name='Keys').is_visible()
+    page.keyboard.press('Escape')
+    assert page.get_by_role('dialog', name='Keys').count() == 0
+    page.get_by_role('button', name='Theme').click()
+    assert page.locator('html').get_attribute('data-theme') == 'dark'
+    page.keyboard.press('g')
+    page.keyboard.press('m')
+    page.wait_for_url('**/console/memories')
+    assert page.locator('html').get_attribute('data-theme') == 'dark'
+    page.keyboard.press('/')
+    assert page.evaluate('document.activeElement.tagName') == 'INPUT'
+    page.keyboard.press('Escape')
+    page.keyboard.press('j')
+    page.keyboard.press('Enter')
+    page.wait_for_url(re.compile('/console/memories/[0-9a-f-]{36}'))
+
+
+def test_a_session_ends_unless_it_is_used() -> None:
+    with ThreadPoolExecutor() as threads:  # Playwright has a loop in this one
+        threads.submit(asyncio.run, _ends_unless_used()).result()
+
+
+async def _ends_unless_used() -> None:
+    made, clock = make_key('default', name='x', role='reader'), [1_000_000.0]
+    sessions = Sessions(Keys(fast_async(), [made]), clock=lambda: clock[0])
+
+    def sent(cookie: str = '') -> Request:
+        headers = [(b'host', b'127.0.0.1:8080'), (b'cookie', cookie.encode())]
+        scope = {'type': 'http', 'method': 'GET', 'path': '/console', 'query_string': b'', 'headers': headers}
+        return Request({**scope, 'scheme': 'http', 'server': ('127.0.0.1', 8080), 'client': ('127.0.0.1', 1)})
+
+    async def opens(session: Session) -> bool:
+        answer = Response()
+        sessions.give(answer, session)
+        return await sessions.find(sent(answer.headers['set-cookie'].partition(';')[0])) is not None
+
+    session = await sessions.enter(sent(), made.secret)
+    assert session is not None
+    hour = 3600
+    clock[0] += 60
+    assert sessions.renewed(session) is None  # hardly anything has gone
+    clock[0] += 7.5 * hour
+    assert await opens(session)
+    longer = sessions.renewed(session)
+    assert longer is not None
+    clock[0] += hour
+    assert not await opens(session)
+    assert await opens(longer)
+    for _ in range(4):
+        clock[0] += 5 * hour
+        longer = sessions.renewed(longer) or longer
+    assert not await opens(longer)  # a day is enough, however busy
 
 
 def test_a_cookie_opens_the_console_and_nothing_else(console: Console) -> None:

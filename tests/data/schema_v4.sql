@@ -197,110 +197,110 @@ CREATE TABLE api_key(
         ) WITHOUT ROWID
         ;
 CREATE TABLE activity(
-            project TEXT NOT NULL,
-            day INTEGER NOT NULL,
-            part INTEGER NOT NULL,                 -- so that those who count needn't wait for each other
-            added INTEGER NOT NULL DEFAULT 0,
-            confirmed INTEGER NOT NULL DEFAULT 0,
-            superseded INTEGER NOT NULL DEFAULT 0,
-            corrected INTEGER NOT NULL DEFAULT 0,
-            edited INTEGER NOT NULL DEFAULT 0,
-            retracted INTEGER NOT NULL DEFAULT 0,
-            rejected INTEGER NOT NULL DEFAULT 0,
-            erased INTEGER NOT NULL DEFAULT 0,
-            messages INTEGER NOT NULL DEFAULT 0,
-            letters INTEGER NOT NULL DEFAULT 0,    -- of messages: those that came less those that went
-            memories INTEGER NOT NULL DEFAULT 0,   -- believed: how many more
-            people INTEGER NOT NULL DEFAULT 0,     -- likewise
-            recalls INTEGER NOT NULL DEFAULT 0,
-            recalls_found INTEGER NOT NULL DEFAULT 0,
-            recall_us INTEGER NOT NULL DEFAULT 0,
-            took_0 INTEGER NOT NULL DEFAULT 0, took_1 INTEGER NOT NULL DEFAULT 0, took_2 INTEGER NOT NULL DEFAULT 0,
-            took_3 INTEGER NOT NULL DEFAULT 0, took_4 INTEGER NOT NULL DEFAULT 0, took_5 INTEGER NOT NULL DEFAULT 0,
-            took_6 INTEGER NOT NULL DEFAULT 0, took_7 INTEGER NOT NULL DEFAULT 0, took_8 INTEGER NOT NULL DEFAULT 0,
-            took_9 INTEGER NOT NULL DEFAULT 0,
-            blocks INTEGER NOT NULL DEFAULT 0,
-            block_tokens INTEGER NOT NULL DEFAULT 0,
-            requests INTEGER NOT NULL DEFAULT 0,
-            input_tokens INTEGER NOT NULL DEFAULT 0,
-            output_tokens INTEGER NOT NULL DEFAULT 0,
-            cost REAL,
-            PRIMARY KEY(project, day, part)
-        ) WITHOUT ROWID
-        ;
+    project TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    part INTEGER NOT NULL,                 -- so that those who count needn't wait for each other
+    added INTEGER NOT NULL DEFAULT 0,
+    confirmed INTEGER NOT NULL DEFAULT 0,
+    superseded INTEGER NOT NULL DEFAULT 0,
+    corrected INTEGER NOT NULL DEFAULT 0,
+    edited INTEGER NOT NULL DEFAULT 0,
+    retracted INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    erased INTEGER NOT NULL DEFAULT 0,
+    messages INTEGER NOT NULL DEFAULT 0,
+    letters INTEGER NOT NULL DEFAULT 0,    -- of messages: those that came less those that went
+    memories INTEGER NOT NULL DEFAULT 0,   -- believed: how many more
+    people INTEGER NOT NULL DEFAULT 0,     -- likewise
+    recalls INTEGER NOT NULL DEFAULT 0,
+    recalls_found INTEGER NOT NULL DEFAULT 0,
+    recall_us INTEGER NOT NULL DEFAULT 0,
+    took_0 INTEGER NOT NULL DEFAULT 0, took_1 INTEGER NOT NULL DEFAULT 0, took_2 INTEGER NOT NULL DEFAULT 0,
+    took_3 INTEGER NOT NULL DEFAULT 0, took_4 INTEGER NOT NULL DEFAULT 0, took_5 INTEGER NOT NULL DEFAULT 0,
+    took_6 INTEGER NOT NULL DEFAULT 0, took_7 INTEGER NOT NULL DEFAULT 0, took_8 INTEGER NOT NULL DEFAULT 0,
+    took_9 INTEGER NOT NULL DEFAULT 0,
+    blocks INTEGER NOT NULL DEFAULT 0,
+    block_tokens INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    cost REAL,
+    PRIMARY KEY(project, day, part)
+) WITHOUT ROWID
+;
 CREATE TABLE memory_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE segment_vector_1(row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 DELETE FROM sqlite_sequence;
 INSERT INTO meta VALUES('clock', 16);
 INSERT INTO meta VALUES('erasures', 1);
-INSERT INTO meta VALUES('file', 'e466e6c58e669928');
-INSERT INTO meta VALUES('secret', 'e83ff3474496e2644eafdbd9bc578f26065c24dcc80e680e7318d5b2fe18840a');
-INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'15690B62D40BAC67B7DFB606EED653D3', 4, 'd83b07d1221e45acc4ddd6f0e92fee1bc1ecfd998fc0c2ea79919083365206aa');
-INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'310C04D7791E8420277C11864F27F48B', 1, 'f9a5c10fa0af871993a8ec849620674ab72b52de77b97f85e236fa4be8d33655');
-INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '28034d9a34fd7a5985815fa5d2bb0a074d402a3750b41c6c803a724ccca78f51');
+INSERT INTO meta VALUES('file', 'd9e612419ac76ec3');
+INSERT INTO meta VALUES('secret', '0006d7cc2276fa3d61b3bc763205fb9f171a70ae32baa94ea823b4a0bcf52e24');
+INSERT INTO owner VALUES(1, 'default', 'user', 'ana', 19, 7, 1, X'AC0B1953A738B8165CAD1A6E16466415', 4, 'c882d7a6deff4499e2abee140a2b2e7d9e0a2bb829103cad456de0411470167c');
+INSERT INTO owner VALUES(2, 'default', 'user', 'ben', 11, 12, 8, X'C9652CD98BBD7B01270CDFE12AB0B805', 1, 'b4b217d0182055793c72f2543de3d7aa18b7d2c6e2574f1fbc3da4872806a384');
+INSERT INTO owner VALUES(3, 'default', 'erased', '3', 7, 16, 16, X'00000000000000000000000000000000', 2, '38ef66f04daad7d40b9d194b993df0d98798ae9582597493252975ad626d43c4');
 INSERT INTO conversation VALUES(16777217, 'r1', 1, 2, 2);
-INSERT INTO conversation VALUES(16777229, 'add:01a202f0-fd29-7d3c-8e0a-aabef68a8faa', 1, 1, 1);
-INSERT INTO conversation VALUES(33554433, 'add:01a202f0-fd45-7ab4-8851-18edb5f69a96', 2, 1, 1);
-INSERT INTO conversation VALUES(33554437, 'add:01a202f0-fd75-7d49-b2dd-c6c0b521ce5b', 2, 1, 1);
+INSERT INTO conversation VALUES(16777229, 'add:01a20300-b254-7052-9f2c-7beb0bfbb238', 1, 1, 1);
+INSERT INTO conversation VALUES(33554433, 'add:01a20300-b259-71c2-ac4b-20bfd4af793b', 2, 1, 1);
+INSERT INTO conversation VALUES(33554437, 'add:01a20300-b25c-7173-86f6-5dde680efcc4', 2, 1, 1);
 INSERT INTO speaker VALUES(2, 0, 'Ben');
-INSERT INTO episode VALUES(16777218, '01a202f0-fcb6-710d-9d4d-b83ae5fc40fa', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795345677482512, 1795345677494100, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
-INSERT INTO episode VALUES(16777223, '01a202f0-fd02-7717-958f-a69fb02b04fb', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795345677567876, 1795345677570661, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
-INSERT INTO episode VALUES(16777230, '01a202f0-fd2d-7fcb-9ebb-2112016de5da', 16777229, 0, 'user', NULL, 'Likes green tea', 1795345677604251, 1795345677613834, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
-INSERT INTO episode VALUES(33554434, '01a202f0-fd48-7973-864f-04cd6e59cd77', 33554433, 0, 'user', 'Ben', 'What a day', 1795345677637218, 1795345677640879, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
-INSERT INTO episode VALUES(33554438, '01a202f0-fd79-7f09-8071-915d24801bf6', 33554437, 0, 'user', NULL, 'Likes chess', 1795345677685121, 1795345677689297, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
-INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795345677482512, 0, -1);
-INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795345677567876, 0, -1);
-INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795345677604251, 0, -1);
-INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795345677637218, 0, 0);
-INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795345677685121, 0, -1);
-INSERT INTO memory VALUES(16777222, 1, '01a202f0-fce1-71ab-a9fd-8c5646b2e3fa', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795345677482512, NULL, 1795345677482512, 1795345677536973, 1795345677600664, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202f0-fce0-7c90-b5ea-5e540e8cfbf3', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
-INSERT INTO memory VALUES(16777227, 1, '01a202f0-fce1-71ab-a9fd-8c5646b2e3fa', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795345677482512, 1795345677567876, 1795345677482512, 1795345677600664, NULL, NULL, NULL, '01a202f0-fd21-7b3a-814d-88fb92718c06', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a202f0-fd20-7f55-b03b-9fd837da07b4', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
-INSERT INTO memory VALUES(16777228, 1, '01a202f0-fd21-7b3a-814d-88fb92718c06', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795345677567876, NULL, 1795345677567876, 1795345677600664, NULL, NULL, '01a202f0-fce1-71ab-a9fd-8c5646b2e3fa', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a202f0-fd20-7f55-b03b-9fd837da07b4', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL, 'default');
-INSERT INTO memory VALUES(16777234, 1, '01a202f0-fd3c-7d3e-8c73-bfa604573b83', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795345677604251, NULL, 1795345677604251, 1795345677628614, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a202f0-fd3c-7c67-9c16-e362c6acfb3d', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL, 'default');
-INSERT INTO memory VALUES(33554442, 2, '01a202f0-fd91-7e05-aa93-2596aa3044a7', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795345677685121, NULL, 1795345677685121, 1795345677712784, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a202f0-fd90-7cab-9279-ef8231a2bc22', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL, 'default');
+INSERT INTO episode VALUES(16777218, '01a20300-b23d-7209-8147-b78af8353882', 16777217, 0, 'user', NULL, 'Lives in Lisbon', 1795346707003364, 1795346707005402, 0, 'user', NULL, 'r1', NULL, NULL, '18eff2c66498f8f360c8ca3a25ea213a');
+INSERT INTO episode VALUES(16777223, '01a20300-b24d-7671-9133-63dd135b0bec', 16777217, 1, 'user', NULL, 'Lives in Porto', 1795346707021223, 1795346707021895, 0, 'user', NULL, 'r1', NULL, NULL, '9e6890266a9ef0fda1b7be6505001abf');
+INSERT INTO episode VALUES(16777230, '01a20300-b254-7d36-b039-521ba616af03', 16777229, 0, 'user', NULL, 'Likes green tea', 1795346707028040, 1795346707028853, 0, 'user', NULL, NULL, NULL, '{"cups":3}', '2cdbeb1689e487b6d05cdd144707b882');
+INSERT INTO episode VALUES(33554434, '01a20300-b25a-74cb-b0fc-5c8a9fc7f89d', 33554433, 0, 'user', 'Ben', 'What a day', 1795346707033453, 1795346707034006, 0, 'user', NULL, NULL, NULL, NULL, 'c825e7e7592d0c81a13a1b5b6f2cc835');
+INSERT INTO episode VALUES(33554438, '01a20300-b25c-7d33-9fd5-38b0c511e2f2', 33554437, 0, 'user', NULL, 'Likes chess', 1795346707036164, 1795346707036677, 0, 'user', NULL, NULL, NULL, NULL, 'ba888a0fdc0c9c3eab2573474ffa8924');
+INSERT INTO segment VALUES(16777219, 16777218, 0, 15, 16777217, 0, 2, 1795346707003364, 0, -1);
+INSERT INTO segment VALUES(16777224, 16777223, 0, 14, 16777217, 1, 2, 1795346707021223, 0, -1);
+INSERT INTO segment VALUES(16777231, 16777230, 0, 15, 16777229, 0, 3, 1795346707028040, 0, -1);
+INSERT INTO segment VALUES(33554435, 33554434, 0, 10, 33554433, 0, 1, 1795346707033453, 0, 0);
+INSERT INTO segment VALUES(33554439, 33554438, 0, 11, 33554437, 0, 2, 1795346707036164, 0, -1);
+INSERT INTO memory VALUES(16777222, 1, '01a20300-b24a-7a9b-a607-697684d0296f', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795346707003364, NULL, 1795346707003364, 1795346707017744, 1795346707025917, NULL, NULL, NULL, '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a20300-b249-7b2a-8209-d7f04ebb7948', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777227, 1, '01a20300-b24a-7a9b-a607-697684d0296f', 2, 'user', '', NULL, 'r1', NULL, 'Lives in Lisbon', 'profile', 'home.city', 'superseded', 1.0, 0.5, 'user', 0, 0, 1795346707003364, 1795346707021223, 1795346707003364, 1795346707025917, NULL, NULL, NULL, '01a20300-b252-755c-89c3-4d6e377b33db', '[[16777218, 0, 15]]', NULL, '[]', 'caller', '01a20300-b251-775e-a892-4d0802384238', '494ca2ffa0eae1c94ccb65aff152521e', 2, 0, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777228, 1, '01a20300-b252-755c-89c3-4d6e377b33db', 1, 'user', '', NULL, 'r1', NULL, 'Lives in Porto', 'profile', 'home.city', 'active', 1.0, 0.5, 'user', 0, 0, 1795346707021223, NULL, 1795346707021223, 1795346707025917, NULL, NULL, '01a20300-b24a-7a9b-a607-697684d0296f', NULL, '[[16777223, 0, 14]]', NULL, '[]', 'caller', '01a20300-b251-775e-a892-4d0802384238', '32ec815fd76b721e629d7fab610b8e74', 2, 1, 5, NULL, 'default');
+INSERT INTO memory VALUES(16777234, 1, '01a20300-b257-7a0c-8f68-922bfd88853c', 1, 'user', '', NULL, NULL, NULL, 'Likes green tea', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795346707028040, NULL, 1795346707028040, 1795346707031724, NULL, NULL, NULL, NULL, '[[16777230, 0, 15]]', '{"cups":3}', '["drinks"]', 'caller', '01a20300-b257-79c3-864a-16e18e33ae1b', 'e322f4a3f3783cc700975cd96f7aee8e', 3, 1, 7, NULL, 'default');
+INSERT INTO memory VALUES(33554442, 2, '01a20300-b260-7b9d-b382-feddfb1a250c', 1, 'user', '', NULL, NULL, NULL, 'Likes chess', 'knowledge', NULL, 'active', 1.0, 0.5, 'user', 0, 0, 1795346707036164, NULL, 1795346707036164, 1795346707040108, NULL, NULL, NULL, NULL, '[[33554438, 0, 11]]', NULL, '[]', 'caller', '01a20300-b260-7b9d-b382-feddfb1a250b', '0c17b258144b5e71e86ea6113b6f7313', 2, 1, 12, NULL, 'default');
 INSERT INTO evidence VALUES(16777218, 16777222);
 INSERT INTO evidence VALUES(16777218, 16777227);
 INSERT INTO evidence VALUES(16777223, 16777228);
 INSERT INTO evidence VALUES(16777230, 16777234);
 INSERT INTO evidence VALUES(33554438, 33554442);
-INSERT INTO posting VALUES(1, 0, -8846232043768250578, 0, X'0C00000001');
-INSERT INTO posting VALUES(1, 0, -8685606108107567598, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 4148960663603592561, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 6334396123034565533, 0, X'06000000010B00000001');
-INSERT INTO posting VALUES(1, 0, 6461334264335474669, 0, X'1200000001');
-INSERT INTO posting VALUES(1, 0, 8781385483688112220, 0, X'06000000010B000000010C00000001');
-INSERT INTO posting VALUES(1, 1, -8846232043768250578, 0, X'0800000001');
-INSERT INTO posting VALUES(1, 1, -8685606108107567598, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 4148960663603592561, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 6334396123034565533, 0, X'0300000001');
-INSERT INTO posting VALUES(1, 1, 6461334264335474669, 0, X'0F00000001');
-INSERT INTO posting VALUES(1, 1, 8781385483688112220, 0, X'03000000010800000001');
-INSERT INTO posting VALUES(2, 0, -3849540204444886406, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 0, -619473206756217621, 0, X'0A00000001');
-INSERT INTO posting VALUES(2, 1, -3849540204444886406, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, -619473206756217621, 0, X'0700000001');
-INSERT INTO posting VALUES(2, 1, 4073311161611790519, 0, X'0300000001');
-INSERT INTO change_set VALUES(16777221, '01a202f0-fce0-7c90-b5ea-5e540e8cfbf3', 'caller', 'stored as given', '01a202f0-fcb6-710d-9d4d-b83ae5fc40fb', 1795345677536973);
-INSERT INTO change_set VALUES(16777226, '01a202f0-fd20-7f55-b03b-9fd837da07b4', 'caller', 'stored as given', '01a202f0-fd03-7607-84cc-dd62e7f0b63d', 1795345677600664);
-INSERT INTO change_set VALUES(16777233, '01a202f0-fd3c-7c67-9c16-e362c6acfb3d', 'caller', 'stored as given', '01a202f0-fd2e-733b-9b4b-df9fe21c3e04', 1795345677628614);
-INSERT INTO change_set VALUES(33554441, '01a202f0-fd90-7cab-9279-ef8231a2bc22', 'caller', 'stored as given', '01a202f0-fd79-7f09-8071-915d24801bf7', 1795345677712784);
-INSERT INTO history VALUES(16777217, '01a202f0-fce0-7c90-b5ea-5e540e8cfbf3', '01a202f0-fce1-71ab-a9fd-8c5646b2e3fa', 'add', 'caller', 'stored as given', 1795345677536973, 'f1ea44b2a55f51db24b860e563dc34d9997e934b5147b5a4e0cf5b0fe8738c52', '11f9240dc3dec56f8c9fae2dc80688521c9ca0c0fc10828a586158f5b6667f94', '0ce2fbd59abfa8dc87ff2ed9f70b99eb78ca3bda378e66a4586666d08924a8bf', 2);
-INSERT INTO history VALUES(16777218, '01a202f0-fd20-7f55-b03b-9fd837da07b4', '01a202f0-fce1-71ab-a9fd-8c5646b2e3fa', 'supersede', 'caller', 'stored as given', 1795345677600664, 'c1a741ae77353c8c727c50540327ae64274d7d3511475e88d6026d86c77b1665', '0ce2fbd59abfa8dc87ff2ed9f70b99eb78ca3bda378e66a4586666d08924a8bf', 'ca0bb3affc60f54f23dd0c201c328d1946d1a439506fd1d6754be795a18f1a79', 2);
-INSERT INTO history VALUES(16777219, '01a202f0-fd20-7f55-b03b-9fd837da07b4', '01a202f0-fd21-7b3a-814d-88fb92718c06', 'add', 'caller', 'stored as given', 1795345677600664, 'ddd3f9d5e783c1a74449396bc158ee37701002be6f79b272991203c059dcbef2', 'ca0bb3affc60f54f23dd0c201c328d1946d1a439506fd1d6754be795a18f1a79', '0c3d36393e16cbaf267fb7887bb68da3d1367b5ae2d54ca0202cea24359c08b0', 2);
-INSERT INTO history VALUES(16777220, '01a202f0-fd3c-7c67-9c16-e362c6acfb3d', '01a202f0-fd3c-7d3e-8c73-bfa604573b83', 'add', 'caller', 'stored as given', 1795345677628614, '1bdf16aa7dd85a28019d63ad8c37ce8c617dc7819d4baa3f0c1ee8ad6f5ddc52', '0c3d36393e16cbaf267fb7887bb68da3d1367b5ae2d54ca0202cea24359c08b0', 'd83b07d1221e45acc4ddd6f0e92fee1bc1ecfd998fc0c2ea79919083365206aa', 2);
-INSERT INTO history VALUES(33554433, '01a202f0-fd90-7cab-9279-ef8231a2bc22', '01a202f0-fd91-7e05-aa93-2596aa3044a7', 'add', 'caller', 'stored as given', 1795345677712784, '5160b07466204dd1fcbb0e3d1bd77bb7d182b29998d4319fefafc8c0d13967f3', '957febf22c20f4e8424127225ea1dc70286e393d18ea9f4a7e5961f0384b3fed', 'f9a5c10fa0af871993a8ec849620674ab72b52de77b97f85e236fa4be8d33655', 2);
-INSERT INTO history VALUES(50331650, '01a202f0-fdbe-7f3d-856a-74dbac9e885a', '', 'erase', 'user', 'erasure', 1795345677758075, '02646483abe86e5cd152ef4f5e6d26f3bcf587ec1590381e3650b88e8febb06b', 'cc3b16bd297aa900f97620fdeb2b11a165c676d0e4e098426f36c6d4cfc08b83', '28034d9a34fd7a5985815fa5d2bb0a074d402a3750b41c6c803a724ccca78f51', 2);
-INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a202f0-fcb6-710d-9d4d-b83ae5fc40fa",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:07:57.482512+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:07:57.482512+00:00","valid_to":null,"value":null,"version":1}', 'ee3dec6404deb40245b90afdf3c227dd');
-INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a202f0-fcb6-710d-9d4d-b83ae5fc40fa",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:07:57.482512+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:07:57.482512+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a202f0-fcb6-710d-9d4d-b83ae5fc40fa",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:07:57.482512+00:00","slot":"home.city","status":"superseded","superseded_by":"01a202f0-fd21-7b3a-814d-88fb92718c06","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:07:57.482512+00:00","valid_to":"2026-11-22T11:07:57.567876+00:00","value":null,"version":2}', '58e35d3717aa9c3b586b746620bb4a72');
-INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a202f0-fd02-7717-958f-a69fb02b04fb",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:07:57.567876+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a202f0-fce1-71ab-a9fd-8c5646b2e3fa","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T11:07:57.567876+00:00","valid_to":null,"value":null,"version":1}', 'debca92575e45cdb3c22c00766b49766');
-INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a202f0-fd2d-7fcb-9ebb-2112016de5da",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T11:07:57.604251+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T11:07:57.604251+00:00","valid_to":null,"value":null,"version":1}', '83c320036b9244840d5461b58ba3eb13');
-INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a202f0-fd79-7f09-8071-915d24801bf6",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:07:57.685121+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T11:07:57.685121+00:00","valid_to":null,"value":null,"version":1}', '5b26afb012718fab51666bb8f686d340');
-INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '7fd4e46b48a652158a5c01601b003068');
-INSERT INTO job VALUES(16777220, '01a202f0-fcb6-710d-9d4d-b83ae5fc40fb', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795345677494830, 1795345677494830, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795345677494830, 1795345677543074, NULL);
-INSERT INTO job VALUES(16777225, '01a202f0-fd03-7607-84cc-dd62e7f0b63d', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795345677571053, 1795345677571053, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795345677571053, 1795345677602852, NULL);
-INSERT INTO job VALUES(16777232, '01a202f0-fd2e-733b-9b4b-df9fe21c3e04', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795345677614073, 1795345677614073, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795345677614073, 1795345677630517, NULL);
-INSERT INTO job VALUES(33554436, '01a202f0-fd49-797d-848f-729196663bc2', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795345677641139, 1795345677641139, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795345677641139, 1795345677682051, NULL);
-INSERT INTO job VALUES(33554440, '01a202f0-fd79-7f09-8071-915d24801bf7', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795345677689513, 1795345677689513, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795345677689513, 1795345677714871, NULL);
+INSERT INTO posting VALUES(1, 0, -7762428693299013326, 0, X'06000000010B00000001');
+INSERT INTO posting VALUES(1, 0, -6819163575501953354, 0, X'0C00000001');
+INSERT INTO posting VALUES(1, 0, -5363793098864258228, 0, X'06000000010B000000010C00000001');
+INSERT INTO posting VALUES(1, 0, 2779833262927588925, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 4381709658735443810, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 0, 4722363148912527922, 0, X'1200000001');
+INSERT INTO posting VALUES(1, 1, -7762428693299013326, 0, X'0300000001');
+INSERT INTO posting VALUES(1, 1, -6819163575501953354, 0, X'0800000001');
+INSERT INTO posting VALUES(1, 1, -5363793098864258228, 0, X'03000000010800000001');
+INSERT INTO posting VALUES(1, 1, 2779833262927588925, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 4381709658735443810, 0, X'0F00000001');
+INSERT INTO posting VALUES(1, 1, 4722363148912527922, 0, X'0F00000001');
+INSERT INTO posting VALUES(2, 0, -214922057933213335, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 0, 5574880032525550914, 0, X'0A00000001');
+INSERT INTO posting VALUES(2, 1, -8445433015350518476, 0, X'0300000001');
+INSERT INTO posting VALUES(2, 1, -214922057933213335, 0, X'0700000001');
+INSERT INTO posting VALUES(2, 1, 5574880032525550914, 0, X'0700000001');
+INSERT INTO change_set VALUES(16777221, '01a20300-b249-7b2a-8209-d7f04ebb7948', 'caller', 'stored as given', '01a20300-b23d-7679-b31b-90f11cb1a3c7', 1795346707017744);
+INSERT INTO change_set VALUES(16777226, '01a20300-b251-775e-a892-4d0802384238', 'caller', 'stored as given', '01a20300-b24e-7d1e-ae1f-2dfdfe72bf7f', 1795346707025917);
+INSERT INTO change_set VALUES(16777233, '01a20300-b257-79c3-864a-16e18e33ae1b', 'caller', 'stored as given', '01a20300-b254-7d36-b039-521ba616af04', 1795346707031724);
+INSERT INTO change_set VALUES(33554441, '01a20300-b260-7b9d-b382-feddfb1a250b', 'caller', 'stored as given', '01a20300-b25c-7d33-9fd5-38b0c511e2f3', 1795346707040108);
+INSERT INTO history VALUES(16777217, '01a20300-b249-7b2a-8209-d7f04ebb7948', '01a20300-b24a-7a9b-a607-697684d0296f', 'add', 'caller', 'stored as given', 1795346707017744, 'c7db6215afa942910ec8fc0c0f9328d0f431371855df9c0ae41c866dca08c6e1', '4bbe29d31961e490356399a5567e7669a2e681b67009261c16017eb58ead3851', '96ef7a0e170ad15cebad214dd83d1191cc8afeeb2dbcf87d07328f2f984115f1', 2);
+INSERT INTO history VALUES(16777218, '01a20300-b251-775e-a892-4d0802384238', '01a20300-b24a-7a9b-a607-697684d0296f', 'supersede', 'caller', 'stored as given', 1795346707025917, 'f12e810ce49a0ce0ab5213f1f7bdbc94921d1d33d7eb50ad10842c30385b547b', '96ef7a0e170ad15cebad214dd83d1191cc8afeeb2dbcf87d07328f2f984115f1', '81da89e6dd7709d62baf9104278f2358a33ade72fa5749e2a1f7507c5f599d6a', 2);
+INSERT INTO history VALUES(16777219, '01a20300-b251-775e-a892-4d0802384238', '01a20300-b252-755c-89c3-4d6e377b33db', 'add', 'caller', 'stored as given', 1795346707025917, '72c84fc5f92c4bff47ea2b7836c2931519c0cfa7dcd015d9a7522206751f666b', '81da89e6dd7709d62baf9104278f2358a33ade72fa5749e2a1f7507c5f599d6a', '91a6c9c69b28c5347a7033a1fadc9c612f967da73135921ce694410622d1ac7f', 2);
+INSERT INTO history VALUES(16777220, '01a20300-b257-79c3-864a-16e18e33ae1b', '01a20300-b257-7a0c-8f68-922bfd88853c', 'add', 'caller', 'stored as given', 1795346707031724, '859bcf464a08ed245575563256a866615b126199921fbb184a80bf298f6532db', '91a6c9c69b28c5347a7033a1fadc9c612f967da73135921ce694410622d1ac7f', 'c882d7a6deff4499e2abee140a2b2e7d9e0a2bb829103cad456de0411470167c', 2);
+INSERT INTO history VALUES(33554433, '01a20300-b260-7b9d-b382-feddfb1a250b', '01a20300-b260-7b9d-b382-feddfb1a250c', 'add', 'caller', 'stored as given', 1795346707040108, '81588741fd094a8ff38e04bf491ee51b8f59dff3ab06caee133507f8bc96a7bc', '5e3e5e6577c8a55bd615035a0bf1403a5a9cea2ec10c923cb75e1bdb8c6bc325', 'b4b217d0182055793c72f2543de3d7aa18b7d2c6e2574f1fbc3da4872806a384', 2);
+INSERT INTO history VALUES(50331650, '01a20300-b267-769e-8d12-e3332a363f62', '', 'erase', 'user', 'erasure', 1795346707047452, 'd53841d036323b6c61cebc3c6a63c656b521f80bdc211fbf1ed12086136f1249', '5afa95b12b643b50aa444fd15b5274bdeb4c02cada7b47e83e2913c0028998f4', '38ef66f04daad7d40b9d194b993df0d98798ae9582597493252975ad626d43c4', 2);
+INSERT INTO history_text VALUES(16777217, NULL, '{"confidence":1.0,"evidence":[["01a20300-b23d-7209-8147-b78af8353882",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:25:07.003364+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:25:07.003364+00:00","valid_to":null,"value":null,"version":1}', '32307255fa418efb56b08db3c87c2589');
+INSERT INTO history_text VALUES(16777218, '{"confidence":1.0,"evidence":[["01a20300-b23d-7209-8147-b78af8353882",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:25:07.003364+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:25:07.003364+00:00","valid_to":null,"value":null,"version":1}', '{"confidence":1.0,"evidence":[["01a20300-b23d-7209-8147-b78af8353882",0,15]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:25:07.003364+00:00","slot":"home.city","status":"superseded","superseded_by":"01a20300-b252-755c-89c3-4d6e377b33db","supersedes":null,"tags":[],"text":"Lives in Lisbon","trust":"user","valid_from":"2026-11-22T11:25:07.003364+00:00","valid_to":"2026-11-22T11:25:07.021223+00:00","value":null,"version":2}', '956805e3d345fdd5d65838989c09350b');
+INSERT INTO history_text VALUES(16777219, NULL, '{"confidence":1.0,"evidence":[["01a20300-b24d-7671-9133-63dd135b0bec",0,14]],"expires_at":null,"importance":0.5,"kind":"profile","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:25:07.021223+00:00","slot":"home.city","status":"active","superseded_by":null,"supersedes":"01a20300-b24a-7a9b-a607-697684d0296f","tags":[],"text":"Lives in Porto","trust":"user","valid_from":"2026-11-22T11:25:07.021223+00:00","valid_to":null,"value":null,"version":1}', '4637fd574f8a4bf364b23b637689481e');
+INSERT INTO history_text VALUES(16777220, NULL, '{"confidence":1.0,"evidence":[["01a20300-b254-7d36-b039-521ba616af03",0,15]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{"cups":3},"pinned":false,"said_at":"2026-11-22T11:25:07.028040+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":["drinks"],"text":"Likes green tea","trust":"user","valid_from":"2026-11-22T11:25:07.028040+00:00","valid_to":null,"value":null,"version":1}', 'b940d81324ab9afde3b5a3dcb06c23ed');
+INSERT INTO history_text VALUES(33554433, NULL, '{"confidence":1.0,"evidence":[["01a20300-b25c-7d33-9fd5-38b0c511e2f2",0,11]],"expires_at":null,"importance":0.5,"kind":"knowledge","level":"user","locked":false,"metadata":{},"pinned":false,"said_at":"2026-11-22T11:25:07.036164+00:00","slot":null,"status":"active","superseded_by":null,"supersedes":null,"tags":[],"text":"Likes chess","trust":"user","valid_from":"2026-11-22T11:25:07.036164+00:00","valid_to":null,"value":null,"version":1}', '5243c12590746923278c799aac174f17');
+INSERT INTO history_text VALUES(50331650, NULL, '{"blanked":[[1,1]],"erased":"everything"}', '63ef309405e1b8f1960245b368190735');
+INSERT INTO job VALUES(16777220, '01a20300-b23d-7679-b31b-90f11cb1a3c7', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777218], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795346707005780, 1795346707005780, NULL, NULL, NULL, 1, NULL, 'c42b30dca0ba3d00fb3e3654e4bd4e13', 0, 0, 0, NULL, 1, 0, 1795346707005780, 1795346707019798, NULL);
+INSERT INTO job VALUES(16777225, '01a20300-b24e-7d1e-ae1f-2dfdfe72bf7f', 'extract', '{"infer": false, "kind": "profile", "slot": "home.city", "episodes": [16777223], "conversation": 16777217, "said_under": {"run_id": "r1"}}', 'done', 1, 1795346707022076, 1795346707022076, NULL, NULL, NULL, 1, NULL, 'dd18e2248545486999531ce0982b62f4', 0, 0, 0, NULL, 1, 0, 1795346707022076, 1795346707027132, NULL);
+INSERT INTO job VALUES(16777232, '01a20300-b254-7d36-b039-521ba616af04', 'extract', '{"infer": false, "tags": ["drinks"], "episodes": [16777230], "conversation": 16777229, "said_under": {}}', 'done', 1, 1795346707028979, 1795346707028979, NULL, NULL, NULL, 1, NULL, 'da1bf77816a26b16787a52e2b90f85a7', 0, 0, 0, NULL, 1, 0, 1795346707028979, 1795346707032612, NULL);
+INSERT INTO job VALUES(33554436, '01a20300-b25a-7caf-b3d5-2e1a52d3ae3d', 'extract', '{"infer": true, "episodes": [33554434], "conversation": 33554433, "said_under": {}}', 'done', 1, 1795346707034147, 1795346707034147, NULL, NULL, NULL, 2, NULL, '8eafc36c7e4b98a725fdc515470bdf93', 0, 0, 0, NULL, 1, 0, 1795346707034147, 1795346707035718, NULL);
+INSERT INTO job VALUES(33554440, '01a20300-b25c-7d33-9fd5-38b0c511e2f3', 'extract', '{"infer": false, "episodes": [33554438], "conversation": 33554437, "said_under": {}}', 'done', 1, 1795346707036775, 1795346707036775, NULL, NULL, NULL, 2, 'k1', 'b593f9fd1822ddd5e076953d0d25e2ad', 0, 0, 0, NULL, 1, 0, 1795346707036775, 1795346707041134, NULL);
 INSERT INTO generation VALUES(1, 'hashing/64', 64, 'current');
 INSERT INTO spent VALUES(0, 0, 0, 0, NULL);
 INSERT INTO activity VALUES('default', 20779, 0, 5, 0, 1, 0, 0, 0, 0, 1, 6, 65, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL);

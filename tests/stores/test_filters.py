@@ -221,6 +221,20 @@ def test_comparisons_with_values_that_are_there_on_postgresql(
     check_present(on_postgresql, drawn, data)
 
 
+def test_integers_that_no_float_tells_apart_are_told_apart(bench: Bench, on_postgresql: Bench) -> None:
+    numbers = [2**53, 2**53 + 1, 2**63 - 1, 0.1, 1 / 3, -(2**63), 1e300]
+    drawn = [{'a': number} for number in numbers] + [{'a': [number]} for number in numbers]
+    for one in (bench, on_postgresql):
+        user = f'user {next(USERS)}'
+        memories = [one.fact(f'fact {i}', (), scope=Scope(user_id=user), metadata=m) for i, m in enumerate(drawn)]
+        for memory in memories:
+            one.commit(Edit(op='add', before=None, after=memory))
+        for number in (*numbers, float(2**53)):
+            for op in ('eq', 'gt', 'lte', 'contains'):
+                check(one, user, memories, parse({'metadata.a': {op: number}}))
+            check(one, user, memories, parse({'metadata.a': {'in': [number, 0.5, 7]}}))
+
+
 def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Paths through object keys, with every scalar that is at their end or in an array there."""
     if isinstance(value, dict):

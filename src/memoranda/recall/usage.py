@@ -34,7 +34,7 @@ def note_uses(engine: Engine, memories: Iterable[MemoryRecord], at: datetime) ->
 def note_recall(
     engine: Engine, reaches: Sequence[Reach], began: float, *, found: bool, tokens: int | None = None
 ) -> None:
-    """Count a search, or a context with its tokens, that began at a moment of `time.perf_counter`, as `note_uses` does."""
+    """Count a search, or a context with its tokens, as `note_uses` counts. `began` is of `time.perf_counter`."""
     if engine.counts_uses and reaches:
         engine.store.note_recall(reaches[0].owner, perf_counter() - began, found=found, tokens=tokens)
 

@@ -24,8 +24,8 @@ from memoranda.testing._store_erasures import ForgetTests
 from memoranda.testing._store_exports import ExportTests
 from memoranda.testing._store_jobs import JobListTests, MergeTests
 from memoranda.testing._store_keys import KeyTests
-from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_overviews import OverviewTests
+from memoranda.testing._store_queue import LeaseTests, QueueTests
 from memoranda.testing._store_reads import HistoryTests, ListingTests, SearchTests
 from memoranda.testing._store_retention import RetentionTests
 from memoranda.testing._store_reviews import ReviewTests

@@ -12,7 +12,16 @@ from memoranda.errors import InvalidInput
 from memoranda.records import Change, Episode, HistoryEntry, Job, JobStatus, MemoryRecord
 from memoranda.scope import Owner, OwnerKind, Reach
 from memoranda.stores.base import EpisodePage, Moment, Pending
-from memoranda.stores.figures import MOST_COUNTED, Activity, BrowseAsked, Browsed, ContestedSlot, People, Usages, together
+from memoranda.stores.figures import (
+    MOST_COUNTED,
+    Activity,
+    BrowseAsked,
+    Browsed,
+    ContestedSlot,
+    People,
+    Usages,
+    together,
+)
 from memoranda.stores.sharding.placement import place, shard_of_number
 from memoranda.stores.sharding.routing import Routing
 

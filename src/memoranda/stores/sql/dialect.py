@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ['POSTGRESQL', 'SQLITE', 'Dialect', 'JsonKind', 'Postgresql', 'Sqlite']
 
-JsonKind: TypeAlias = Literal['text', 'number', 'true', 'false']
+JsonKind: TypeAlias = Literal['text', 'number', 'integer', 'true', 'false']
 
 
 class Dialect(Protocol):
@@ -30,6 +30,8 @@ class Dialect(Protocol):
     """Whether several transactions may write at once, so that those of an owner have to wait for each other."""
     folds: bool
     """Whether there is a function `fold`, see `memoranda.filters.fold`."""
+    compares_exactly: bool
+    """Whether an integer equals a float only where it is that float."""
     clock: str | None
     """The next number of the write counter as an expression, where it is one."""
     counted: str
@@ -71,7 +73,8 @@ class Dialect(Protocol):
     def json(self, column: str, keys: Sequence[str], kind: JsonKind) -> tuple[str, list[Any]]:
         """A scalar of one kind inside a column that holds JSON, or NULL, and its parameters; the keys are data.
 
-        The kinds `true` and `false` give a truth value.
+        The kinds `true` and `false` give a truth value; `integer` a number to be
+        compared with a large integer.
         """
         ...
 
@@ -114,6 +117,7 @@ class Sqlite:
     name: Literal['sqlite', 'postgresql'] = 'sqlite'
     shared = False
     folds = True
+    compares_exactly = True
     clock: str | None = None
     counted = "SELECT value FROM meta WHERE key = 'clock'"
     stored_vector = 'vector'
@@ -182,6 +186,7 @@ def _floats(stored: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:
 _SQLITE_KINDS: Final = {
     'text': "'text'",
     'number': "'integer', 'real'",
+    'integer': "'integer', 'real'",
     'true': "'true'",
     'false': "'false'",
 }
@@ -197,6 +202,7 @@ class Postgresql:
     name: Literal['sqlite', 'postgresql'] = 'postgresql'
     shared = True
     folds = False
+    compares_exactly = False
     clock: str | None = "nextval('clock')"
     counted = 'SELECT last_value FROM clock'
     stored_vector = 'vector'
@@ -234,8 +240,8 @@ class Postgresql:
         if kind in ('true', 'false'):
             return f"({at} = CAST('{kind}' AS jsonb))", list(keys)
         found = f"({at} #>> '{{}}')"
-        if kind == 'number':
-            found = f'CAST({found} AS DOUBLE PRECISION)'
+        if kind in _POSTGRESQL_NUMBERS:
+            found = f'CAST({found} AS {_POSTGRESQL_NUMBERS[kind]})'
         return f"CASE WHEN jsonb_typeof({at}) = '{_POSTGRESQL_KINDS[kind]}' THEN {found} END", [*keys, *keys]
 
     def has_json(self, column: str, keys: Sequence[str]) -> tuple[str, list[Any]]:
@@ -243,9 +249,11 @@ class Postgresql:
 
     def elements(self, column: str, keys: Sequence[str], kind: JsonKind) -> tuple[str, list[Any]]:
         at = _at(column, keys)
-        value = "CAST(value #>> '{}' AS DOUBLE PRECISION)" if kind == 'number' else "value #>> '{}'"
+        value = "value #>> '{}'"
+        if kind in _POSTGRESQL_NUMBERS:
+            value = f'CAST({value} AS {_POSTGRESQL_NUMBERS[kind]})'
         wanted = f"value = CAST('{kind}' AS jsonb)"
-        if kind in ('text', 'number'):
+        if kind in _POSTGRESQL_KINDS:
             wanted = f"jsonb_typeof(value) = '{_POSTGRESQL_KINDS[kind]}'"
         sql = (
             f'(SELECT CASE WHEN {wanted} THEN {value} END AS value FROM jsonb_array_elements(CASE WHEN '
@@ -273,7 +281,8 @@ class Postgresql:
         connection.execute("SELECT setval(pg_get_serial_sequence('owner', 'id'), ?, false)", (first,)).fetchall()
 
 
-_POSTGRESQL_KINDS: Final = {'text': 'string', 'number': 'number'}
+_POSTGRESQL_KINDS: Final = {'text': 'string', 'number': 'number', 'integer': 'number'}
+_POSTGRESQL_NUMBERS: Final = {'number': 'DOUBLE PRECISION', 'integer': 'NUMERIC'}
 
 
 def _at(column: str, keys: Sequence[str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from memoranda.filters import All, Any_, Compare, Filter, Not, Scalar, fold, matches
+from memoranda.filters import All, Any_, Compare, Filter, Not, Operator, Scalar, fold, matches
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.dialect import JsonKind
 from memoranda.stores.sql.rows import to_us
@@ -62,6 +62,9 @@ EPISODE_FIELDS: Final = Fields(
 )
 """A message has no kind, slot or status: those are missing."""
 
+_NOT_EACH: Final = 2**53
+"""From here on not each integer is a float."""
+_POSITIVE: Final[Mapping[Operator, Operator]] = {'ne': 'eq', 'nin': 'in'}
 _SIGNS = {'eq': '=', 'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}
 
 
@@ -100,10 +103,10 @@ class _Compiler:
     def _comparison(self, compare: Compare) -> str:
         op, operand = compare.op, compare.value
         negated = op in ('ne', 'nin')
-        op = {'ne': 'eq', 'nin': 'in'}.get(op, op)
+        op = _POSITIVE.get(op, op)
         column = self._fields.columns.get(compare.field.name, 'NULL')
-        if op == 'icontains' and not self._dialect.folds:
-            sql = self._read(compare)
+        if (op == 'icontains' and not self._dialect.folds) or (compare.field.type == 'json' and self._rounds(operand)):
+            sql = self._read(replace(compare, op=op))
         elif compare.field.type == 'json':
             sql = self._json(op, operand, column, compare.field.path)
         elif compare.field.type == 'tags':
@@ -129,6 +132,13 @@ class _Compiler:
         ]
         self.values.append(json.dumps(rows))
         return f'{fields.row} IN {self._dialect.numbers("?")}'
+
+    def _rounds(self, operand: Any) -> bool:
+        """Whether the database takes integers for equal to a float that aren't."""
+        if self._dialect.compares_exactly:
+            return False
+        operands = cast('tuple[Any, ...]', operand) if isinstance(operand, tuple) else (operand,)
+        return any(isinstance(one, float) and abs(one) >= _NOT_EACH for one in operands)
 
     def _column(self, op: str, operand: Any, column: str) -> str:
         if op == 'exists':
@@ -172,7 +182,7 @@ class _Compiler:
     def _json_in(self, operands: Any, column: str, path: Sequence[str]) -> str:
         """One list per JSON type: SQLite bounds the depth of a chain of ORs."""
         parts: list[str] = []
-        for kind in ('text', 'number'):
+        for kind in ('text', 'integer', 'number'):
             wanted = [v for v in operands if _kind(v) == kind]
             if wanted:
                 found = self._at(self._dialect.json(column, path, kind))
@@ -200,7 +210,9 @@ class _Compiler:
 def _kind(operand: Scalar) -> JsonKind:
     if isinstance(operand, bool):
         return 'true' if operand else 'false'
-    return 'text' if isinstance(operand, str) else 'number'
+    if isinstance(operand, str):
+        return 'text'
+    return 'integer' if isinstance(operand, int) and abs(operand) >= _NOT_EACH else 'number'
 
 
 def _plain(value: Any) -> Any:
