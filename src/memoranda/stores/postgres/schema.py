@@ -306,7 +306,7 @@ _TABLES = (
         project {_SOME},
         day bigint NOT NULL,
         part bigint NOT NULL,
-        {", ".join(f"{name} bigint NOT NULL DEFAULT 0" for name in FIGURES)},
+        {', '.join(f'{name} bigint NOT NULL DEFAULT 0' for name in FIGURES)},
         cost double precision,
         PRIMARY KEY(project, day, part)
     ) WITH (fillfactor = 50)
