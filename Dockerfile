@@ -17,7 +17,7 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/memoranda
 WORKDIR /build
 # What is installed, at the versions of uv.lock; apart from the code, so that a change of code reuses it.
-ARG EXTRAS="postgres qdrant pydantic-ai privacy server mcp"
+ARG EXTRAS="postgres qdrant pydantic-ai privacy server console mcp"
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-default-groups --no-install-project $(printf -- '--extra %s ' ${EXTRAS})
 COPY src ./src
