@@ -21,7 +21,9 @@ def threads() -> set[threading.Thread]:
     for thread in threading.enumerate():
         if thread.name == 'memoranda-close':  # it has told that all is closed, and is about to end
             thread.join(SECONDS)
-    return {t for t in threading.enumerate() if not t.name.startswith('Trio')}
+        elif thread.name.startswith('AnyIO'):  # told to end with the loop it worked for
+            thread.join(0.1)
+    return {t for t in threading.enumerate() if not t.name.startswith('Trio') and t.is_alive()}
 
 
 def open_files() -> dict[int, str]:

@@ -14,6 +14,7 @@ from _fakes import Grammar, fast, fast_async
 from _left import nothing_left
 from _programs import SECONDS, program, stored
 from _thinking import Thinking
+from memoranda import StoreUnreadable
 from memoranda.settings import Settings
 from memoranda.write.extract import Extraction, ExtractionRequest
 
@@ -133,6 +134,13 @@ def test_closing_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
         thread.join()
     memory.close()
     assert stored(tmp_path / 'memory.db') == ['I like tea']
+
+
+def test_a_memory_that_can_not_be_opened_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / 'notes.txt').write_text('not a database, and longer than the hundred bytes of a header ' * 4)
+    for _ in range(2):
+        with pytest.raises(StoreUnreadable), fast(tmp_path / 'notes.txt'):
+            raise AssertionError('was opened')
 
 
 def test_whoever_enters_between_two_who_close_keeps_its_workers(tmp_path: Path) -> None:

@@ -254,10 +254,15 @@ class AsyncMemory:
         return self._engine
 
     async def __aenter__(self) -> Self:
-        await open_store(self._engine)
-        await self._engine.compute(self._load)
-        if self._engine.index is not None:
-            await self._engine.index.start()
+        try:
+            await open_store(self._engine)
+            await self._engine.compute(self._load)
+            if self._engine.index is not None:
+                await self._engine.index.start()
+        except BaseException:
+            if not self._background.entered:  # nobody will leave, and threads and connections would stay
+                await self._engine.close()
+            raise
         await self._background.enter()
         return self
 

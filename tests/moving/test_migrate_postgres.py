@@ -50,8 +50,8 @@ def test_there_and_back_again_everything_is_as_it_was(source: Path, url: str, tm
 
 def test_a_move_that_is_killed_goes_on_and_nobody_can_use_what_is_incomplete(source: Path, url: str) -> None:
     killed(source, url, 12)
-    with pytest.raises(StoreUnreadable, match=r'filling it from .*source\.db'):
-        fast(url).get_all(**ANA)
+    with pytest.raises(StoreUnreadable, match=r'filling it from .*source\.db'), fast(url) as memory:
+        memory.get_all(**ANA)
     assert migrate(source, url).resumed
     assert fingerprint(source) == fingerprint(url)
     check(url)

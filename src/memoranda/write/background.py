@@ -72,6 +72,11 @@ class Background:
         """Whether jobs are done in this process now."""
         return self._dispatcher is not None and self._pid == os.getpid()
 
+    @property
+    def entered(self) -> bool:
+        """Whether anybody is inside."""
+        return self._pid == os.getpid() and self._inside > 0
+
     async def enter(self) -> None:
         """Begin, unless the settings leave it to other processes, once whoever is closing has closed."""
         while True:
