@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=3)
     arguments = parser.parse_args()
     if browser_path() is None:
-        raise SystemExit('no Chromium here: apt-get install chromium, or name one with MEMORANDA_TEST_BROWSER')
+        raise SystemExit('no Chromium here: apt-get install chromium, or name one with TEST_BROWSER')
     print(machine())
     with folder(arguments.dir) as place:
         path = place / f'console-{arguments.memories}.db'

@@ -51,8 +51,8 @@ WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
 @cache
 def browser_path() -> str | None:
-    """Where the system's Chromium is, or the one that `MEMORANDA_TEST_BROWSER` names."""
-    return os.environ.get('MEMORANDA_TEST_BROWSER') or next(filter(None, map(shutil.which, BROWSERS)), None)
+    """Where the system's Chromium is, or the one that `TEST_BROWSER` names."""
+    return os.environ.get('TEST_BROWSER') or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @dataclass

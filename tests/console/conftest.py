@@ -26,7 +26,7 @@ def browser() -> Generator[Any]:
     if not find_spec('playwright'):
         pytest.skip('Playwright is not installed: uv sync')
     if browser_path() is None:
-        pytest.skip('no Chromium here: apt-get install chromium, or name one with MEMORANDA_TEST_BROWSER')
+        pytest.skip('no Chromium here: apt-get install chromium, or name one with TEST_BROWSER')
     with browsing() as started:
         yield started
 

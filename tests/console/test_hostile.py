@@ -52,7 +52,7 @@ PAYLOADS = (
     "'; DROP TABLE memories; --",
 )
 assert len(PAYLOADS) > 30
-_ALL = os.environ.get('MEMORANDA_TEST_PAGES') == 'all'
+_ALL = os.environ.get('TEST_PAGES') == 'all'
 """axe takes a second a page: by default the first page of each section and those of single things."""
 _DOWNLOADS = ('/file', '/export', '/checkpoint')
 HARMLESS = """() => {
