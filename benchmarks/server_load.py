@@ -4,9 +4,11 @@ Usage: python benchmarks/server_load.py [--users 10000] [--connections 50] [--se
 
 `memoranda serve` on a file of so many users, with the bundled embedder and the rules. Each connection sends its next
 request when the last one is answered: nine of ten read (search, context, a page of memories), one of ten writes (half
-of these in the background). With `--minutes` everybody is asked about twice, which fills the cache of vectors as far as
-it may grow (`--cache-mb`); then it goes on for so long, a line a minute, and in the end the last third of these minutes
-is compared with the second.
+of these in the background). With `--minutes` everybody is asked about twice, which fills the cache of vectors; then it
+goes on for so long, a line a minute with what the cache holds, and in the end the last third of these minutes is
+compared with the second. The cache grows with the people who are asked about and with what is added, up to
+`--cache-mb`; it is smaller here than by default (256), so that it is full when the minutes begin and memory has no
+reason to grow.
 
 Mem0's own self-hosted server is no part of its wheel: it needs PostgreSQL, a graph database and a model, so there is
 no peer beside it here.
@@ -29,6 +31,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from _common import folder, machine, median, quantile, spread, title
 from _load import Others, message, question
@@ -66,18 +69,21 @@ class Server:
     process: subprocess.Popen[str]
     port: int
     key: str
+    watching: str
+    """A key that may read the metrics."""
 
     @classmethod
     def start(cls, path: Path, cache_mb: int) -> Server:
         with Memory(path, settings=Settings(workers=0)) as memory:
             key = memory.keys.create(f'load {time.time_ns()}', role='writer').secret
+            watching = memory.keys.create(f'metrics {time.time_ns()}', role='admin').secret
         environment = {**os.environ, **ENVIRONMENT, 'MEMORANDA_CACHE_MB': str(cache_mb), 'PYTHONUNBUFFERED': '1'}
         command = [sys.executable, '-m', 'memoranda', 'serve', '--database', str(path), '--port', '0']
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert process.stdout is not None
         for line in process.stdout:
             if found := re.search(r'https?://[^:/\s]+:(\d+)', line):
-                return cls(process, int(found[1]), key)
+                return cls(process, int(found[1]), key, watching)
         raise SystemExit('the server did not start')
 
     def resident(self) -> float:
@@ -87,6 +93,13 @@ class Server:
         except OSError:
             return float('nan')
         return int(re.search(r'VmRSS:\s+(\d+)', status)[1]) / 1024  # type: ignore[index]
+
+    def cached(self) -> float:
+        """MiB of vectors that the server says it keeps."""
+        asked = Request(f'http://127.0.0.1:{self.port}/metrics', headers={'Authorization': f'Bearer {self.watching}'})
+        with urlopen(asked, timeout=60) as page:
+            found = re.search(r'^memoranda_cache_usage_bytes(?:{.*})? (\S+)', page.read().decode(), re.MULTILINE)
+        return float(found[1]) / 2**20 if found else float('nan')
 
     def seconds(self) -> float:
         """Of processor time so far."""
@@ -198,9 +211,10 @@ async def last(server: Server, arguments: argparse.Namespace) -> bool:
     began = time.perf_counter()
     await everybody.run(arguments.connections, float('inf'))
     taken = time.perf_counter() - began
-    print(f'  everybody asked about twice, {taken:.0f} s; resident: {server.resident():.0f} MiB', flush=True)
+    print(f'  everybody asked about twice, {taken:.0f} s; resident: {server.resident():.0f} MiB', end='')
+    print(f', of it the cache: {await asyncio.to_thread(server.cached):.0f} MiB', flush=True)
     title(f'{arguments.minutes:g} minutes')
-    print('  minute  requests/s   p50 ms   p99 ms   resident MiB   errors')
+    print('  minute  requests/s   p50 ms   p99 ms   resident MiB   cache MiB   errors')
     resident: list[float] = []
     errors: Counter[str] = Counter()
     for minute in range(1, max(1, round(arguments.minutes)) + 1):
@@ -208,9 +222,10 @@ async def last(server: Server, arguments: argparse.Namespace) -> bool:
         rate = await load.run(arguments.connections, 60 * arguments.minutes / max(1, round(arguments.minutes)))
         p50, p99 = (1e3 * quantile([t for each in load.taken.values() for t in each], share) for share in (0.5, 0.99))
         resident.append(server.resident())
+        cached = await asyncio.to_thread(server.cached)
         errors += load.errors
-        told = f'  {minute:6} {rate:11,.0f} {p50:8.1f} {p99:8.1f} {resident[-1]:14.0f} {load.errors.total():8}'
-        print(told, flush=True)
+        told = f'  {minute:6} {rate:11,.0f} {p50:8.1f} {p99:8.1f} {resident[-1]:14.0f} {cached:11.0f}'
+        print(f'{told} {load.errors.total():8}', flush=True)
     third = len(resident) // 3
     if not third:
         return not errors
@@ -227,7 +242,7 @@ def main() -> int:
     parser.add_argument('--connections', type=int, default=50)
     parser.add_argument('--seconds', type=float, default=30)
     parser.add_argument('--minutes', type=float, default=0, help='how long to look at memory afterwards')
-    parser.add_argument('--cache-mb', type=int, default=256, help='of the server: it grows until this is full')
+    parser.add_argument('--cache-mb', type=int, default=64, help='of the server: it grows until this is full')
     parser.add_argument('--dir', type=Path, help='where the file is kept, for the next time')
     arguments = parser.parse_args()
     print(machine())

@@ -575,6 +575,21 @@ def test_what_other_parts_do_keeps_the_chains_whole(tmp_path: Path) -> None:
         assert [b.reason for b in every(elsewhere).breaks] == ['digest']
 
 
+def test_who_stored_a_fact_as_given_is_noted(memory: Memory) -> None:
+    jane = memory.acting_as('support:jane')
+    jane.add('Plays chess', user_id='dan', infer=False)
+    jane.apply(memory.preview('Sings', user_id='dan', infer=False))
+    jane.add('dances = tango', user_id='dan')
+    memory.acting_as('user').add('Cooks', user_id='dan', infer=False)  # which is no decision over what is believed
+    assert {c.edits[0].after.text: c.actor for c in memory.changes(user_id='dan')} == {
+        'Plays chess': 'support:jane',
+        'Sings': 'support:jane',
+        'dances is tango': 'grammar',
+        'Cooks': 'caller',
+    }
+    assert memory.verify(user_id='dan').ok
+
+
 def test_the_log_can_be_read_page_by_page_and_proved_by_its_lines(memory: Memory) -> None:
     seen: list[dict[str, Any]] = []
     cursor = None

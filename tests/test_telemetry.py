@@ -472,6 +472,22 @@ def test_the_work_on_a_job_is_linked_to_the_add_that_queued_it(spans: Spans, mea
     assert [a['memoranda.status'] for a in measures.measured('gen_ai.client.operation.duration')] == ['done', 'queued']
 
 
+def test_a_gauge_tells_what_cached_vectors_hold(measures: Metrics) -> None:
+    def usage() -> float:
+        (point,) = measures.points('memoranda.cache.usage')
+        return point.value
+
+    with fast() as memory:
+        memory.add('Likes tea', user_id='ana', infer=False)
+        before = usage()
+        memory.search('tea', user_id='ana')
+        memory.search('tea', user_id='ana')
+        filled = usage()
+        assert filled > before
+        memory.delete_all(user_id='ana')
+        assert usage() < filled
+
+
 def test_workers_do_not_work_under_the_span_that_opened_the_memory(spans: Spans) -> None:
     with spans.tracer.start_as_current_span('start of the program'), fast() as memory:
         memory.add('Likes tea', user_id='ana', background=True).result(timeout=60)

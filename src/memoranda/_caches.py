@@ -1,12 +1,14 @@
-"""Results kept by the texts they are of: all of them are dropped when something is erased."""
+"""What a process keeps: results by the texts they are of, which an erasure drops, and how much large caches hold."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
-__all__ = ['forget_texts', 'remembered']
+__all__ = ['cached_bytes', 'forget_texts', 'remembered', 'sized']
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -29,3 +31,29 @@ def forget_texts() -> None:
     """Drop what is kept, of all functions."""
     for clear in _clear:
         clear()
+
+
+class Sized(Protocol):
+    """A cache that knows how much it holds."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of memory."""
+        ...
+
+
+_sized: WeakSet[Sized] = WeakSet()
+_sizing = threading.Lock()
+
+
+def sized(cache: Sized) -> None:
+    """Let a cache be counted by `cached_bytes` as long as it lives."""
+    with _sizing:
+        _sized.add(cache)
+
+
+def cached_bytes() -> int:
+    """Bytes of memory that the caches of this process hold."""
+    with _sizing:
+        caches = list(_sized)
+    return sum(cache.held_bytes for cache in caches)

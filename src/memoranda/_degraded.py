@@ -238,6 +238,19 @@ class Straight:
         """What the storage answers."""
         return await make()
 
+    def begin(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Errand[T]:
+        """Begin to read, for `end` to wait for it; whoever doesn't has to cancel it."""
+        return Errand(make())
+
+    async def end(self, errand: Errand[T]) -> T:
+        """What the storage answers to what was begun."""
+        try:
+            await errand.wait(None)
+        except BaseException:
+            errand.cancel()
+            raise
+        return errand.done.result()
+
     async def ask(
         self, read: Callable[[], T], texts: Callable[[T], Sequence[str]]
     ) -> tuple[T, Sequence[FloatVector] | None]:
@@ -261,7 +274,7 @@ class Straight:
         """The vectors are another embedder's. Whether to go on by keywords, also where only meaning was asked for."""
         return False
 
-    def end(self) -> str | None:
+    def tell(self) -> str | None:
         """What it had to do without, which is counted."""
         return None
 
@@ -286,11 +299,28 @@ class Patient(Straight):
         Raises:
             Without: It fails, or doesn't answer in time; what was asked is still read, unseen.
         """
+        return await self.end(self.begin(make))
+
+    def begin(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Errand[T]:
+        """Begin to read, for `end` to wait for it; whoever doesn't has to cancel it.
+
+        Raises:
+            Without: It failed just now.
+        """
         part = self._health.reads
         self._enter(part)
-        seconds, begun = self._patience(part), time.monotonic()
         errand = Errand(make())
         errand.done.add_done_callback(part.heard)
+        return errand
+
+    async def end(self, errand: Errand[T]) -> T:
+        """What the storage answers to what was begun.
+
+        Raises:
+            Without: See `read`.
+        """
+        part = self._health.reads
+        seconds, begun = self._patience(part), time.monotonic()
         try:
             done = await errand.wait(seconds)
         except BaseException:
@@ -385,7 +415,7 @@ class Patient(Straight):
         part.works()
         return answer
 
-    def end(self) -> str | None:
+    def tell(self) -> str | None:
         """What it had to do without, which is counted."""
         if self._cause is None:
             return None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from memoranda._caches import cached_bytes
+
 if TYPE_CHECKING:
-    from opentelemetry.metrics import Counter, Histogram
+    from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation
     from opentelemetry.trace import Tracer
 
 __all__ = ['TRACE', 'Instruments', 'instruments', 'tracer', 'unusable']
@@ -103,9 +105,21 @@ def _made(provider: Any) -> Instruments:
         except TypeError:  # an older API takes no advice
             return meter.create_histogram(name, 's', description)
 
+    meter.create_observable_gauge(
+        'memoranda.cache.usage',
+        [_cached],
+        'By',
+        'Memory that cached vectors hold, of at most `cache_mb` of each database.',
+    )
     return Instruments(
         duration=histogram('gen_ai.client.operation.duration', 'GenAI operation duration.', _DURATION_BUCKETS),
         jobs=meter.create_counter('memoranda.jobs', '{job}', 'Tries of jobs, by what became of them.'),
         degraded=meter.create_counter('memoranda.degraded', '{call}', 'Calls that went on without what failed.'),
         wait=histogram('memoranda.job.wait', 'From when a job was due to when it was begun.', _WAIT_BUCKETS),
     )
+
+
+def _cached(_: CallbackOptions) -> Iterable[Observation]:
+    from opentelemetry.metrics import Observation
+
+    return [Observation(cached_bytes())]

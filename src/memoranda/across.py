@@ -27,6 +27,7 @@ __all__ = [
     'MOST_SEARCHED',
     'ConflictPage',
     'NumberedPage',
+    'SubjectPage',
     'UsesPage',
     'activity',
     'browse',
@@ -35,6 +36,7 @@ __all__ = [
     'owners_under',
     'people',
     'search',
+    'subject_page',
     'subjects',
     'uses',
 ]
@@ -59,6 +61,15 @@ class NumberedPage:
     """Whether it was not counted to the end."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectPage:
+    """A slice of a listing of owners that is asked for by its place."""
+
+    items: tuple[Subject, ...]
+    count: int
+    """How many there are in all, counted up to the most that was asked for."""
+
+
 async def subjects(
     memory: AsyncMemory,
     *,
@@ -79,8 +90,7 @@ async def subjects(
     Raises:
         InvalidScope: The view is bound to a scope.
     """
-    if memory.bound_to is not None:
-        raise InvalidScope('who else there is, is not for a view that is bound to a scope: use one of the project')
+    _unbound(memory)
     return await memory.engine.store.subjects(
         project=memory.project,
         kinds=kinds,
@@ -88,6 +98,44 @@ async def subjects(
         limit=check_count('limit', limit, 1, MOST_LISTED + 1),
         after=after,
     )
+
+
+async def subject_page(
+    memory: AsyncMemory,
+    *,
+    kinds: Sequence[OwnerKind] = ('user', 'agent', 'app', 'run'),
+    start: int,
+    size: int,
+    most: int,
+) -> SubjectPage:
+    """Whom the project of a view remembers something of, from one place of the listing on.
+
+    Memories are counted of those on the page only.
+
+    Args:
+        memory: A project-wide view.
+        kinds: Which sorts of owner.
+        start: How many are passed over.
+        size: How many are listed.
+        most: How many can be reached and are counted.
+
+    Raises:
+        InvalidScope: The view is bound to a scope.
+    """
+    _unbound(memory)
+    numbers = await memory.engine.store.subject_numbers(project=memory.project, kinds=kinds, limit=most)
+    page = numbers[start : start + size]
+    found: list[Subject] = []
+    for first in range(0, len(page), MOST_LISTED):
+        part = page[first : first + MOST_LISTED]
+        told = await subjects(memory, kinds=kinds, limit=len(part), after=part[0] - 1)
+        found += [one for one in told if one.number <= part[-1]]  # some may have gone meanwhile
+    return SubjectPage(items=tuple(found), count=len(numbers))
+
+
+def _unbound(memory: AsyncMemory) -> None:
+    if memory.bound_to is not None:
+        raise InvalidScope('who else there is, is not for a view that is bound to a scope: use one of the project')
 
 
 async def owners_under(memory: AsyncMemory, said_under: Mapping[str, str], *, most: int) -> list[Owner]:

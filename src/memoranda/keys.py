@@ -33,7 +33,7 @@ __all__ = [
     'digest_of',
     'make_key',
     'make_key_of',
-    'note_ended',
+    'note_changed',
     'well_formed',
 ]
 
@@ -130,12 +130,12 @@ def _made(
 
 
 def changes() -> int:
-    """A number that grows when a key is ended in this process, for those who remember keys."""
+    """A number that grows when a key is made or ended in this process, for those who remember keys."""
     return _changes
 
 
-def note_ended() -> None:
-    """Tell those who remember keys that some may have ended: revoked, rotated, or gone with an erased user."""
+def note_changed() -> None:
+    """Tell those who remember keys that some may be new, revoked, rotated, or gone with an erased user."""
     global _changes
     _changes += 1
 
@@ -210,6 +210,7 @@ class KeyRing:
             self._project, name=name, role=role, user_id=user_id, expires_at=expires_at, created_by=self._actor
         )
         await self._engine.store.add_key(made.key, made.digest, reason=self._why)
+        note_changed()
         return made
 
     async def list(self, *, include_ended: bool = False) -> list[ApiKey]:
@@ -242,7 +243,7 @@ class KeyRing:
         found = await self._engine.store.revoke_key(
             check_text('key_id', key_id, 256), project=self._project, at=now(), actor=self._actor, reason=self._why
         )
-        note_ended()
+        note_changed()
         if found is None:
             raise _missing(key_id)
         return found
@@ -281,7 +282,7 @@ class KeyRing:
         until = made.key.created_at + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         if not await self._engine.store.rotate_key(old.id, made.key, made.digest, until=until, reason=self._why):
             raise KeyNotFound(f'key {shown(key_id)} has ended meanwhile: make a new one with keys.create')
-        note_ended()
+        note_changed()
         return made
 
     async def any_in_force(self) -> bool:

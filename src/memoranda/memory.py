@@ -407,6 +407,7 @@ class AsyncMemory:
             trust=trust,
             supersedes=supersedes,
             corrects=corrects,
+            by=self._named(),
         )
         scope = self._scope(user_id, agent_id, run_id, app_id, session_id)
         if (replaced := supersedes or corrects) is not None:
@@ -502,7 +503,9 @@ class AsyncMemory:
         """
         from memoranda.write.preview import apply
 
-        return await apply(self._engine, self._worker, preview, project=self._project, bound=self._bound)
+        return await apply(
+            self._engine, self._worker, preview, project=self._project, bound=self._bound, by=self._named()
+        )
 
     @traced('search_memory')
     async def search(
@@ -1816,6 +1819,14 @@ class AsyncMemory:
         if not erasure.whole:
             raise InvalidScope('retention is about everything of a user, an agent, an app or a run: pass one id only')
         return erasure.owner
+
+    def _named(self) -> str | None:
+        """On whose account facts are stored as given.
+
+        Not on the `user`'s: what the user did by hand is believed wherever the words come from (`trust`), and an `add`
+        is no such decision.
+        """
+        return None if self._actor == 'user' else self._actor
 
     def _own_reaches(self, scope: Scope) -> list[Reach]:
         """What a scope reads when a value is asked for: without a run, no run's."""

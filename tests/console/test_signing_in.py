@@ -15,7 +15,7 @@ from _console import Console, SignedIn, axe
 from _fakes import fast_async
 from memoranda.keys import make_key
 from memoranda.server.console.sessions import Session, Sessions, own_path
-from memoranda.server.gate import Keys
+from memoranda.server.keyring import Keys
 
 
 def _form(console: Console, key: str, **further: str) -> httpx.Response:

@@ -14,10 +14,12 @@ import _server_part
 from _fakes import fast_async
 from _server import serving
 from memoranda.errors import ConfigurationError
-from memoranda.keys import ROLES, Role
+from memoranda.keys import ROLES, Role, make_key
 from memoranda.records import now
 from memoranda.server.access import Caller, needs, public
 from memoranda.server.app import create_app
+from memoranda.server.keyring import Keys
+from memoranda.settings import Settings
 
 PARTS: list[Any] = [_server_part]
 HEADERS = [
@@ -133,6 +135,86 @@ def test_stored_keys_open_until_they_are_revoked_or_expire() -> None:
             while await status(brief.secret) == 200:  # for a fifth of a second
                 pass
             assert now() >= (await memory.keys.get(brief.key.id)).expires_at
+
+    asyncio.run(asked())
+
+
+class _Clock:
+    at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_a_key_that_nobody_holds_is_looked_up_once_in_two_seconds_and_one_made_here_opens_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def asked() -> None:
+        clock = _Clock()
+        async with fast_async() as memory, Keys(memory, clock=clock) as keys:
+            store, lookups = memory.engine.store, list[bytes]()
+            by_digest = store.key_by_digest
+
+            async def noted(digest: bytes) -> Any:
+                lookups.append(digest)
+                return await by_digest(digest)
+
+            monkeypatch.setattr(store, 'key_by_digest', noted)
+            made_up, elsewhere = (make_key('default', name=name, role='admin') for name in ('here', 'elsewhere'))
+            for _ in range(10):
+                assert await keys.caller(made_up.secret) is None
+                assert await keys.caller(elsewhere.secret) is None
+            assert len(lookups) == 2
+
+            monkeypatch.setattr('memoranda.keys._secret', lambda: made_up.secret)
+            await memory.keys.create('here', role='admin')
+            assert await keys.caller(made_up.secret) is not None
+            assert await keys.caller(elsewhere.secret) is None
+
+            await store.add_key(elsewhere.key, elsewhere.digest)  # as another process does it
+            assert await keys.caller(elsewhere.secret) is None
+            clock.at += 2
+            assert await keys.caller(elsewhere.secret) is not None
+            await memory.keys.revoke(elsewhere.key.id)
+            assert await keys.caller(elsewhere.secret) is None
+
+    asyncio.run(asked())
+
+
+def test_keys_that_are_made_up_drive_out_none_that_somebody_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def asked() -> None:
+        monkeypatch.setattr('memoranda.server.keyring._KNOWN', 8)
+        clock = _Clock()
+        async with fast_async() as memory, Keys(memory, clock=clock) as keys:
+            held = await memory.keys.create('app')
+            assert await keys.caller(held.secret) is not None
+            for number in range(20):
+                assert await keys.caller(make_key('default', name=str(number), role='admin').secret) is None
+            monkeypatch.setattr(memory.engine.store, 'key_by_digest', None)
+            assert await keys.caller(held.secret) is not None
+
+    asyncio.run(asked())
+
+
+def test_figures_of_all_projects_are_for_keys_of_the_servers_own_project() -> None:
+    async def asked() -> None:
+        async def statuses(who: str) -> list[int]:
+            settings = Settings(server_metrics=who)  # pyright: ignore[reportArgumentType]
+            async with serving(settings=settings, metrics=lambda: (b'figures', 'text/plain')) as server:
+                return [
+                    (await server.client(role, **whose).get('/metrics')).status_code
+                    for role, whose in (
+                        ('admin', {}),
+                        ('reader', {}),
+                        ('admin', {'project': 'other'}),
+                        ('admin', {'user_id': 'ana'}),
+                        (None, {}),
+                    )
+                ]
+
+        assert await statuses('admin') == [200, 403, 403, 403, 401]
+        assert await statuses('reader') == [200, 200, 403, 403, 401]
+        assert await statuses('anybody') == [200] * 5
 
     asyncio.run(asked())
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 from memoranda.errors import InvalidInput, StoreError, shown
-from memoranda.keys import note_ended
+from memoranda.keys import note_changed
 from memoranda.records import new_id
 from memoranda.stores.erasures import COUNTED, Asked, ChainPosition, Forgetting, Forgotten
 
@@ -294,7 +294,7 @@ async def forget(engine: Engine, worker: Worker, background: Background, what: F
     secret = await engine.store.secret()  # before: nothing shall come between an erasure and its receipt
     async with spool.erasing(covers):
         forgotten = await engine.store.forget(what)
-    note_ended()  # keys of a user that is forgotten are gone too
+    note_changed()  # keys of a user that is forgotten are gone too
     worker.forget()
     engine.forget()
     state: State = await _look(engine, forgotten.words) if forgotten.scrubbed else 'logical'

@@ -59,8 +59,10 @@ class SearchRequest:
     explain: bool = False
     counted: bool = False
     """Whether the hits count as uses of the memories."""
-    speakers: Sequence[str] | None = None
-    """The names that messages within reach were said under, when they are known."""
+    hearing: Callable[[], Coroutine[Any, Any, Sequence[str]]] | None = None
+    """Tells the names that messages within reach were said under, where somebody else asks for them."""
+    then: Callable[[Sequence[Hit]], None] | None = None
+    """Called with the hits where they were found, on the store's thread. Of several calls the last one counts."""
     answers: bool = False
     """Whether messages that only ask something are left out: what was asked before answers nothing."""
     nearest: bool = False
@@ -123,7 +125,7 @@ async def answer(engine: Engine, request: SearchRequest) -> Hits:
     except Without:
         hits = []
     note_recall(engine, request.reaches, began, found=bool(hits))
-    return Hits(hits, degraded=going.end())
+    return Hits(hits, degraded=going.tell())
 
 
 async def search(engine: Engine, request: SearchRequest, going: Straight | None = None) -> list[Hit]:
@@ -175,22 +177,11 @@ async def _search(
     engine: Engine, request: SearchRequest, going: Straight, room: _Room, *, again: bool = False
 ) -> list[Hit]:
     store, asked = engine.store, request
-    speakers = request.speakers or ()
-    if request.speakers is None and 'episodes' in request.include:
-        speakers = await going.read(lambda: store.speakers(request.reaches))
     semantic = request.strategy in ('hybrid', 'semantic')
     generation = await going.read(engine.generation) if semantic else None
-    now = request.moment.as_of or request.moment.now
-
-    def read() -> Query:
-        return analyse(request.query, speakers=speakers, now=now)
-
-    if generation is not None:
-        query, vectors = await going.ask(read, lambda query: list(_texts(request, query).values()))
-    else:
-        query, vectors = await engine.ask(read, lambda _: ())
-        if semantic and engine.lacks_embedder and going.lacks_embedder():
-            vectors = None
+    query, vectors = await _read_question(engine, request, going, embeds=generation is not None)
+    if generation is None and semantic and engine.lacks_embedder and going.lacks_embedder():
+        vectors = None
     if vectors is None:
         generation, vectors = None, ()
         if request.strategy == 'semantic':
@@ -213,6 +204,12 @@ async def _search(
         stale = bool(vectors) and all(lane.dense is None for lane in lanes)
         return _rank(lanes, query, request, calibration, room)
 
+    def finish(pairs: Sequence[tuple[Ranked, Hit]]) -> list[Hit]:
+        hits = _finish(pairs, request, room)
+        if request.then is not None and not room.crowded:
+            request.then(hits)
+        return hits
+
     plan = SearchPlan(
         reaches=request.reaches,
         moment=request.moment,
@@ -223,9 +220,11 @@ async def _search(
         nearest=nearest,
         where=request.where,
         rank=order,
-        finish=lambda pairs: _finish(pairs, request, room),
+        finish=finish,
         uses=request.counted and request.strategy == 'hybrid' and not request.nearest,
     )
+    if (said := _said_before.get()) is not None:
+        await wait_within(said, SAID_SECONDS)
     hits = await going.read(lambda: store.search(plan))
     if stale and not again:  # another process has switched to new vectors since this one last looked
         await going.read(lambda: engine.generation(fresh=True))
@@ -233,6 +232,35 @@ async def _search(
     if request.counted:
         note_uses(engine, (hit.memory for hit in hits if hit.memory is not None), request.moment.now)
     return hits
+
+
+async def _read_question(
+    engine: Engine, request: SearchRequest, going: Straight, *, embeds: bool
+) -> tuple[Query, Sequence[FloatVector] | None]:
+    """The question and its vectors. Meanwhile the names are looked up, which few owners have."""
+    now = request.moment.as_of or request.moment.now
+
+    async def read(speakers: Sequence[str]) -> tuple[Query, Sequence[FloatVector] | None]:
+        def question() -> Query:
+            return analyse(request.query, speakers=speakers, now=now)
+
+        if embeds:
+            return await going.ask(question, lambda query: list(_texts(request, query).values()))
+        return await engine.ask(question, lambda _: ())
+
+    hearing = request.hearing
+    if hearing is None and 'episodes' not in request.include:
+        return await read(())
+    errand = going.begin(lambda: engine.store.speakers(request.reaches)) if hearing is None else None
+    try:
+        early = None if engine.has_heard(request.reaches) else await read(())
+    except BaseException:
+        if errand is not None:
+            errand.cancel()
+        raise
+    speakers = await (going.end(errand) if errand is not None else cast('Any', hearing)())
+    engine.heard(request.reaches, speakers)
+    return early if early is not None and not speakers else await read(speakers)
 
 
 async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semantic: bool) -> list[MemoryRecord]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from memoranda._caches import remembered
 from memoranda.recall.tokens import index_terms, query_terms
 from memoranda.recall.trusting import cut, cuts, sentences, tier_of
 from memoranda.write.gate import asks, says_nothing
@@ -43,8 +44,11 @@ def only_asks(text: str) -> bool:
 
     What was asked once answers no question that is asked later. In doubt it is not.
     """
-    if len(text) > _LONGEST:
-        return False
+    return len(text) <= _LONGEST and _only_asks(text)
+
+
+@remembered(8192)  # what was said on a subject is found by each question about it
+def _only_asks(text: str) -> bool:
     asked = False
     for start, end in sentences(text):
         sentence = text[start:end].strip()

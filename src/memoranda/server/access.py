@@ -22,7 +22,7 @@ from memoranda.memory import AsyncMemory
 from memoranda.scope import Scope
 from memoranda.server.problems import Problem
 
-__all__ = ['ROLES', 'Caller', 'Role', 'allows', 'needs', 'public', 'role_of']
+__all__ = ['ROLES', 'Caller', 'Role', 'allows', 'needs', 'public', 'role_of', 'still_in_force']
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 """Each may do what those before it may."""
@@ -41,6 +41,15 @@ class Caller:
     """The key is for this person only."""
     memory: AsyncMemory
     """In the key's project, acting as `key:<name>`; bound to the person when the key is, else project-wide."""
+
+    def check_all_projects(self) -> None:
+        """Make sure that the key may know figures of all projects together.
+
+        Raises:
+            Problem: 403, it is of another project than the one the server is set to, or for one person.
+        """
+        if self.user_id is not None or self.project != self.memory.engine.settings.project:
+            raise Problem(403, 'these figures are of all projects: ask with a key of the project this server is set to')
 
     def user(self, user_id: str | None) -> str | None:
         """The person that a call is about. A key that is for one person fills it in.
@@ -100,6 +109,15 @@ def needs(role: Role) -> Any:
 
     authorised.role = role  # type: ignore[attr-defined]
     return Depends(authorised)
+
+
+async def still_in_force(request: Request) -> bool:
+    """Whether the key that a request came with still opens: for answers that take long.
+
+    Raises:
+        StoreError: The storage doesn't tell.
+    """
+    return await request.scope['state']['still_in_force']()
 
 
 def public() -> Any:

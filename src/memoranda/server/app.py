@@ -24,9 +24,10 @@ from memoranda.errors import ConfigurationError, MemorandaError
 from memoranda.server.access import role_of
 from memoranda.server.console.sessions import SIGN_IN, Sessions
 from memoranda.server.describing import describe
-from memoranda.server.gate import Gate, Keys
+from memoranda.server.gate import Gate
 from memoranda.server.health import metrics_router
 from memoranda.server.health import router as health
+from memoranda.server.keyring import Keys
 from memoranda.server.limits import BodyLimit, KeyLimit, TotalLimit
 from memoranda.server.problems import Caught, Problem, problem_of
 from memoranda.server.shield import Shield

@@ -81,7 +81,13 @@ def metrics_router(who: str) -> APIRouter:
 
     @made.get('/metrics', dependencies=[allowed], response_class=Response)
     async def metrics(request: Request) -> Response:
-        """Figures of this process, all its projects together, in the text format of Prometheus. No ids, no words."""
+        """Figures of this process, all its projects together, in the text format of Prometheus. No ids, no words.
+
+        Only for keys of the project that the server is set to, unless anybody may read them.
+        """
+        caller: Caller | None = request.state.caller
+        if who != 'anybody' and caller is not None:
+            caller.check_all_projects()
         if request.app.state.metrics is None:
             raise Problem(404, 'this process sends its metrics elsewhere')
         page, media_type = await asyncio.to_thread(request.app.state.metrics)

@@ -159,6 +159,8 @@ class Appended:
     """Whether the job waits for more turns, so that there is nothing to do yet."""
     forgotten: int = 0
     """Messages that were not stored, because they were said before their subject was forgotten."""
+    work: Work | None = field(default=None, repr=False, compare=False)
+    """The job as `load` would give it, where that took no reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -765,6 +767,16 @@ class Store(ABC):
                 are counted then. All active memories of the project are looked at for it.
             limit: How many at most.
             after: Only owners with a higher number.
+        """
+
+    @abstractmethod
+    async def subject_numbers(self, *, project: str, kinds: Sequence[OwnerKind], limit: int) -> Sequence[int]:
+        """The numbers of the first owners that `subjects` lists, ascending, without anything being counted.
+
+        Args:
+            project: The tenant.
+            kinds: Which sorts.
+            limit: How many at most.
         """
 
     @abstractmethod

@@ -103,8 +103,9 @@ def job_options(
     trust: Trust | None = None,
     supersedes: str | None = None,
     corrects: str | None = None,
+    by: str | None = None,
 ) -> dict[str, Any]:
-    """The options as a job keeps them."""
+    """The options as a job keeps them. `by` is noted of facts stored as given."""
     if check_flag('infer', infer) and any(
         given is not None
         for given in (kind, slot, value, level, confidence, importance, valid_from, valid_to, supersedes, corrects)
@@ -135,6 +136,7 @@ def job_options(
         'trust': None if trust is None else check_trust(trust),
         'supersedes': None if supersedes is None else check_text('supersedes', supersedes, 256),
         'corrects': None if corrects is None else check_text('corrects', corrects, 256),
+        'by': None if infer else by,
     }
     for name, moment in (('valid_from', valid_from), ('valid_to', valid_to), ('expires_at', expires_at)):
         options[name] = None if moment is None else as_moment(moment, name).isoformat()

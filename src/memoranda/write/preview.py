@@ -85,7 +85,15 @@ async def preview(engine: Engine, worker: Worker, batch: Batch | None) -> Previe
     )
 
 
-async def apply(engine: Engine, worker: Worker, shown: object, *, project: str, bound: Scope | None) -> AddResult:
+async def apply(
+    engine: Engine,
+    worker: Worker,
+    shown: object,
+    *,
+    project: str,
+    bound: Scope | None,
+    by: str | None,
+) -> AddResult:
     """Do what a preview showed; the model isn't asked again.
 
     Raises:
@@ -100,7 +108,9 @@ async def apply(engine: Engine, worker: Worker, shown: object, *, project: str, 
         raise InvalidInput('this preview was made by another memory: apply it with the one that made it')
     if plan.batch.owner.project != project or (bound is not None and bound != plan.batch.scope):
         raise InvalidScope('this preview was made in another project or scope: apply it where it was made')
-    batch = replace(plan.batch, worker=new_token(), expect_version=plan.version)
+    given = not plan.batch.job.get('infer', True)
+    job = {**plan.batch.job, 'by': by} if given and by is not None else plan.batch.job
+    batch = replace(plan.batch, job=job, worker=new_token(), expect_version=plan.version)
     result = await take_in(engine, worker, batch, drawn=plan.drawn)
     same = [_content(e) for e in result.changes] == [_content(e) for e in shown.changes]
     return replace(result, known=shown.known, as_previewed=same)

@@ -163,10 +163,13 @@ class Process:
             log.warning('a review queue is full (max_waiting=%s): further ones are dropped', engine.policy.max_waiting)
         if not decision.edits:
             return decision, None, None
+        # A memory says that its words were given as they are (`caller`), which profiles and prompts go by; its history
+        # says by whom.
+        by = work.job.payload.get('by') if given else None
         change = Change(
             id=change_id,
             edits=decision.edits,
-            actor=actor,
+            actor=by or actor,
             reason='lesson' if lesson else 'stored as given' if given else 'extraction',
             job_id=work.job.id or None,
             at=at,

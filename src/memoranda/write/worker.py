@@ -113,7 +113,10 @@ class Worker:
             ProcessingFailed: The job, or one before it, failed; both stay queued.
         """
         try:
-            if appended.leased and (work := await self._store.load(appended.job_id or '')) is not None:
+            work = appended.work
+            if work is None and appended.leased:
+                work = await self._store.load(appended.job_id or '')
+            if work is not None:
                 return await self._run_for(work, appended, token, drawn)
             await self.turns.enter(owner)
             try:

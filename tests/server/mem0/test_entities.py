@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,6 @@ import pytest
 
 from _fakes import fast_async
 from _wire import Wire, serving
-from memoranda.server.mem0 import tokens
 
 SCHEMA = {
     'title': 'Person',
@@ -46,6 +48,25 @@ def test_those_whom_something_is_remembered_of_are_listed(wire: Wire) -> None:
     assert wire.told('GET', '/v1/stats/')['total_memories'] == 5
     assert entities(wire.as_('ana')) == [('user', 'ana', 2)]
     assert entities(wire.as_('other')) == []
+
+
+def test_memories_are_counted_of_those_on_a_page_only(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        wire.add('Likes tea', f'user-{number}')
+    store = wire.memory.engine.store
+    subjects, counted = store.subjects, list[str]()
+
+    async def noted(**asked: Any) -> Any:
+        found = await subjects(**asked)
+        counted.extend(one.owner.key for one in found)
+        return found
+
+    monkeypatch.setattr(store, 'subjects', noted)
+    page = wire.told('GET', '/v1/entities/?page=2&page_size=2')
+    assert ([one['name'] for one in page['results']], page['count']) == (['user-2', 'user-3'], 5)
+    assert counted == ['user-2', 'user-3']
+    assert entities(wire, '?page=4&page_size=2') == []
+    assert wire.told('GET', '/v1/stats/')['total_memories'] == 5
 
 
 def test_an_entity_is_forgotten_wherever_it_turns_up_and_the_receipt_holds(wire: Wire) -> None:
@@ -203,28 +224,42 @@ def test_a_field_that_text_can_not_fill_stays_open(wire: Wire, properties: Any) 
         assert filled == {name: ['Likes tea'] if name == 'memories' else None for name in properties}
 
 
-def test_an_id_that_somebody_made_up_tells_nothing(wire: Wire) -> None:
+def _forged(id_: str, **changes: Any) -> str:
+    """An id with another content behind the same signature."""
+    sort, _, text = id_.partition('-')
+    raw = base64.urlsafe_b64decode(text + '=' * (-len(text) % 4))
+    content = {**json.loads(zlib.decompress(raw[16:])), **changes}
+    forged = raw[:16] + zlib.compress(json.dumps(content).encode())
+    return f'{sort}-{base64.urlsafe_b64encode(forged).rstrip(b"=").decode()}'
+
+
+def test_an_id_that_somebody_made_up_altered_or_took_from_another_project_is_none(wire: Wire) -> None:
     wire.add('Likes tea')
-    for content in ({}, {'deleted': 7}, {'receipt': None}, {'receipt': {'format': 1}}, {'receipt': [1]}):
-        status, _ = wire.refused('GET', f'/v1/event/{tokens.written("erasure", wire.project, content)}/')
-        assert status == 400
-    whose = {'user_id': 'ana'}
-    made_up: list[dict[str, Any]] = [
-        {},
-        {'filters': whose},
-        {'filters': whose, 'schema': {'properties': {}}},
-        {'filters': whose, 'schema': {'properties': {}}, 'at': 'now'},
-        {'filters': {'user_id': '*'}, 'schema': {'properties': {}}, 'at': '2026-01-01'},
-        {'filters': 7, 'schema': 7, 'at': 7},
-    ]
-    for content in made_up:
-        id_ = tokens.written('export', wire.project, content)
-        assert wire.refused('POST', '/v1/exports/get/', {'memory_export_id': id_})[0] == 400
-    for id_ in (
-        tokens.written('export', 'elsewhere', made_up[2]),
-        tokens.written('export', wire.project, {'x': 'x' * 100_000}),
-    ):
-        assert wire.refused('POST', '/v1/exports/get/', {'memory_export_id': id_})[0] == 404
+    schema = {'properties': {'memories': {'type': 'array'}}}
+    export = wire.told('POST', '/v1/exports/', {'schema': schema, 'filters': {'user_id': 'ana'}})['id']
+    filled = wire.told('POST', '/v1/exports/get/', {'memory_export_id': export})
+    assert len(filled['memories']) == 1
+    profiles = wire.told('POST', '/v2/profiles/jobs/', {'operation': 'sample'})['job_id']
+    deleted = wire.told('DELETE', '/v1/memories/?user_id=ana')['event_id']
+    assert wire.told('GET', f'/v1/event/{deleted}/')['results'] == [{'episodes': 1, 'memories': 1, 'versions': 1}]
+    wire.add('Likes tea')
+    forgotten = wire.told('DELETE', '/v2/entities/user/ana/')['event_id']
+
+    def status(who: Wire, id_: str) -> int:
+        if id_.startswith('export-'):
+            return who.call('POST', '/v1/exports/get/', {'memory_export_id': id_}).status_code
+        if id_.startswith('profiles-'):
+            return who.call('GET', f'/v2/profiles/jobs/{id_}/').status_code
+        return who.call('GET', f'/v1/event/{id_}/').status_code
+
+    for id_ in (export, profiles, deleted, forgotten):
+        sort, _, body = id_.partition('-')
+        other = 'export' if sort == 'erasure' else 'erasure'
+        assert status(wire, id_) == 200
+        assert status(wire.as_('other'), id_) == 404
+        for wrong in (_forged(id_, deleted={'counts': 7}), _forged(id_), id_[:-4], f'{sort}-{"A" * 200}', f'{id_}A'):
+            assert status(wire, wrong) == 404, wrong
+        assert status(wire, f'{other}-{body}') == 404
 
 
 def test_ids_that_hold_what_they_stand_for_work_on_another_process(tmp_path: Path) -> None:
@@ -316,7 +351,12 @@ KEYED: list[tuple[str, str, Any]] = [
     ('POST', '/v3/memories/', {'filters': {'user_id': 'bo'}}),
     ('POST', '/v3/memories/search/', {'query': 'x', 'filters': {'user_id': 'bo'}}),
     ('POST', '/v3/memories/add/', {'messages': 'x', 'user_id': 'bo'}),
+    ('POST', '/v3/memories/add/', {'messages': 'x', 'agent_id': 'guide'}),
+    ('POST', '/v3/memories/add/', {'messages': 'x', 'user_id': 'ana', 'filters': {'app_id': 'web'}}),
+    ('POST', '/memories', {'messages': 'x', 'user_id': 'ana', 'agent_id': 'guide'}),
     ('DELETE', '/v1/memories/?user_id=bo', None),
+    ('DELETE', '/v1/memories/?agent_id=guide', None),
+    ('DELETE', '/v1/memories/?user_id=ana&app_id=web', None),
     ('DELETE', '/v2/entities/user/bo/', None),
     ('DELETE', '/v2/entities/agent/guide/', None),
     ('GET', '/v2/entities/user/bo/profile/', None),
@@ -332,7 +372,7 @@ def test_a_key_for_one_person_reaches_nobody_else(wire: Wire) -> None:
     bo = wire.add('of bo', user_id='bo', agent_id='guide')
     wire.add('of the guide', None, agent_id='guide')
     ana = wire.as_('ana')
-    ana.add('of ana', agent_id='guide')
+    wire.add('of ana', agent_id='guide')
     for method, path, body in KEYED:
         assert ana.refused(method, path, body)[0] == 403, path
     for method, path, body in (
@@ -350,7 +390,11 @@ def test_a_key_for_one_person_reaches_nobody_else(wire: Wire) -> None:
         assert ana.listed(filters) == ['of ana']
         assert ana.found('of', filters) == ['of ana']
     assert wire.listed({'agent_id': 'guide'}) == ['of ana', 'of bo', 'of the guide']
-    ana.told('DELETE', '/v1/memories/?agent_id=guide')
+    ana.add('in a run', None, run_id='s1')
+    assert ana.listed() == ['in a run', 'of ana']
+    ana.told('DELETE', '/v1/memories/?run_id=s1')
+    assert ana.listed() == ['of ana']
+    ana.told('DELETE', '/v1/memories/?user_id=ana')
     assert wire.listed({'agent_id': 'guide'}) == ['of bo', 'of the guide']
 
 

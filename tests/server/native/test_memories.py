@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -218,6 +219,21 @@ def test_a_retracted_memory_is_gone_but_for_its_history(api: Api) -> None:
         ('add', 'grammar'),
         ('retract', 'key:admin'),
     ]
+
+
+@pytest.mark.parametrize('prefer', [{}, {'Prefer': 'respond-async'}], ids=['at once', 'later'])
+def test_the_history_names_the_key_that_stored_a_fact_as_given(api: Api, prefer: dict[str, str]) -> None:
+    body = {'messages': 'Lives in Lisbon', 'user_id': 'ana', 'infer': False}
+    once = {'Idempotency-Key': 'k1'}
+    assert api.as_('writer').post('/v1/memories', body, headers={**once, **prefer}).is_success
+    assert asyncio.run(api.memory.flush()) == 0
+    again = api.as_('admin').post('/v1/memories', body, headers=once)
+    assert (again.status_code, again.json()['replayed']) == (200, True)
+
+    (memory,) = api.shown('/v1/memories', user_id='ana')['items']
+    assert memory['actor'] == 'caller'
+    told = api.shown(f'/v1/memories/{memory["id"]}/history')['items']
+    assert [(e['op'], e['actor'], e['reason']) for e in told] == [('add', 'key:writer', 'stored as given')]
 
 
 def test_a_memory_is_retracted_with_those_it_took_the_place_of(api: Api) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from _fakes import Grammar, fast_async
@@ -30,7 +32,8 @@ class Slow(Grammar):
 class Request:
     """One request to an application in this loop, of whose answer every part is seen when it is sent."""
 
-    def __init__(self, app: FastAPI, key: NewKey, path: str) -> None:
+    def __init__(self, app: FastAPI, key: NewKey, path: str, query: str = '') -> None:
+        self.status = 0
         self.parts: asyncio.Queue[bytes] = asyncio.Queue()
         self.gone = asyncio.Event()
         self._messages: Iterator[dict[str, Any]] = iter([{'type': 'http.request', 'body': b'', 'more_body': False}])
@@ -43,7 +46,7 @@ class Request:
             'path': path,
             'raw_path': path.encode(),
             'root_path': '',
-            'query_string': b'',
+            'query_string': query.encode(),
             'scheme': 'http',
             'headers': headers,
             'client': ('127.0.0.1', 1),
@@ -60,6 +63,8 @@ class Request:
         return message
 
     async def _send(self, message: Any) -> None:
+        if message['type'] == 'http.response.start':
+            self.status = message['status']
         if message['type'] == 'http.response.body':
             self.parts.put_nowait(message.get('body', b''))
 
@@ -96,3 +101,32 @@ def test_a_stream_tells_how_far_a_job_is_and_then_its_end() -> None:
 
 def test_a_stream_ends_when_nobody_listens_and_the_job_goes_on() -> None:
     asyncio.run(run(leaving=True))
+
+
+def test_a_stream_ends_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('memoranda.server.native.jobs._LOOK', 0.01)
+
+    async def main() -> None:
+        slow = Slow()
+        memory = fast_async(extractor=slow)
+        app = create_app(memory, parts=('memoranda.server.native',))
+        async with app.router.lifespan_context(app), asyncio.timeout(60):
+            key, other = await memory.keys.create('app'), await memory.keys.create('other')
+            job = f'/v1/jobs/{(await memory.add("I like tea", user_id="ana", background=True)).job_id}'
+            streams = [Request(app, one, f'{job}/events') for one in (key, other)]
+            waiting = Request(app, key, job, 'wait=30')
+            for stream in streams:
+                await stream.until(b'event: status')
+            for stream in streams:
+                await stream.until(b':')  # the next look at it finds nothing new
+            await memory.keys.revoke(key.key.id)
+            told = await streams[0].until(b'event: error')
+            assert json.loads(told.partition(b'data: ')[2])['status'] == 401
+            await streams[0].done
+            slow.let.set()
+            assert b'I like tea' in await streams[1].until(b'event: end')
+            await asyncio.gather(streams[1].done, waiting.done)
+            assert waiting.status == 401
+            assert b'tea' not in await waiting.parts.get()
+
+    asyncio.run(main())

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from memoranda.keys import NewKey
     from memoranda.server.access import Caller
-    from memoranda.server.gate import Keys
+    from memoranda.server.keyring import Keys
 
 __all__ = [
     'HOME',

@@ -11,7 +11,6 @@ from memoranda.server.mem0.bodies import IDS, as_list, as_object, flag, ids_of
 from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.moments import moment_of, until
 from memoranda.server.mem0.shapes import OWN, metadata_in
-from memoranda.server.problems import Problem
 
 if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
@@ -34,25 +33,14 @@ def under(caller: Caller, ids: Mapping[str, str]) -> AsyncMemory:
     """A view bound to the ids of a call.
 
     Raises:
-        Problem: 400, none is given; 403, the key is for somebody else.
+        Problem: 400, none is given; 403, the key is for somebody else, or for a person and an agent or app is named.
     """
     if not ids and caller.user_id is None:
         raise bad(f'nobody is named: send one of {", ".join(IDS)}')
     if '*' in ids.values():
         name = next(name for name, value in ids.items() if value == '*')
         raise bad(f"{name}='*' is not an id here: name one {name}")
-    if caller.user_id is not None:
-        # Said to which agent and in which app is told with what the person said; what an agent knows isn't theirs.
-        if ids.get('user_id', caller.user_id) != caller.user_id:
-            raise Problem(403, 'this key is for another user: leave out user_id, or use a key of the project')
-        ids = {**ids, 'user_id': caller.user_id}
-    return caller.memory.scoped(_scope(ids))
-
-
-def _scope(ids: Mapping[str, str]) -> Any:
-    from memoranda.scope import Scope
-
-    return Scope(**ids)
+    return caller.within(**ids)
 
 
 async def add(caller: Caller, body: Mapping[str, Any], *, background: bool = True) -> AddResult:

@@ -57,10 +57,10 @@ async def delete_all(caller: Caller, asked: Mapping[str, str], *, wildcards: boo
     if caller.user_id is None and 'user_id' not in ids:
         if metadata:
             raise bad('metadata narrows what is deleted of a user: send user_id too')
-        return told(await caller.memory.forget(**cast('Any', ids)), caller.project)
+        return await told(caller, await caller.memory.forget(**cast('Any', ids)))
     memory = under(caller, ids)
     if metadata:
-        return told(await memory.forget(filters=metadata), caller.project)
+        return await told(caller, await memory.forget(filters=metadata))
     begun = now()
     result = await memory.delete_all()
     content = {
@@ -70,7 +70,7 @@ async def delete_all(caller: Caller, asked: Mapping[str, str], *, wildcards: boo
     }
     return {
         'message': 'Memories deleted successfully!',
-        'event_id': tokens.written('erasure', caller.project, {'deleted': content}),
+        'event_id': await tokens.written(caller, 'erasure', {'deleted': content}),
         'counts': content['counts'],
     }
 
@@ -88,7 +88,7 @@ async def _everything(caller: Caller, ids: Mapping[str, str], metadata: object, 
         )
     if metadata or any(value != '*' for value in ids.values()):
         raise bad("'*' and an id are sent together: send '*' alone to delete everything of the project, else ids only")
-    return told(await caller.memory.forget(whole_project=True), caller.project)
+    return await told(caller, await caller.memory.forget(whole_project=True))
 
 
 def _metadata(text: str | None) -> dict[str, Any]:
@@ -119,13 +119,13 @@ async def forget(caller: Caller, kind: str, id_: str) -> dict[str, Any]:
         raise Problem(403, 'this key is for one user: it can delete that user only')
     memory: AsyncMemory = caller.memory
     receipt = await (memory.forget() if caller.user_id is not None else memory.forget(**cast('Any', {name: id_})))
-    return told(receipt, caller.project)
+    return await told(caller, receipt)
 
 
-def told(receipt: ErasureReceipt, project: str) -> dict[str, Any]:
+async def told(caller: Caller, receipt: ErasureReceipt) -> dict[str, Any]:
     """An erasure as the clients are told of it. The receipt holds no word and no id of whom it was about."""
     document = json.loads(receipt.to_json())
-    token = tokens.written('erasure', project, {'receipt': document})
+    token = await tokens.written(caller, 'erasure', {'receipt': document})
     return {
         'message': 'Deleted successfully!',
         'event_id': token if len(token) <= LONGEST_ID else receipt.id,
@@ -139,7 +139,7 @@ async def event_of_erasure(caller: Caller, event_id: str) -> dict[str, Any]:
     Raises:
         MemoryNotFound: No such event in this project.
     """
-    content = tokens.read('erasure', caller.project, event_id)
+    content = await tokens.read(caller, 'erasure', event_id)
     deleted = as_object(content.get('deleted'))
     if deleted is not None:
         return _event(event_id, str(deleted.get('at')), 'SUCCEEDED', [deleted.get('counts')], None)

@@ -28,7 +28,6 @@ KINDS: Final[tuple[OwnerKind, ...]] = ('user', 'agent', 'app', 'run')
 MOST_SAMPLED: Final = 10
 MOST_COUNTED: Final = 10_000
 """Entities that are listed and counted."""
-_PASSED: Final = 1_000
 
 Reader = Annotated[Caller, needs('reader')]
 Writer = Annotated[Caller, needs('writer')]
@@ -41,15 +40,8 @@ async def entities_of(caller: Caller, *, skip: int, size: int) -> tuple[list[dic
         one = await _entity(caller, caller.user_id)
         listed = [] if one is None else [one]
         return listed[skip : skip + size], len(listed)
-    chosen: list[dict[str, Any]] = []
-    count, after = 0, 0
-    while True:
-        found = await across.subjects(caller.memory, kinds=KINDS, limit=_PASSED, after=after)
-        chosen += [_shaped(one) for one in found[max(0, skip - count) : max(0, skip + size - count)]]
-        count += len(found)
-        if len(found) < _PASSED or count >= MOST_COUNTED:
-            return chosen, count
-        after = found[-1].number
+    page = await across.subject_page(caller.memory, kinds=KINDS, start=skip, size=size, most=MOST_COUNTED)
+    return [_shaped(one) for one in page.items], page.count
 
 
 def _shaped(subject: Subject) -> dict[str, Any]:
@@ -206,7 +198,7 @@ async def make_profiles(request: Request, caller: Writer) -> dict[str, Any]:
             ids = [one.owner.key for one in found]
         case other:
             raise bad(f'operation={shown(other)} is unknown: send "trigger" or "sample"')
-    job_id = tokens.written('profiles', caller.project, {'count': len(ids)})
+    job_id = await tokens.written(caller, 'profiles', {'count': len(ids)})
     return {
         'job_id': job_id,
         'status': 'succeeded',
@@ -224,7 +216,7 @@ async def make_profiles(request: Request, caller: Writer) -> dict[str, Any]:
 @router.get('/v2/profiles/jobs/{job_id}/')
 async def profile_job(request: Request, job_id: str, caller: Reader) -> dict[str, Any]:
     query_of(request, ())
-    count = tokens.read('profiles', caller.project, job_id).get('count')
+    count = (await tokens.read(caller, 'profiles', job_id)).get('count')
     return {
         'job': {
             'job_id': job_id,

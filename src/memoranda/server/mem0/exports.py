@@ -46,7 +46,7 @@ async def create_export(request: Request, caller: Reader) -> JSONResponse:
     content = {'schema': schema, 'filters': filters, 'at': now().isoformat()}
     if len(json.dumps(content)) > tokens.MOST:
         raise bad(f'schema and filters have more than {tokens.MOST:,} characters together: shorten them')
-    id_ = tokens.written('export', caller.project, content)
+    id_ = await tokens.written(caller, 'export', content)
     message = 'Memory export request received. The export will be ready in a few seconds.'
     return JSONResponse({'message': message, 'id': id_}, status_code=201)
 
@@ -59,7 +59,7 @@ async def get_export(request: Request, caller: Reader) -> dict[str, Any]:
         raise not_offered('an export by its filters', 'exports are not kept, so only memory_export_id names one')
     if not isinstance(id_, str):
         raise bad(f'memory_export_id={shown(id_)} is no id: send the one that was given')
-    asked = tokens.read('export', caller.project, id_)
+    asked = await tokens.read(caller, 'export', id_)
     reading, owners = await _whose(request, caller, asked.get('filters'))
     at = as_moment(asked.get('at'), 'memory_export_id')
     memories = await _read(caller, owners, reading, known_at=at)

@@ -158,7 +158,7 @@ async def reset(request: Request, caller: Admin) -> dict[str, Any]:
             "a reset deletes everybody's memories of the project and is refused: delete users one by one, or allow it "
             'by the setting server_mem0_wildcards'
         )
-    done = told(await caller.memory.forget(whole_project=True), caller.project)
+    done = await told(caller, await caller.memory.forget(whole_project=True))
     return {**done, 'message': 'All memories reset'}
 
 

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from memoranda.errors import MemorandaError
 from memoranda.memory import AsyncMemory
 from memoranda.records import AddResult, Job
-from memoranda.server.access import Caller, needs
+from memoranda.server.access import Caller, needs, still_in_force
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 from memoranda.server.problems import Problem, problem_of
@@ -53,12 +53,16 @@ async def list_jobs(asked: Annotated[models.ListJobs, Query()], caller: Reader) 
     response_model=models.JobDetail,
     responses=problems(404),
 )
-async def get_job(job_id: JobId, asked: Annotated[models.FollowJob, Query()], caller: Reader) -> Response:
+async def get_job(
+    job_id: JobId, asked: Annotated[models.FollowJob, Query()], caller: Reader, request: Request
+) -> Response:
     """A job as it is now. With `wait` the answer comes once it has ended, or after so many seconds."""
     memory = view(caller, asked)
     receipt = await memory.receipt(job_id)
     if asked.wait and receipt.status not in _ENDED:
         receipt = await _wait(receipt, asked.wait)
+        if not await still_in_force(request):
+            raise Problem(401)
     return await answer(models.JobDetail, await _detail(memory, receipt), size=2 * len(receipt.changes))
 
 
@@ -87,7 +91,7 @@ async def get_job(job_id: JobId, asked: Annotated[models.FollowJob, Query()], ca
 async def job_events(
     job_id: JobId, asked: Annotated[models.Ids, Query()], caller: Reader, request: Request
 ) -> Response:
-    """Events until the job has ended, for at most five minutes."""
+    """Events until the job has ended or the key has, for at most five minutes."""
     memory = view(caller, asked)
     receipt = await memory.receipt(job_id)
     streams, most = _streams(request), request.app.state.settings.server_key_concurrency
@@ -180,15 +184,21 @@ async def _events(memory: AsyncMemory, receipt: AddResult, request: Request) -> 
             if ended or loop.time() >= until:
                 return
             await _wait(receipt, _LOOK)
+            if not await still_in_force(request):
+                yield _failed(Problem(401))
+                return
             yield b':\n\n'  # tells whether anybody still listens
     except MemorandaError as error:  # its messages were erased, or the storage fails
-        problem = problem_of(error)
-        body = {'type': problem.type, 'title': problem.title, 'status': problem.status, 'detail': problem.detail}
-        yield _event('error', models.Problem.model_validate(body))
+        yield _failed(problem_of(error))
 
 
 def _state(job: Job) -> tuple[Any, ...]:
     return job.status, job.attempts, job.last_error
+
+
+def _failed(problem: Problem) -> bytes:
+    body = {'type': problem.type, 'title': problem.title, 'status': problem.status, 'detail': problem.detail}
+    return _event('error', models.Problem.model_validate(body))
 
 
 def _event(name: str, data: models.Told) -> bytes:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, create_model
 from memoranda.server.access import Caller, needs
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, problems, view
-from memoranda.server.problems import Problem
 
 __all__ = ['router']
 
@@ -43,8 +42,7 @@ async def whoami(caller: Reader) -> Response:
 @router.get('/stats', operation_id='stats', summary='Figures', response_model=models.Stats, responses=problems())
 async def stats(caller: Admin) -> Response:
     """What the storage holds, over all projects: counts only, and only for the project that the server is set to."""
-    if caller.user_id is not None or caller.project != caller.memory.engine.settings.project:
-        raise Problem(403, 'these figures are of all projects: ask with a key of the project this server is set to')
+    caller.check_all_projects()
     return await answer(models.Stats, await caller.memory.stats())
 
 

@@ -206,6 +206,11 @@ class ListingShards(Routing):
         )
         return sorted(chain.from_iterable(pages), key=lambda s: s.number)[:limit]
 
+    async def subject_numbers(self, *, project: str, kinds: Sequence[OwnerKind], limit: int) -> Sequence[int]:
+        """The numbers of the first owners that `subjects` lists."""
+        pages = await self._everywhere(lambda s: s.subject_numbers(project=project, kinds=kinds, limit=limit))
+        return sorted(chain.from_iterable(pages))[:limit]
+
     async def browse(self, asked: BrowseAsked) -> Browsed:
         """A slice of the memories of a project."""
         if asked.reaches is None:

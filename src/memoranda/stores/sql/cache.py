@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from memoranda._caches import sized
 from memoranda.scope import Owner
 from memoranda.stores.base import Generation
 from memoranda.stores.sql.database import Connection
@@ -85,6 +86,12 @@ class Cache:
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._loading: dict[_Key, threading.Lock] = {}
+        sized(self)
+
+    @property
+    def held_bytes(self) -> int:
+        """Of memory, at most `max_bytes` but for an entry that alone is larger."""
+        return self._held
 
     def seen(self, owner: Owner) -> tuple[int, bytes] | None:
         """An owner's number and salt as they were last time, to ask by before it is known whether they still are."""
@@ -265,7 +272,7 @@ def _fill(
     late = [(i, vectors[int(old.row[i])]) for i in np.flatnonzero(old.missing) if int(old.row[i]) in vectors]
     count, total = len(old.row), len(old.row) + len(new.row)
     if late or total > len(buffer):
-        grown = np.zeros((total + total // 4 + 8, generation.dimensions), dtype=np.float32)
+        grown = np.zeros((total + total // 8 + 2, generation.dimensions), dtype=np.float32)
         grown[:count] = buffer[:count]
         buffer = grown
     missing = old.missing

@@ -11,13 +11,13 @@ from memoranda.records import Episode, Job, JobStatus, Usage
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, Generation, NewerJob, Work
 from memoranda.stores.leases import holder_is_gone
+from memoranda.stores.sql.begun import EPISODE, last_said, previous_sought
 from memoranda.stores.sql.database import Connection, Rows
 from memoranda.stores.sql.dialect import Dialect
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.locks import HELD, WRITES, hold_owners
 from memoranda.stores.sql.queue import OPEN_JOBS, SET_BACK_US, Turn, moment_of, next_owner, place, settle
 from memoranda.stores.sql.rows import (
-    EPISODE_COLUMNS,
     JOB_COLUMNS,
     find_owner,
     level_scope,
@@ -44,7 +44,6 @@ __all__ = [
     'unfinished',
 ]
 
-_PREVIOUS = 4
 _PAGE: Final = 8
 """Jobs of an owner that are read at once, at least."""
 _LAST: Final = '~'
@@ -207,7 +206,6 @@ _JOB: Final = (
     f'SELECT {", ".join(f"j.{column}" for column in JOB_COLUMNS.split(", "))}, o.id, o.project, o.kind, o.key, o.epoch '
     'FROM job j CROSS JOIN owner o WHERE o.id = j.owner AND '
 )
-_EPISODE: Final = f'SELECT {EPISODE_COLUMNS} FROM episode e JOIN conversation c ON c.row = e.conversation'
 
 
 def _work(
@@ -235,14 +233,14 @@ def _work(
         merged = followers.fetchall()
     merged = merged or ()
     rows: list[int] = [*job.payload['episodes'], *(row for _, p in merged for row in json.loads(p)['episodes'])]
-    sought_episodes = sought(connection, f'{_EPISODE} WHERE e.row', rows)
-    sought_previous = _previous(connection, rows[0]) if rows else None
+    sought_episodes = sought(connection, f'{EPISODE} WHERE e.row', rows)
+    sought_previous = previous_sought(connection, rows[0]) if rows else None
     sought_segments = _unembedded_segments(connection, number, rows, sought_generation())
     there = {row[0]: row for row in sought_episodes()}
     told = [there[row] for row in rows if row in there]
     episodes = read_episodes(told, owner)
     if told and told[0][0] != rows[0]:  # the first one was erased
-        sought_previous = _previous(connection, told[0][0])
+        sought_previous = previous_sought(connection, told[0][0])
     previous = sought_previous.fetchall() if told and sought_previous is not None else []
     texts = {row[0]: episode for row, episode in zip(told, episodes, strict=True)}
     return Work(
@@ -254,15 +252,6 @@ def _work(
         previous=read_episodes(reversed(previous), owner),
         merged=[id_ for id_, _ in merged],
         epoch=epoch,
-    )
-
-
-def _previous(connection: Connection, row: int) -> Rows:
-    """The messages before one, the latest first."""
-    return connection.ask(
-        _EPISODE + ' WHERE e.conversation = (SELECT conversation FROM episode WHERE row = ?1) '
-        'AND e.seq < (SELECT seq FROM episode WHERE row = ?1) ORDER BY e.seq DESC LIMIT ?2',
-        (row, _PREVIOUS),
     )
 
 
@@ -337,15 +326,13 @@ def foresee(connection: Connection, batch: Batch) -> Foreseen:
         'SELECT row, messages FROM conversation WHERE owner = ? AND id = ?', (owner.id, batch.conversation_id)
     ).fetchone() or (-1, 0)
     drafts = unseen(connection, owner.id, row, first, batch)
-    before = connection.execute(
-        _EPISODE + ' WHERE e.conversation = ? ORDER BY e.seq DESC LIMIT ?', (row, _PREVIOUS)
-    ).fetchall()
+    before = last_said(connection, owner.id, batch.conversation_id, batch.owner)
     waiting = connection.execute(f'SELECT count(*) FROM job WHERE {OPEN_JOBS}', row_range(owner.id)).fetchone()[0]
     return Foreseen(
         drafts=drafts,
         known=len(batch.drafts) - len(drafts),
         first_seq=first,
-        previous=read_episodes(reversed(before), batch.owner),
+        previous=before(),
         waiting=waiting,
         owner_version=owner.version,
     )

@@ -11,9 +11,19 @@ from memoranda.scope import Owner
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import hold_newcomer
-from memoranda.stores.sql.rows import OwnerRow, find_owner
+from memoranda.stores.sql.rows import OwnerRow, find_owner, owner_sought
 
-__all__ = ['advance_sought', 'ensure_owner', 'hold_owner', 'make_owner', 'take_held', 'take_rows', 'tick', 'touch']
+__all__ = [
+    'advance_sought',
+    'ensure_owner',
+    'hold_owner',
+    'hold_sought',
+    'make_owner',
+    'take_held',
+    'take_rows',
+    'tick',
+    'touch',
+]
 
 
 def tick(connection: Connection) -> int:
@@ -35,11 +45,21 @@ def ensure_owner(connection: Connection, owner: Owner) -> OwnerRow:
 
 def hold_owner(connection: Connection, owner: Owner) -> OwnerRow | None:
     """The owner's row, held; when there is none, nobody else makes it before the end of this transaction."""
-    found = find_owner(connection, owner, hold=True)
-    if found is None and connection.dialect.shared:
-        hold_newcomer(connection, owner)
-        found = find_owner(connection, owner, hold=True)
-    return found
+    return hold_sought(connection, owner)()
+
+
+def hold_sought(connection: Connection, owner: Owner) -> Callable[[], OwnerRow | None]:
+    """`hold_owner`, to be looked at later, see `rows.sought`: what is asked after it is of the owner as it is held."""
+    sought_owner = owner_sought(connection, owner, hold=True)
+
+    def look() -> OwnerRow | None:
+        found = sought_owner()
+        if found is None and connection.dialect.shared:
+            hold_newcomer(connection, owner)
+            found = find_owner(connection, owner, hold=True)
+        return found
+
+    return look
 
 
 def make_owner(connection: Connection, owner: Owner) -> OwnerRow:
@@ -60,18 +80,24 @@ def take_rows(connection: Connection, owner: int, count: int) -> range:
     return _keys(owner, _one(connection, sql, (count, owner)), count)
 
 
-def advance_sought(connection: Connection, owner: int, count: int) -> Callable[[], tuple[range, int]]:
-    """Row keys for new rows of an owner, and its new version; to be looked at later, see `rows.sought`."""
+def advance_sought(
+    connection: Connection, number: int, owner: Owner, count: int
+) -> Callable[[], tuple[range, int]]:
+    """Row keys for new rows of an owner, and its new version; to be looked at later, see `rows.sought`.
+
+    Nothing is done, and it isn't to be looked at, when the owner has another number by now.
+    """
     clock = connection.dialect.clock
-    values = (count, owner) if clock else (count, tick(connection), owner)
+    who = (number, owner.project, owner.kind, owner.key)
     found = connection.ask(
-        f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} WHERE id = ? RETURNING next_seq, version',
-        values,
+        f'UPDATE owner SET next_seq = next_seq + ?, version = {clock or "?"} '
+        'WHERE id = ? AND project = ? AND kind = ? AND key = ? RETURNING next_seq, version',
+        (count, *who) if clock else (count, tick(connection), *who),
     )
 
     def look() -> tuple[range, int]:
         after, version = found.fetchone()
-        return _keys(owner, after, count), version
+        return _keys(number, after, count), version
 
     return look
 

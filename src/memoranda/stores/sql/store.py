@@ -404,6 +404,10 @@ class SqlStore(Store):
         """The owners of a project, counted."""
         return await self._read(lambda c: subjects.subjects(c, project, kinds, said_under, after, limit))
 
+    async def subject_numbers(self, *, project: str, kinds: Sequence[OwnerKind], limit: int) -> Sequence[int]:
+        """The numbers of the first owners that `subjects` lists."""
+        return await self._read(lambda c: subjects.numbers(c, project, kinds, limit))
+
     async def browse(self, asked: BrowseAsked) -> Browsed:
         """A slice of the memories of a project."""
         return await self._read(lambda c: overview.browse(c, asked), apart=asked.reaches is None)

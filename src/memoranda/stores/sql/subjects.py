@@ -10,7 +10,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.rows import from_us
 from memoranda.stores.subjects import Subject
 
-__all__ = ['subjects']
+__all__ = ['numbers', 'subjects']
 
 _COLUMNS: Final = {name: name for name in ('run_id', 'agent_id', 'app_id')}
 
@@ -60,3 +60,10 @@ def subjects(
         )
         for number, kind, key, count, first, last in connection.execute(sql, bound)
     ]
+
+
+def numbers(connection: Connection, project: str, kinds: Sequence[OwnerKind], limit: int) -> list[int]:
+    """The numbers of the first owners of these kinds, ascending."""
+    marks = ', '.join('?' * len(kinds))
+    sql = f'SELECT id FROM owner WHERE project = ? AND kind IN ({marks}) ORDER BY id LIMIT ?'
+    return [number for (number,) in connection.execute(sql, (project, *kinds, limit))]

@@ -113,7 +113,8 @@ def append(connection: Connection, batch: Batch) -> Appended:
     owner = owner or make_owner(connection, batch.owner)
     scope = batch.scope
     said = [[d.content_hash, d.metadata] for d in batch.drafts]
-    told = [said, batch.job, scope.agent_id, scope.run_id, scope.app_id]
+    options = {name: option for name, option in batch.job.items() if name != 'by'}  # whoever says it again
+    told = [said, options, scope.agent_id, scope.run_id, scope.app_id]
     digest = content_hash(json.dumps(told, sort_keys=True))
     if batch.idempotency_key is not None:
         replay = _replay(connection, owner.id, batch.idempotency_key, digest)
