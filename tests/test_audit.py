@@ -575,6 +575,25 @@ def test_what_other_parts_do_keeps_the_chains_whole(tmp_path: Path) -> None:
         assert [b.reason for b in every(elsewhere).breaks] == ['digest']
 
 
+def test_an_imported_chain_that_is_given_to_somebody_else_is_found(tmp_path: Path) -> None:
+    file = tmp_path / 'ana.json'
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes tea', user_id='ana')
+        memory.export(user_id='ana').save(file)
+    with fast(tmp_path / 'n.db') as elsewhere:
+        elsewhere.import_subject(file)
+        assert every(elsewhere).ok
+        elsewhere.export(user_id='ana').save(tmp_path / 'again.json')
+    with closing(apsw.Connection(str(tmp_path / 'n.db'))) as inside:
+        inside.execute("UPDATE owner SET key = 'mallory' WHERE key = 'ana'")
+    with fast(tmp_path / 'n.db') as elsewhere:
+        (broken,) = every(elsewhere).breaks
+        assert (broken.reason, broken.owner.key) == ('owner', 'mallory')
+    with fast(tmp_path / 'o.db') as third:  # and one that was imported before is as good here as any
+        third.import_subject(tmp_path / 'again.json')
+        assert every(third).ok
+
+
 def test_who_stored_a_fact_as_given_is_noted(memory: Memory) -> None:
     jane = memory.acting_as('support:jane')
     jane.add('Plays chess', user_id='dan', infer=False)

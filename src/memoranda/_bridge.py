@@ -142,6 +142,7 @@ class Errand(Generic[T]):
         """What it returns or raises. Callbacks run where the last step was taken."""
         self._coroutine = coroutine
         self._awaited: Future[Any] = self.done
+        self._left = False
         self._step()
 
     def _step(self) -> None:
@@ -156,10 +157,11 @@ class Errand(Generic[T]):
             _driven.depth -= 1
 
     async def wait(self, seconds: float | None) -> bool:
-        """Go on until it is done, at most so long. Whether it is. One at a time may wait."""
+        """Go on until it is done, at most so long. Whether it is; else it is left to `carry_on`. One at a time waits."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while not self.done.done():
             if not await wait_within(self._awaited, None if deadline is None else deadline - time.monotonic()):
+                self._left = True
                 return False
             self._step()
         return True
@@ -169,7 +171,9 @@ class Errand(Generic[T]):
         await self.wait(None)
 
     def cancel(self) -> None:
-        """Stop, and stop what it waits for unless that has begun."""
+        """Stop, and stop what it waits for unless that has begun. Nothing when it is done, or left to `carry_on`."""
+        if self._left or self.done.done():
+            return
         self._awaited.cancel()
         self._coroutine.close()
         self.done.cancel()

@@ -150,7 +150,9 @@ def _store(database: str | os.PathLike[str] | None, settings: Settings) -> Store
     if target.kind == 'shards':
         from memoranda.stores.sharding import ShardedStore
 
-        return ShardedStore([_database(part, settings) for part in target.parts])
+        # One bound for all of them, for an owner is in one of them only.
+        shared = settings.model_copy(update={'cache_mb': -(-settings.cache_mb // len(target.parts))})
+        return ShardedStore([_database(part, shared) for part in target.parts])
     return _database(target, settings)
 
 

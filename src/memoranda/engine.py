@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from memoranda.indexing import Indexer
     from memoranda.lanes import FloatVector
     from memoranda.policy import Policy
+    from memoranda.scope import Reach
     from memoranda.settings import Settings
     from memoranda.write.extract import SlotSpec
 
@@ -41,6 +42,7 @@ log = logging.getLogger('memoranda')
 T = TypeVar('T')
 Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 _GENERATION_SECONDS = 1.0
+_MAX_NAMED: Final = 10_000
 MODEL_FAILURES: Final = 5
 """In a row, before a model is left alone."""
 
@@ -62,6 +64,8 @@ class Engine:
         """What gives connections back, run on the engine's own loop."""
         self.index: Indexer | None = None
         """The vector index elsewhere that searches ask, if there is one."""
+        self.named = _Named()
+        """Owners whose messages were said under names, as far as searches have met them."""
         self.reads: ReadLog | None = None
         """Where it is noted who reads what, if the policy wants that."""
         if policy.audit_reads:
@@ -308,6 +312,23 @@ class Engine:
             VersionWrite(terms=t, vector=vectors[e.after.text] if _reworded(e) else None)
             for e, t in zip(edits, terms, strict=True)
         ]
+
+
+class _Named:
+    """Some owners, without telling who they are. A guess: searches look again."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, None] = {}
+
+    def known(self, reaches: Sequence[Reach]) -> bool:
+        """Whether any of those that are read is one of them."""
+        return bool(self._owners) and any(hash(reach.owner) in self._owners for reach in reaches)
+
+    def note(self, reaches: Sequence[Reach]) -> None:
+        """One of these is, most likely the first."""
+        if len(self._owners) >= _MAX_NAMED:
+            self._owners.clear()
+        self._owners[hash(reaches[0].owner)] = None
 
 
 class _InUse:

@@ -43,6 +43,8 @@ SettingSource = Literal['default', 'file', 'environment', 'argument']
 _MEMORY = ':memory:'
 _POSTGRES = ('postgresql', 'postgres')
 _SHARDS = 'shards:'
+_RANGE = re.compile(r'\{([0-9]{1,6})\.\.([0-9]{1,6})\}')
+_MOST_SHARDS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,11 +356,25 @@ def _shards(places: list[str], settings: Settings | None) -> DatabaseTarget:
             "database='shards:' names none: write their URLs behind it, with white space between them, in the order "
             'they were made in'
         )
+    places = [each for place in places for each in _expanded(place)]
     parts = tuple(resolve_database(place, settings) for place in places)
     for place, part in zip(places, parts, strict=True):
         if part.parts or (part.kind == 'sqlite' and part.path == _MEMORY):
             raise ConfigurationError(f'database: {place!r} cannot be a shard: name a file or a PostgreSQL URL')
     return DatabaseTarget('shards', _MEMORY, parts=parts)
+
+
+def _expanded(place: str) -> list[str]:
+    """`name_{0..3}` is `name_0 name_1 name_2 name_3`, as shells read it."""
+    found = _RANGE.search(place)
+    if found is None:
+        return [place]
+    first, last = int(found[1]), int(found[2])
+    if not first <= last < first + _MOST_SHARDS:
+        raise ConfigurationError(
+            f'database: {found[0]} is no range of shards: write the smaller number first, at most {_MOST_SHARDS} in all'
+        )
+    return [place[: found.start()] + str(number) + place[found.end() :] for number in range(first, last + 1)]
 
 
 def _postgres_url(url: str) -> str:

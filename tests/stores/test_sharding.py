@@ -234,3 +234,39 @@ class TestShardsOfServers:
                 for n in range(8):
                     assert [h.text for h in memory.search('tea', user_id=f'user-{n}')] == [f'Likes tea number {n}']
                 assert memory.verify(all_projects=True).ok
+
+    def test_schemas_of_one_database_are_partitions_of_it(self) -> None:
+        with fresh_database() as url:
+            parts = f'shards: {url}?schema=part_{{0..3}}'
+            with fast(parts) as memory:
+                for n in range(12):
+                    memory.add(f'Likes tea number {n}', user_id=f'user-{n}')
+                assert 'schema=part_3' in memory.stats().location
+            owners = Counter(place(Owner('default', 'user', f'user-{n}'), 4) for n in range(12))
+            with pytest.importorskip('psycopg').connect(url) as connection:
+                for part in range(4):
+                    found = connection.execute(f"SELECT count(*) FROM part_{part}.owner WHERE kind = 'user'")
+                    assert found.fetchone() == (owners[part],)
+            with fast(parts) as memory:
+                for n in range(12):
+                    assert [h.text for h in memory.search('tea', user_id=f'user-{n}')] == [f'Likes tea number {n}']
+
+    def test_a_partition_moves_to_a_database_of_its_own(self) -> None:
+        with fresh_database() as url, fresh_database() as other:
+            with fast(f'shards: {url}?schema=part_{{0..1}}') as memory:
+                for n in range(8):
+                    memory.add(f'Likes tea number {n}', user_id=f'user-{n}')
+            migrate(f'{url}?schema=part_1', other)
+            with fast(f'shards: {url}?schema=part_0 {other}') as memory:
+                for n in range(8):
+                    assert [h.text for h in memory.search('tea', user_id=f'user-{n}')] == [f'Likes tea number {n}']
+                assert memory.verify(all_projects=True).ok
+
+    def test_one_schema_named_twice_is_refused(self) -> None:
+        url = 'postgresql://127.0.0.1:1/nowhere'
+        with pytest.raises(ConfigurationError, match='named twice'):
+            fast(f'shards: {url}?schema=part_1 {url}?schema=part_1')
+        with pytest.raises(ConfigurationError, match=r'schemas .part_1., .part_2.: name one'):
+            fast(f'{url}?schema=part_1&schema=part_2')
+        with pytest.raises(ConfigurationError, match=r'\{3\.\.1\} is no range'):
+            fast(f'shards: {url}?schema=part_{{3..1}}')

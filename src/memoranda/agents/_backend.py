@@ -101,6 +101,8 @@ class Backend(Protocol):
 
     traced: bool
     """Whether it makes OpenTelemetry spans itself. Otherwise the capability does."""
+    overlaps: bool
+    """Whether it may be asked while it stores the prompt, and still answers as if that was stored."""
 
     async def recall(self, query: str, scope: Scope, *, top_k: int, max_tokens: int) -> Recalled:
         """What is worth telling for a question, at most about `max_tokens` of lines.
@@ -164,6 +166,7 @@ class EngineBackend:
     """An `AsyncMemory`. It bounds its own time, goes on without a storage that fails, and makes its own spans."""
 
     traced = True
+    overlaps = True
 
     def __init__(self, memory: AsyncMemory) -> None:
         self.memory = memory

@@ -74,6 +74,7 @@ class ProviderBackend:
             engine = provider = engine.configured(self.config)
         self.provider: MemoryProvider = provider
         self.traced = engine is not None
+        self.overlaps = False
         self._engine = engine
         self._waiting = Waiting(self._send, self.config.store_after_turns)
         self._reads, self._writes = (Breaker(after=2, first=5.0, most=60.0) for _ in range(2))

@@ -23,6 +23,7 @@ class RemoteBackend(EngineBackend):
     """An `AsyncClient`. It goes on without a server that fails. The server notes the key as the one who acts."""
 
     traced = False
+    overlaps = False
 
     def __init__(self, client: AsyncClient, *, seconds: float) -> None:
         super().__init__(cast('AsyncMemory', client.patient(PATIENCE * seconds)))

@@ -15,7 +15,7 @@ from pydantic_ai import RunContext
 from memoranda.errors import InvalidScope, shown
 from memoranda.scope import Scope
 
-__all__ = ['ScopeFromDeps', 'check_given', 'in_call', 'is_nested', 'mark', 'scope_of']
+__all__ = ['ScopeFromDeps', 'check_given', 'in_call', 'is_durable', 'is_nested', 'mark', 'scope_of']
 
 
 class ScopeFromDeps:
@@ -113,6 +113,12 @@ class _Call:
 
 _CALL: Final = ContextVar[_Call | None]('memoranda.agents.call', default=None)
 _RUN: Final = ContextVar[tuple[str | None, bool]]('memoranda.agents.run', default=(None, False))
+
+
+def is_durable(ctx: RunContext[Any]) -> bool:
+    """Whether a run has operations that a durable workflow does for it; it is taken for one that can't tell."""
+    unknown = object()
+    return bool(getattr(ctx, '_durable_operations', unknown))
 
 
 def mark(ctx: RunContext[Any], *, nested: bool) -> None:

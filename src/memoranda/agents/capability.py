@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
@@ -30,13 +31,14 @@ from memoranda.agents._recalled import (
 )
 from memoranda.agents._remote_backend import RemoteBackend
 from memoranda.agents._reporting import operation, tell, where
-from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_nested, mark, scope_of
+from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_durable, is_nested, mark, scope_of
 from memoranda.agents._sources import tier_of_answer
 from memoranda.agents.toolset import MOST_FOUND, Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
 from memoranda.client import AsyncClient, Client
 from memoranda.errors import ConfigurationError, InvalidScope, shown
 from memoranda.memory import AsyncMemory
+from memoranda.recall.search import after
 from memoranda.records import Trust
 from memoranda.scope import Scope
 
@@ -390,13 +392,34 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         if scope is None or heard is None or ctx.realtime:
             return
         self._tell_nested()
-        await self._keep_prompt(ctx, heard, scope)  # first of all: from then on it survives whatever happens
-        found = await self._find(ctx, heard, scope)
+        if self.backend.overlaps and not is_durable(ctx):
+            found = await self._find_meanwhile(ctx, heard, scope)
+        else:  # a workflow repeats its operations in the order in which they were done
+            await self._keep_prompt(ctx, heard, scope)
+            found = await self._find(ctx, heard, scope)
         if found is None:
             return
         lines = choose(found.lines, ctx.messages, heard.text, top_k=self._most, max_tokens=self.max_tokens)
         if lines:
             ctx.enqueue(block_part(lines))
+
+    async def _find_meanwhile(self, ctx: RunContext[AgentDepsT], heard: Incoming, scope: Scope) -> Recalled | None:
+        """Store the prompt, and till that is done read the question. What is found is the same as afterwards."""
+        found: Recalled | None = None
+        stored: Future[None] = Future()
+
+        async def find() -> None:
+            nonlocal found
+            with after(stored):
+                found = await self._find(ctx, heard, scope)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(find)
+            try:  # first of all: from then on it survives whatever happens
+                await self._keep_prompt(ctx, heard, scope)
+            finally:
+                stored.set_result(None)
+        return found
 
     @property
     def _most(self) -> int:

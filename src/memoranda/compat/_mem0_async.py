@@ -16,7 +16,7 @@ from memoranda.compat._mem0_plan import log, memory_of, once
 from memoranda.compat._mem0_procedural import summed_up
 from memoranda.compat._mem0_refusals import MemoryNotFoundError, Project
 from memoranda.compat._mem0_sections import MemoryConfig
-from memoranda.compat._mem0_shapes import OWN, Item, Results, added, item_of, scored, told
+from memoranda.compat._mem0_shapes import Item, Results, added, item_of, scored, told
 from memoranda.errors import ConfigurationError, InvalidInput, MemoryNotFound, shown
 from memoranda.records import MemoryRecord, now
 
@@ -164,11 +164,8 @@ class AsyncMemory:
         if memory_type is not None:
             listed = await self._procedural(listed, memory_type, scope.agent_id, prompt)
             own, prompt, given = {**own, 'memory_type': _PROCEDURAL}, None, True
-        made_at = None if moment is None else moment.isoformat()
         if given:
-            listed = calls.with_roles(listed, made_at)
-        elif made_at is not None:
-            own[OWN] = {'created_at': made_at}
+            listed = calls.with_roles(listed)
         if not listed:
             return Results()
         result = await self.memoranda.scoped(scope).add(

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, cast
 
+from memoranda._noted import NOTED
 from memoranda.checks import as_moment
 from memoranda.compat._mem0_filters import id_of
-from memoranda.compat._mem0_shapes import OWN
 from memoranda.errors import InvalidInput, InvalidScope, shown
 from memoranda.scope import Scope
 
@@ -132,8 +132,8 @@ def metadata_of(metadata: object) -> dict[str, Any]:
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict')
     found = dict(cast('Mapping[str, Any]', metadata))
-    if OWN in found:
-        raise InvalidInput(f'metadata key {OWN!r} is taken: it holds roles and dates of memories, use another word')
+    if NOTED in found:
+        raise InvalidInput(f'metadata key {NOTED!r} is taken: it holds who said a memory, use another word')
     return found
 
 
@@ -174,7 +174,7 @@ def _message(one: object, index: int) -> dict[str, Any]:
     raise InvalidInput(f'messages[{index}] is a {type(one).__name__}: pass a dict with role and content')
 
 
-def with_roles(messages: Sequence[dict[str, Any]], made_at: str | None) -> list[dict[str, Any]]:
+def with_roles(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages to be stored as they are, each with a note of who said it; system prompts are nobody's words."""
     found: list[dict[str, Any]] = []
     for message in messages:
@@ -186,10 +186,8 @@ def with_roles(messages: Sequence[dict[str, Any]], made_at: str | None) -> list[
         own: dict[str, Any] = {'role': role}
         if message.get('name'):
             own['actor_id'] = message['name']
-        if made_at is not None:
-            own['created_at'] = made_at
         kept = {k: v for k, v in message.items() if k in ('content', 'name', 'timestamp')}
         # What somebody else said is no word of the user's, however it is stored.
         tier = {'trust': _TIERS[role]} if _TIERS[role] else {}
-        found.append({**kept, **tier, 'role': 'user', 'metadata': {**(message.get('metadata') or {}), OWN: own}})
+        found.append({**kept, **tier, 'role': 'user', 'metadata': {**(message.get('metadata') or {}), NOTED: own}})
     return found

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
 
-from memoranda.checks import as_moment
-from memoranda.compat._mem0_shapes import OWN
+from memoranda._noted import NOTED
 from memoranda.errors import InvalidFilter, InvalidScope, shown
 from memoranda.filters import MAX_DEPTH
 from memoranda.scope import Scope
@@ -22,9 +21,10 @@ _OPERATORS: Final = ('eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'contain
 _FIELDS: Final[Mapping[str, str]] = {
     'id': 'id',
     'data': 'text',
+    'created_at': 'said_at',
     'updated_at': 'recorded_at',
-    'actor_id': f'metadata.{OWN}.actor_id',
-    'role': f'metadata.{OWN}.role',
+    'actor_id': f'metadata.{NOTED}.actor_id',
+    'role': f'metadata.{NOTED}.role',
 }
 _NOT_OFFERED: Final[Mapping[str, str]] = {
     'hash': 'it is worked out from the words: filter by data',
@@ -186,8 +186,6 @@ def _condition(key: str, value: object, ids: Mapping[str, str]) -> list[dict[str
     name = 'run_id' if key == 'session_id' else key
     if name in _IDS:
         return [{name: _inner_id(name, value, ids)}]
-    if key == 'created_at':
-        return [_created(operator, operand) for operator, operand in _operators(key, value).items()]
     if key == 'expiration_date':
         return [{'expires_at': {op: _day_after(v) for op, v in _operators(key, value).items()}}]
     if key == 'metadata' and isinstance(value, Mapping):
@@ -221,29 +219,6 @@ def _inner_id(name: str, value: object, ids: Mapping[str, str]) -> dict[str, Any
     return {
         op: [id_of(name, one) for one in cast('list[object]', v)] if isinstance(v, list) else v
         for op, v in operators.items()
-    }
-
-
-def _created(operator: str, operand: object) -> dict[str, Any]:
-    """When a memory was made is told by its id, or for one made elsewhere by what was noted of that."""
-    elsewhere = f'metadata.{OWN}.created_at'
-    if operator == 'exists':
-        return {'id': {'exists': operand}}
-    if operator not in ('gt', 'gte', 'lt', 'lte'):
-        raise InvalidFilter(
-            f'filter operator {operator!r} does not fit created_at, which is exact to the millisecond: use gt, gte, '
-            'lt or lte'
-        )
-    at = as_moment(operand, 'created_at')
-    # The least id of that millisecond, or of the one after where the millisecond itself counts as before.
-    stamp = int(at.timestamp() * 1000) + (operator in ('gt', 'lte'))
-    first = str(uuid.UUID(int=max(stamp, 0) << 80 | 7 << 76 | 2 << 62))
-    side = 'gte' if operator in ('gt', 'gte') else 'lt'
-    return {
-        'OR': [
-            {elsewhere: {operator: at.isoformat()}},
-            {elsewhere: {'exists': False}, 'id': {side: first}},
-        ]
     }
 
 

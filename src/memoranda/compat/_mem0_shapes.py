@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, SupportsIndex, cast, overload
 
+from memoranda._noted import noted, without_notes
 from memoranda.records import Edit, HistoryEntry, Hit, MemoryRecord
 
-__all__ = ['OWN', 'Item', 'Results', 'added', 'event_of', 'expiration_of', 'item_of', 'scored', 'told']
+__all__ = ['Item', 'Results', 'added', 'event_of', 'expiration_of', 'item_of', 'scored', 'told']
 
-OWN: Final = 'mem0'
-"""The key of metadata that holds what Mem0 keeps beside the words: who said it, and when it was made elsewhere."""
-WIRE: Final = '_mem0'
-"""That of the server, for what a client of the hosted service noted beside a memory."""
-_UUID7: Final = 7
 _ORDER: Final = ('ADD', 'UPDATE', 'NONE', 'DELETE', 'PENDING')
 _EVENTS: Final[Mapping[str, str]] = {
     'add': 'ADD',
@@ -89,16 +84,15 @@ class Results(dict[str, Any]):
 
 def item_of(memory: MemoryRecord, *, score: float | None = None, scored: bool = True) -> Item:
     """A memory with the keys that Mem0 gives it."""
-    own = _own(memory.metadata)
-    made = _made_at(memory)
+    own = noted(memory.metadata)
     item = Item(
         id=memory.id,
         memory=memory.text,
         # Of the words, as Mem0's; it guards nothing.
         hash=hashlib.md5(memory.text.encode('utf-8', 'surrogatepass'), usedforsecurity=False).hexdigest(),
-        metadata={k: v for k, v in memory.metadata.items() if k not in (OWN, WIRE)} or None,
-        created_at=own.get('created_at') or made.isoformat(),
-        updated_at=(made if memory.version == 1 else memory.recorded_at).isoformat(),
+        metadata=without_notes(memory.metadata) or None,
+        created_at=memory.said_at.isoformat(),
+        updated_at=memory.recorded_at.isoformat(),
     )
     if scored:
         item['score'] = score
@@ -127,7 +121,7 @@ def added(edits: Iterable[Edit], *, given: bool) -> Results:
     items: list[Item] = []
     for edit in edits:
         item = Item(id=edit.after.id, memory=edit.after.text, event=event_of(edit))
-        own = _own(edit.after.metadata)
+        own = noted(edit.after.metadata)
         if given:
             item |= {'actor_id': own.get('actor_id'), 'role': own.get('role', 'user')}
         if item['event'] == 'UPDATE' and edit.before is not None:
@@ -156,8 +150,9 @@ def told(entries: Iterable[HistoryEntry]) -> list[Item]:
         old, new = _words(entry.before), _words(entry.after)
         if event is None or (event == 'UPDATE' and old == new):
             continue
-        own = _own((entry.after or entry.before or {}).get('metadata') or {})
-        made = made or own.get('created_at') or entry.at.isoformat()
+        state = entry.after or entry.before or {}
+        own = noted(state.get('metadata') or {})
+        made = made or state.get('said_at') or entry.at.isoformat()
         rows.append(
             Item(
                 id=f'{entry.change_id}:{entry.seq}',
@@ -182,17 +177,3 @@ def expiration_of(expires_at: datetime | None) -> str | None:
 
 def _words(state: Mapping[str, Any] | None) -> str | None:
     return None if state is None else state.get('text')
-
-
-def _own(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    own: object = metadata.get(OWN)
-    return cast('Mapping[str, Any]', own) if isinstance(own, Mapping) else {}
-
-
-def _made_at(memory: MemoryRecord) -> datetime:
-    """When it was made, which its id tells."""
-    try:
-        value = uuid.UUID(memory.id)
-    except ValueError:
-        return memory.recorded_at
-    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC) if value.version == _UUID7 else memory.recorded_at

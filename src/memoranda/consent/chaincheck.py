@@ -106,6 +106,8 @@ class ChainCheck:
         """What the chain says it was begun for."""
         self._imported: list[str] = []
         """What chains that were imported say that."""
+        self._came_for = ''
+        """For whom the latest import brought it here, as this storage calls them; empty: older ones don't tell."""
 
     @property
     def erased(self) -> int:
@@ -151,7 +153,8 @@ class ChainCheck:
             if len(self._named) > _MANY:  # entries of older versions name all that ever went
                 self._named = union(self._named)
         elif link.op == 'import' and whole:
-            self._imported.append(_begins(link))
+            begins, self._came_for = _import_tells(link)
+            self._imported.append(begins)
         if self._anchor is not None and link.seq == self._anchor[0] and link.hash != self._anchor[1]:
             self._tell(link, 'rewritten', 'it is not the entry that was here when the anchor was made')
         return whole
@@ -238,6 +241,7 @@ class ChainCheck:
         """
         self.chain = chain = walked.chain
         begun_here = self._begun in (None, chain.subject, *self._imported)
+        begun_here = begun_here and self._came_for in ('', chain.subject)
         if chain.kind == 'unknown':
             self._found = [(self._first, -2, 'surplus', 'its owner is gone', None)]
         # The entry that tells of an import may be one that is broken or missing.
@@ -302,12 +306,13 @@ def _blanked(link: Link) -> Ranges:
         return []
 
 
-def _begins(link: Link) -> str:
-    """What an imported chain was begun for, in the storage that it comes from."""
+def _import_tells(link: Link) -> tuple[str, str]:
+    """What an imported chain was begun for, in the storage that it comes from; and whom it was brought here for."""
     try:
-        return str(json.loads(link.after or '{}')['chain']['begins'])
-    except (ValueError, TypeError, KeyError):
-        return ''
+        chain = json.loads(link.after or '{}')['chain']
+        return str(chain['begins']), str(chain.get('subject', ''))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return '', ''
 
 
 def _differing(link: Link, memory: MemoryRecord) -> list[str]:

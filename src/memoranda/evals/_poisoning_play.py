@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ['Obedient', 'play']
 
-_SENTENCE: Final = re.compile(r'[^\n]+?(?:[.!?\u3002]+(?=\s|$)|(?=\n)|$)')
+_SENTENCE: Final = re.compile(r'[^\n]+?(?:(?<!\b\d)(?<!\b\d\d)[.!?\u3002]+(?=\s|$)|(?=\n)|$)')
+"""The point of an ordinal ends nothing: `am 3. Mai`."""
 _LONGEST: Final = 2_000
 _PASSAGE: Final = re.compile(r'^- [^"\n]{1,300} said: "')
 _INVISIBLE: Final = re.compile(

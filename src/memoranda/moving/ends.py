@@ -113,17 +113,17 @@ class _Postgres:
     def __init__(self, target: DatabaseTarget, settings: Settings, *, make: bool) -> None:
         try:
             from memoranda.stores.postgres.connection import Link, Options, Shared
-            from memoranda.stores.postgres.errors import check_url, shown_url
+            from memoranda.stores.postgres.urls import place
         except ImportError as error:
             raise ConfigurationError(
                 f'PostgreSQL needs the package psycopg, which is not usable here ({error}): '
                 "pip install 'memoranda[postgres]'"
             ) from error
-        self.where = shown_url(check_url(target.url))
-        self._schema, self._make = settings.postgres_schema, make
+        found = place(target.url, settings.postgres_schema)
+        self.where, self._schema, self._make = found.where, found.schema, make
         self._shared = Shared()
         options = Options(
-            url=target.url,
+            url=found.url,
             where=self.where,
             schema=self._schema,
             connect_timeout=settings.postgres_connect_timeout,

@@ -39,6 +39,8 @@ _NO_NAME: Final = re.compile(r'["\u201c\u201d\[\]\n]|:\s|(?:\S+\s+){4}')
 """Signs that names don't have, and too many words."""
 STANDING_SHARE: Final = 0.6
 """Of the budget, so that a long profile never crowds out what the question is about."""
+MOST_AT_ONCE: Final = 50
+"""Hits up to which the block is composed where they were read; more would hold up who reads next."""
 MAX_COUNTED: Final = 20_000
 """Texts whose tokens are remembered."""
 MIN_SCORE: Final = 0.25
@@ -71,31 +73,50 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
     going = recalling(engine)
     standing: Sequence[MemoryRecord] = ()
     hits: list[Hit] = []
+    block: ContextBlock | None = None
     approved: Collection[str] = ()
-    with contextlib.suppress(Without):  # what was read till then stays: an allergy is worth telling by itself
-        standing, speakers = await going.read(
-            lambda: engine.store.standing(
-                request.reaches,
-                wheres=(_FIRST, _PROFILE),  # apart, so that a long profile doesn't push an allergy out
-                moment=request.moment,
-                limit=MAX_STANDING,
-            )
+    composed: ContextBlock | None = None
+
+    async def read() -> Sequence[str]:
+        nonlocal standing
+        standing, speakers = await engine.store.standing(
+            request.reaches,
+            wheres=(_FIRST, _PROFILE),  # apart, so that a long profile doesn't push an allergy out
+            moment=request.moment,
+            limit=MAX_STANDING,
         )
-        least = max(request.min_score, MIN_SCORE)
-        wanted = replace(request, min_score=least, counted=False, speakers=speakers, answers=True)
-        hits = await search(engine, wanted, going)
-        if doubts := doubted((*standing, *hits), engine.policy):
+        return speakers
+
+    def compose(found: Sequence[Hit]) -> ContextBlock:
+        return _compose(standing, found, max_tokens, engine.policy, request.query, approved)
+
+    def then(found: Sequence[Hit]) -> None:
+        nonlocal composed
+        # Where the vocabulary is loaded: the storage isn't to blame for the time that this takes.
+        if _encoding.cache_info().currsize and not doubted((*standing, *found), engine.policy):
+            composed = compose(found)
+
+    with contextlib.suppress(Without):  # what was read till then stays: an allergy is worth telling by itself
+        reading = going.begin(read)
+        try:
+            least = max(request.min_score, MIN_SCORE)
+            quick = request.top_k <= MOST_AT_ONCE
+            wanted = replace(
+                request, min_score=least, counted=False, hearing=reading, answers=True, then=then if quick else None
+            )
+            found = await search(engine, wanted, going)
+        finally:
+            reading.cancel()
+        hits, block = found, composed
+        if block is None and (doubts := doubted((*standing, *hits), engine.policy)):
             approved = await going.read(lambda: engine.store.approved(doubts, project=wanted.reaches[0].owner.project))
-
-    def compose() -> ContextBlock:
-        return _compose(standing, hits, max_tokens, engine.policy, request.query, approved)
-
-    block = await engine.compute(compose, awaited=True)
+    if block is None:
+        block = await engine.compute(lambda: compose(hits), awaited=True)
     if request.counted:
         shown = (*block.relevant, *block.unconfirmed)
         given = (*block.standing, *(h.memory for h in shown if h.memory is not None))
         note_uses(engine, given, request.moment.now)
-    degraded = going.end()
+    degraded = going.tell()
     return block if degraded is None else replace(block, degraded=degraded)
 
 

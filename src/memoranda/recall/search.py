@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from memoranda._bridge import Errand, wait_within
 from memoranda._degraded import Straight, Without, recalling
 from memoranda._precedence import first
 from memoranda.checks import check_count, check_unit, storable
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from memoranda.scope import Reach
     from memoranda.stores.index import Nearest
 
-__all__ = ['SearchRequest', 'Strategy', 'answer', 'related', 'search']
+__all__ = ['SearchRequest', 'Strategy', 'after', 'answer', 'related', 'search']
 
 OVERFETCH = 5
 """Rows read beyond the top k: the second stage reorders them by what only a row tells."""
@@ -42,6 +45,19 @@ MAX_QUERY_CHARS = 100_000
 RELATED_CHARS = 2_000
 MAX_PARTS = 6
 """Parts of a long batch that known memories are looked up for."""
+SAID_SECONDS = 0.25
+"""How long a search waits for what is being stored, see `after`."""
+_said_before: ContextVar[Future[None] | None] = ContextVar('memoranda_said_before', default=None)
+
+
+@contextmanager
+def after(said: Future[None]) -> Generator[None]:
+    """Searches in here look at the store once this is done, or took too long; what comes before they do meanwhile."""
+    token = _said_before.set(said)
+    try:
+        yield
+    finally:
+        _said_before.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +75,8 @@ class SearchRequest:
     explain: bool = False
     counted: bool = False
     """Whether the hits count as uses of the memories."""
-    hearing: Callable[[], Coroutine[Any, Any, Sequence[str]]] | None = None
-    """Tells the names that messages within reach were said under, where somebody else asks for them."""
+    hearing: Errand[Sequence[str]] | None = None
+    """Looks up the names that messages within reach were said under, where that has begun."""
     then: Callable[[Sequence[Hit]], None] | None = None
     """Called with the hits where they were found, on the store's thread. Of several calls the last one counts."""
     answers: bool = False
@@ -179,7 +195,7 @@ async def _search(
     store, asked = engine.store, request
     semantic = request.strategy in ('hybrid', 'semantic')
     generation = await going.read(engine.generation) if semantic else None
-    query, vectors = await _read_question(engine, request, going, embeds=generation is not None)
+    query, vectors = await _asked(engine, request, going, embeds=generation is not None)
     if generation is None and semantic and engine.lacks_embedder and going.lacks_embedder():
         vectors = None
     if vectors is None:
@@ -234,33 +250,34 @@ async def _search(
     return hits
 
 
-async def _read_question(
+async def _asked(
     engine: Engine, request: SearchRequest, going: Straight, *, embeds: bool
 ) -> tuple[Query, Sequence[FloatVector] | None]:
-    """The question and its vectors. Meanwhile the names are looked up, which few owners have."""
+    """The question, read, and its vectors. Meanwhile names are looked up, which few owners have."""
     now = request.moment.as_of or request.moment.now
 
-    async def read(speakers: Sequence[str]) -> tuple[Query, Sequence[FloatVector] | None]:
-        def question() -> Query:
+    async def ask(speakers: Sequence[str]) -> tuple[Query, Sequence[FloatVector] | None]:
+        def read() -> Query:
             return analyse(request.query, speakers=speakers, now=now)
 
         if embeds:
-            return await going.ask(question, lambda query: list(_texts(request, query).values()))
-        return await engine.ask(question, lambda _: ())
+            return await going.ask(read, lambda query: list(_texts(request, query).values()))
+        return await engine.ask(read, lambda _: ())
 
     hearing = request.hearing
-    if hearing is None and 'episodes' not in request.include:
-        return await read(())
-    errand = going.begin(lambda: engine.store.speakers(request.reaches)) if hearing is None else None
+    if hearing is None:
+        if 'episodes' not in request.include:
+            return await ask(())
+        hearing = going.begin(lambda: engine.store.speakers(request.reaches))
     try:
-        early = None if engine.has_heard(request.reaches) else await read(())
-    except BaseException:
-        if errand is not None:
-            errand.cancel()
-        raise
-    speakers = await (going.end(errand) if errand is not None else cast('Any', hearing)())
-    engine.heard(request.reaches, speakers)
-    return early if early is not None and not speakers else await read(speakers)
+        early = None if engine.named.known(request.reaches) else await ask(())
+        speakers = await going.end(hearing)
+    finally:
+        hearing.cancel()
+    if early is not None and not speakers:
+        return early
+    engine.named.note(request.reaches)
+    return await ask(speakers)
 
 
 async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semantic: bool) -> list[MemoryRecord]:

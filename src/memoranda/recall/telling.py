@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda._caches import remembered
 from memoranda.recall.tokens import index_terms, query_terms
-from memoranda.recall.trusting import cut, cuts, sentences, tier_of
+from memoranda.recall.trusting import cut, cuts, sentences, tier_for
 from memoranda.write.gate import asks, says_nothing
 from memoranda.write.trust import shared
 
@@ -137,7 +137,7 @@ class Told:
                 return None
             inside, ended = ([(a - hit.start, b - hit.start) for a, b in spans] for spans in (told, hit.ended))
             kept = _untold(text, inside, ended, self._question)
-        elif self._question and tier_of(hit) == 'external':
+        elif self._question and tier_for(hit, self._policy) == 'external':
             # Of somebody else's words no more than what was asked for; the rest may be meant for whoever reads it.
             spans = sentences(text)
             kept = [s for s in spans if _is_about(text[slice(*s)], self._question)] or spans

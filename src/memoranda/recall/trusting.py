@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda.records import Hit, MemoryRecord, Trust
 from memoranda.write.foreign import Span, foreign, share
-from memoranda.write.trust import MOST, hostile
+from memoranda.write.trust import MOST, hostile, own_words
 
 if TYPE_CHECKING:
     from memoranda.policy import Policy, ReadRule
 
-__all__ = ['NOTE', 'UNCONFIRMED', 'cut', 'cuts', 'doubted', 'passage', 'rule_for', 'sentences', 'tier_of']
+__all__ = ['NOTE', 'UNCONFIRMED', 'cut', 'cuts', 'doubted', 'passage', 'rule_for', 'sentences', 'tier_for', 'tier_of']
 
 UNCONFIRMED: Final = 'Unconfirmed, from tools, web pages or quotations; nobody has checked it:'
 """Begins the part of a block that holds what no rule lets in as known."""
@@ -24,7 +24,11 @@ _PERSON: Final = 'user'
 """The actor of what a person did."""
 _LEAST: Final = 3
 """Letters and digits that have to be left of a passage."""
-_SENTENCE: Final = re.compile(r'(?:[^.!?\u2026\u3002\uff01\uff1f\n]|[.](?=\w))*[.!?\u2026\u3002\uff01\uff1f\n]*')
+_SENTENCE: Final = re.compile(
+    # A point within a word ends nothing, nor does that of an ordinal: `on the 3. of May`, `am 3. Mai`.
+    r'(?:[^.!?\u2026\u3002\uff01\uff1f\n]|[.](?=\w)|(?<=\b\d)[.](?= \w)|(?<=\b\d\d)[.](?= \w))*'
+    r'[.!?\u2026\u3002\uff01\uff1f\n]*'
+)
 
 
 def sentences(text: str) -> list[Span]:
@@ -42,7 +46,7 @@ def rule_for(found: MemoryRecord | Hit, policy: Policy, *, approved: Collection[
     """
     memory = found if isinstance(found, MemoryRecord) else found.memory
     if memory is None:
-        return policy.passages[tier_of(found)]
+        return policy.passages[tier_for(found, policy)]
     if memory.actor == _PERSON or memory.locked or memory.id in approved:
         return 'include'
     return policy.read[memory.trust]
@@ -74,6 +78,22 @@ def tier_of(found: MemoryRecord | Hit) -> Trust:
     return 'external' if spans and share((found.start, found.end), spans, message.text) > MOST else 'user'
 
 
+def tier_for(found: MemoryRecord | Hit, policy: Policy | None) -> Trust:
+    """The same, where a policy keeps what others said out of prompts: what stands beside it is the user's."""
+    tier = tier_of(found)
+    return 'user' if tier == 'external' and _beside(found, policy) else tier
+
+
+def _beside(found: MemoryRecord | Hit, policy: Policy | None) -> Sequence[Span]:
+    """What a user tells of themself beside somebody else's words, in what was found of a message."""
+    if isinstance(found, MemoryRecord) or policy is None or policy.passages['external'] != 'exclude':
+        return ()
+    message = found.episode
+    if found.memory is not None or message is None or message.role != 'user' or message.trust != 'user':
+        return ()
+    return [(a, b) for a, b in own_words(message.text) if a < found.end and found.start < b]
+
+
 def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
     """Where a passage holds words that no prompt shows, in code points of its text; None when it is no passage.
 
@@ -88,6 +108,8 @@ def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
     said = message.role == 'user' and message.trust == 'user'
     if said and policy is not None and policy.passages['external'] == 'exclude':
         spans = (*spans, *foreign(message.text))
+        if tier_of(hit) == 'external':
+            spans = (*spans, *_outside(_beside(hit, policy), len(message.text)))
     if hit.withheld:  # as whole sentences: what stands around a word may tell it
         spans = (*spans, *(s for s in sentences(message.text) if any(a < s[1] and s[0] < b for a, b in hit.withheld)))
     spans = sorted(spans)
@@ -113,3 +135,12 @@ def cut(text: str, spans: Iterable[Span]) -> str | None:
         return text
     left = ''.join((*out, text[at:])).strip()
     return left if sum(c.isalnum() for c in left) >= _LEAST else None
+
+
+def _outside(spans: Iterable[Span], length: int) -> list[Span]:
+    """All of a text but these stretches, ascending."""
+    at, rest = 0, list[Span]()
+    for start, end in spans:
+        rest.append((at, start))
+        at = end
+    return [*rest, (at, length)]

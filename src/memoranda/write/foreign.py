@@ -44,8 +44,9 @@ _SAYS: Final = (
 _OWN_NOUN: Final = (
     r'\b(?:my|our|quick|short|small|side|one|another|last|final|personal|a few|some) (?:[\w-]+ )?(?:notes?|lists?'
     r'|profile|bio|cv|resume|goals?|situation|address|details|summary|plans?|rules?|preferences|instructions|results?'
-    r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions'
-    r'|story)(?: (?:for|to) (?:later|self|myself|me|tomorrow))?\s*:$'
+    r'|contract|error|product|config|story|song|forms?|tools?)\b|^\W*(?:note|notes|warning|error|instructions|memo'
+    r'|message|messages|story)(?: (?:for|to) (?:all |any |our |my |the )?(?:later|future|next|coming|self|myself|me|us'
+    r'|you|tomorrow)(?: (?:conversation|chat|session|time|use|run|answer)s?)?)?\s*:$'
     r'|^\W*my (?:[\w-]+ )?[\w-]+\s*:$|\b(?:note|remember|know|consider|mind) (?:the )?following\b'
     r'|\b(?:message|note|reminder|question|request|answer) (?:for|to) you'
 )
@@ -125,7 +126,7 @@ _ENCLOSED: Final = (
     re.compile(r'"{3}.*?(?:"{3}|\Z)', re.S),
     re.compile(r"'{3}.*?(?:'{3}|\Z)", re.S),
     re.compile(r'<!--.*?(?:-->|\Z)', re.S),
-    re.compile(r'<([a-z][\w-]{0,40})\b[^>\n]{0,200}>.*?(?:</\1\s*>|\Z)', re.S),
+    re.compile(r'<([a-z][\w-]{0,40})\b[^>\n]{0,200}>(?P<inside>.*?)(?:</\1\s*>|\Z)', re.S),
     re.compile(r'^-{3,}[^\n]*\n.*?\n-{3,}[^\n]*$', re.S | re.M),
     re.compile(r'^={3,}[^\n]*\n.*?\n={3,}[^\n]*$', re.S | re.M),
     re.compile(r'^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*', re.M),
@@ -141,13 +142,21 @@ _TITLE: Final = re.compile(
     r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
     r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied'
     r'|call it)'
-    r'|is|was|means|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
+    r'|is|was|means|ist|war|lautet|est|etait|es|era|e|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )
+_POSSESSIVE: Final = re.compile(
+    r'\b(?:my|our|mein\w{0,2}|unser\w{0,2}|mon|ma|mes|notre|nos|mi|mis|nuestr[oa]s?|mi[oae]|miei|nostr[oaie]'
+    r'|meus?|minhas?|noss[oa]s?)\b'
+)
+_MENTIONED: Final = re.compile(r'\w["\'(]?[ \t]+["\'(]?\Z')
+"""Before a tag that a sentence speaks of, and doesn't begin to quote with: a word in the same line."""
+_GOES_ON: Final = re.compile(r'["\']?[ \t]*[,.;:!?)]|["\']?[ \t]+\w')
+"""After such a tag: the sentence goes on. In markup the text begins at once, or in another line."""
 _MARK: Final = re.compile(r'\[[me]:[\w.~-]{4,16}\]')
 _ASKED_LINE: Final = re.compile(r'^[ \t]*-?[ \t]*asked:[^\n]*', re.M)
 _FRAME: Final = re.compile(
-    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b.*?(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
+    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b[>\]})]?(?P<inside>.*?)(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
     r'|\Z)',
     re.S,
 )
@@ -172,12 +181,22 @@ def reports(text: str) -> bool:
 
 
 @remembered(512)
-def recalled(text: str) -> tuple[Span, ...]:
-    """The stretches that look like lines of a recalled block, however they got there: `[m:1a2b3c4d]` at the end."""
+def recalled(text: str, *, typed: bool = False) -> tuple[Span, ...]:
+    """The stretches that look like lines of a recalled block, however they got there: `[m:1a2b3c4d]` at the end.
+
+    Args:
+        text: Of a message.
+        typed: Whether a user wrote it, who may speak of the tag of a block in the middle of a sentence.
+    """
     if '[' not in text and 'recalled' not in text.casefold() and 'asked' not in text.casefold() and text.isascii():
         return ()
     read = plain(text)
-    told = [m.span() for pattern in (_FRAME, _ASKED_LINE) for m in pattern.finditer(read.text)]
+    told = [
+        m.span()
+        for pattern in (_FRAME, _ASKED_LINE)
+        for m in pattern.finditer(read.text)
+        if not (typed and pattern is _FRAME and _is_mentioned(read.text, m))
+    ]
     return _merged([read.span(*span) for span in (*told, *_marked_lines(read.text))])
 
 
@@ -202,11 +221,12 @@ def share(span: Span, spans: Sequence[Span], text: str) -> float:
 
 
 def _found(text: str) -> Iterator[Span]:
-    enclosed = [m.span() for pattern in _ENCLOSED for m in pattern.finditer(text) if _is_long(m[0], 3)]
+    blocks = (m for pattern in _ENCLOSED for m in pattern.finditer(text))
+    enclosed = [m.span() for m in blocks if _is_long(m[0], 3) and not _is_mentioned(text, m)]
     yield from enclosed
     quoted = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
     yield from quoted
-    yield from (m.span() for m in _LABELLED.finditer(text))
+    yield from (m.span() for m in _LABELLED.finditer(text) if '\n' in text.strip() or not _POSSESSIVE.search(m[0]))
     yield from (m.span() for m in _STAMPED.finditer(text))
     spoken = list(_SPOKEN.finditer(text))
     if len(spoken) > 1 and any(_FIRST_PERSON.search(m['words']) for m in spoken):
@@ -243,6 +263,13 @@ def _announced(text: str, m: re.Match[str], given: Sequence[Span]) -> Span:
 
 def _is_long(text: str, least: int) -> bool:
     return len(re.findall(r'\w+', text)) >= least
+
+
+def _is_mentioned(text: str, m: re.Match[str]) -> bool:
+    """Whether a sentence only speaks of a tag: `the field <name> of my form`."""
+    if 'inside' not in m.re.groupindex or _MENTIONED.search(text, max(0, m.start() - 40), m.start()) is None:
+        return False
+    return _GOES_ON.match(text, m.start('inside')) is not None
 
 
 def _is_said(text: str, m: re.Match[str]) -> bool:

@@ -18,6 +18,7 @@ __all__ = [
     'check_trust',
     'grounded',
     'hostile',
+    'own_words',
     'is_command',
     'restates',
     'shared',
@@ -43,6 +44,13 @@ _STOP: Final = frozenset(
     'sont nicht eine einen sind wird para come questo sono mais likes wants the and for are was has had not you '
     'his her its our out now but all any can who how why one two get got ist und der die das les des una uno con '
     'por que che del per non she him too did does may let yes'.split()
+)
+_SENTENCES: Final = re.compile(r'(?:[^.!?\n]|[.](?=\w))+[.!?]*')
+_OF_ONESELF: Final = re.compile(
+    r"\b(?:i|i'm|i've|i'll|i'd|my|mine|me|we|we're|our|us|ich|mein\w{0,2}|mir|mich|wir|unser\w{0,2}|uns"
+    r"|je|j'\w+|mon|ma|mes|moi|nous|notre|nos|yo|mi|mis|nosotr[oa]s|nuestr[oa]s?|soy|estoy|tengo|vivo|trabajo|quiero"
+    r'|prefiero|necesito|io|mi[oae]|miei|noi|nostr[oaie]|abito|lavoro|preferisco|voglio|eu|meus?|minhas?|noss[oa]s?'
+    r'|moro|tenho|trabalho|prefiro|quero|preciso)\b'
 )
 _THEY_SAY: Final = re.compile(
     r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told"
@@ -86,7 +94,8 @@ def source_of(message: Episode, start: int, end: int, previous: Sequence[Episode
         previous: What was said before it in its conversation.
     """
     span = (start, end)
-    if share(span, recalled(message.text), message.text) > MOST:
+    typed = message.role == 'user' and message.trust == 'user'
+    if share(span, recalled(message.text, typed=typed), message.text) > MOST:
         return None
     if message.role == 'assistant':
         return _answered(message, start, end, previous)
@@ -191,14 +200,33 @@ def _is_reported(sentence: str) -> bool:
 def hostile(message: Episode) -> tuple[Span, ...]:
     """Where a message holds what tells an agent what to do and is not the user's own: no prompt shows that again."""
     # Nothing that a block has said, or that looks like its lines, is shown as if somebody had.
-    spans = recalled(message.text)
-    if message.role == 'user' and message.trust == 'user':
+    typed = message.role == 'user' and message.trust == 'user'
+    spans = recalled(message.text, typed=typed)
+    if typed:
         return tuple(sorted((*spans, *_hostile(message.text))))
     spans += commands(message.text)
     if message.role == 'assistant' and message.trust != 'assistant':
         # It promises what a tool or a page asked of it.
         spans += tuple(m.span() for m in re.finditer(r'[^.!?\n]+', message.text) if commits(m[0]))
     return tuple(sorted(spans))
+
+
+@remembered(512)
+def own_words(text: str) -> tuple[Span, ...]:
+    """Where a user tells something of themself in a message that is somebody else's for the most part.
+
+    What is left of such a message may be a part of what was pasted that no mark shows. So only sentences count in which
+    somebody speaks of themself, and orders nothing.
+    """
+    spans: list[Span] = []
+    at = 0
+    for start, end in (*foreign(text), (len(text), len(text))):
+        for m in _SENTENCES.finditer(text, at, start):
+            words = plain(m[0]).text
+            if _OF_ONESELF.search(words) and not asks_agent(m[0]):
+                spans.append(m.span())
+        at = end
+    return tuple(spans)
 
 
 @remembered(512)

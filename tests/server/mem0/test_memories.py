@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from _fakes import fast_async
 from _wire import Wire, serving
 from memoranda import Policy
+from memoranda.compat import mem0
 from memoranda.errors import StoreBusy
+from memoranda.keys import make_key
+from memoranda.server.app import create_app
 
 DAY = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -151,6 +156,56 @@ def test_a_memory_has_all_fields_that_clients_read(wire: Wire) -> None:
         'created_at': '2023-11-14T22:13:20+00:00',
         'lifecycle_state': 'active',
     }
+
+
+def test_a_memory_is_told_alike_by_every_surface_and_what_is_noted_beside_it_by_none() -> None:
+    memory, key = fast_async(), make_key('default', name='app', role='admin')
+    app = create_app(memory, keys=[key], parts=('memoranda.server.mem0', 'memoranda.server.native'))
+    with TestClient(app, headers={'X-API-Key': key.secret}) as http:
+        assert http.portal is not None
+        run, compat = http.portal.call, mem0.AsyncMemory.over(memory)
+
+        def alike(id_: str) -> dict[str, Any]:
+            by_wire, native = (http.get(f'/v1/memories/{id_}{end}').json() for end in ('/', ''))
+            by_python = run(compat.get, id_)
+            for name in ('memory', 'metadata', 'created_at', 'updated_at'):
+                assert by_wire[name] == by_python[name], name
+            assert native['metadata'] == (by_wire['metadata'] or {})
+            listed = http.get('/v1/memories', params={'user_id': 'ana'}).json()['items']
+            assert native in listed
+            return by_wire
+
+        said = {'messages': 'Likes tea', 'user_id': 'ana', 'infer': False, 'metadata': {'team': 'sales'}}
+        added = http.post('/v3/memories/add/', json={**said, 'timestamp': DAY, 'immutable': True}).json()
+        tea = added['results'][0]['id']
+        first = alike(tea)
+        assert (first['created_at'], first['metadata']) == ('2023-11-14T22:13:20+00:00', {'team': 'sales'})
+        messages = http.get('/v1/episodes', params={'user_id': 'ana'}).json()['items']
+        assert [one['metadata'] for one in messages] == [{'team': 'sales'}]
+        http.post('/v3/memories/add/', json=said).raise_for_status()  # which is when it was said last
+        assert alike(tea)['created_at'] > first['created_at']
+
+        spoken = [{'role': 'assistant', 'content': 'Plays chess', 'name': 'guide'}]
+        added = run(partial(compat.add, spoken, user_id='ana', infer=False, timestamp='2020-01-02'))
+        waiting = run(partial(memory.review.list, user_id='ana')).items
+        chess = added[0]['id']
+        if waiting:
+            run(partial(memory.review.approve, chess, user_id='ana'))
+        assert alike(chess)['metadata'] is None
+        assert run(compat.get, chess)['actor_id'] == 'guide'
+        early = {'user_id': 'ana', 'created_at': {'lt': '2021-01-01'}}
+        assert [one['id'] for one in run(partial(compat.get_all, filters=early))] == [chess]
+        assert [one['id'] for one in http.post('/v3/memories/', json={'filters': early}).json()['results']] == [chess]
+
+        for id_ in (tea, chess):
+            path = f'/v1/memories/{id_}'
+            changed = http.patch(path, json={'metadata': {'n': 1}}, headers={'If-Match': '*'})
+            assert changed.json()['metadata'] == {'n': 1}
+            refused = http.patch(path, json={'metadata': {'_mem0': {}}}, headers={'If-Match': '*'})
+            assert refused.status_code == 422
+            assert alike(id_)['metadata'] == {'n': 1}
+        assert http.put(f'/v1/memories/{tea}/', json={'text': 'Likes milk'}).status_code == 409
+        assert run(compat.get, chess)['actor_id'] == 'guide'
 
 
 def test_a_change_keeps_what_it_does_not_name(wire: Wire) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from memoranda._noted import NOTED
 from memoranda.errors import shown
 from memoranda.server.access import Caller
 from memoranda.server.mem0.bodies import IDS, as_list, as_object, flag, ids_of
 from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.moments import moment_of, until
-from memoranda.server.mem0.shapes import OWN, metadata_in
+from memoranda.server.mem0.shapes import metadata_in
 
 if TYPE_CHECKING:
     from memoranda.memory import AsyncMemory
@@ -64,7 +65,7 @@ async def add(caller: Caller, body: Mapping[str, Any], *, background: bool = Tru
             raise not_offered(field, why)
     metadata = metadata_in(body.get('metadata')) or {}
     if flag(body, 'immutable'):
-        metadata[OWN] = {'immutable': True}
+        metadata[NOTED] = {'immutable': True}
     expires, said = body.get('expiration_date'), body.get('timestamp')
     return await memory.add(
         _checked(messages),

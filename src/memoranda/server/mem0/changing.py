@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from memoranda._noted import NOTED, noted, with_notes, without_notes
 from memoranda.checks import KEEP
 from memoranda.errors import shown
 from memoranda.server.mem0.errors import bad
 from memoranda.server.mem0.moments import moment_of, until
-from memoranda.server.mem0.shapes import OWN, metadata_in, own, plain
+from memoranda.server.mem0.shapes import metadata_in
 from memoranda.server.problems import Problem
 
 if TYPE_CHECKING:
@@ -35,12 +36,11 @@ async def change(memory: AsyncMemory, memory_id: str, body: Mapping[str, Any]) -
     if not given.keys() & EDITS:
         raise bad('nothing is to be changed: send text, metadata, timestamp or expiration_date')
     before = await memory.get(memory_id)
-    kept = own(before)
-    if kept.get('immutable'):
+    if noted(before.metadata).get('immutable'):
         raise Problem(409, f'memory {shown(memory_id)} was added as immutable: delete it, and add another')
     metadata = metadata_in(given.get('metadata'))
-    if metadata is not None and kept:
-        metadata = {**metadata, OWN: kept}
+    if metadata is not None:
+        metadata = with_notes(metadata, before.metadata)
     expires = given.get('expiration_date')
     return await memory.update(
         memory_id,
@@ -72,9 +72,9 @@ async def feedback(memory: AsyncMemory, body: Mapping[str, Any]) -> dict[str, An
     if reason is not None and (not isinstance(reason, str) or len(reason) > MAX_REASON):
         raise bad(f'feedback_reason={shown(reason)} is not text of at most {MAX_REASON:,} characters: shorten it')
     found = await memory.get(id_)
-    kept = {name: value for name, value in own(found).items() if name not in ('feedback', 'feedback_reason')}
+    kept = {name: value for name, value in noted(found.metadata).items() if name not in ('feedback', 'feedback_reason')}
     if value is not None:
         kept |= {'feedback': value, 'feedback_reason': reason}
-    saved = await memory.update(id_, metadata={**plain(found.metadata), **({OWN: kept} if kept else {})})
-    kept = own(saved)
+    saved = await memory.update(id_, metadata={**without_notes(found.metadata), **({NOTED: kept} if kept else {})})
+    kept = noted(saved.metadata)
     return {'id': id_, 'feedback': kept.get('feedback'), 'feedback_reason': kept.get('feedback_reason')}

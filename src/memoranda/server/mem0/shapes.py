@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from memoranda._noted import NOTED, noted, without_notes
 from memoranda.errors import shown
 from memoranda.records import Edit, HistoryEntry, Hit, Job, JobStatus, MemoryRecord
 from memoranda.records import now as moment
@@ -15,22 +16,17 @@ from memoranda.server.mem0.errors import bad
 from memoranda.server.mem0.moments import last_day
 
 __all__ = [
-    'OWN',
     'event',
     'hit',
     'item',
     'listed',
     'metadata_in',
     'not_ended',
-    'own',
     'past',
-    'plain',
     'results',
     'stamp',
 ]
 
-OWN: Final = '_mem0'
-"""The key in a memory's metadata under which this surface keeps what it has no field for: feedback, `immutable`."""
 _STATUSES: Final[Mapping[JobStatus, str]] = {
     'unsaved': 'PENDING',
     'queued': 'PENDING',
@@ -78,25 +74,14 @@ def metadata_in(metadata: object) -> dict[str, Any] | None:
     found = as_object(metadata)
     if found is None:
         raise bad(f'metadata is a {type(metadata).__name__}: send an object')
-    if OWN in found:
-        raise bad(f'metadata key {shown(OWN)} is kept for the server: use another one')
+    if NOTED in found:
+        raise bad(f'metadata key {shown(NOTED)} is kept for the server: use another one')
     return found
-
-
-def own(memory: MemoryRecord) -> dict[str, Any]:
-    """What this surface keeps with a memory."""
-    kept: Any = memory.metadata.get(OWN)
-    return dict(cast('Mapping[str, Any]', kept)) if isinstance(kept, Mapping) else {}
-
-
-def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A memory's metadata as its client gave it."""
-    return {key: value for key, value in metadata.items() if key != OWN}
 
 
 def item(memory: MemoryRecord) -> dict[str, Any]:
     """A memory in a listing, or alone."""
-    said, kept = memory.said_under, own(memory)
+    said, kept = memory.said_under, noted(memory.metadata)
     return {
         'id': memory.id,
         'memory': memory.text,
@@ -106,7 +91,7 @@ def item(memory: MemoryRecord) -> dict[str, Any]:
         'app_id': said.app_id,
         'run_id': said.run_id,
         'session_id': said.run_id,
-        'metadata': plain(memory.metadata) or None,
+        'metadata': without_notes(memory.metadata) or None,
         'categories': [memory.kind, *(tag for tag in memory.tags if tag != memory.kind)],
         'structured_attributes': None,
         'immutable': bool(kept.get('immutable', False)),
@@ -220,7 +205,7 @@ def past(entries: Sequence[HistoryEntry], now: MemoryRecord | None) -> list[dict
                 'session_id': said.run_id,
                 'categories': [kind] if (kind := after.get('kind') or before.get('kind')) else [],
                 'event': name,
-                'metadata': plain(after.get('metadata') or before.get('metadata') or {}) or None,
+                'metadata': without_notes(after.get('metadata') or before.get('metadata') or {}) or None,
                 'is_deleted': name == 'DELETE',
                 'actor_id': entry.actor,
                 'created_at': stamp(entry.at),
@@ -233,4 +218,4 @@ def past(entries: Sequence[HistoryEntry], now: MemoryRecord | None) -> list[dict
 def _shown(state: Mapping[str, Any]) -> tuple[Any, ...]:
     """What of a version this surface shows."""
     names = ('text', 'kind', 'tags', 'expires_at', 'said_at', 'status')
-    return (*(state.get(name) for name in names), plain(state.get('metadata') or {}))
+    return (*(state.get(name) for name in names), without_notes(state.get('metadata') or {}))

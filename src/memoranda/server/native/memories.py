@@ -6,6 +6,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Query, Response
 
+from memoranda._noted import with_notes
 from memoranda.checks import KEEP
 from memoranda.errors import InvalidFilter, ProcessingFailed
 from memoranda.memory import AsyncMemory
@@ -193,6 +194,8 @@ async def update_memory(
     memory = view(caller, asked)
     version = await _meant(memory, memory_id, if_match)
     fields = fields_of(body)
+    if body.metadata is not None:
+        fields['metadata'] = with_notes(body.metadata, (await memory.get(memory_id)).metadata)
     fields |= {'locked': body.locked, 'said_at': body.said_at}
     return await changed(await memory.update(memory_id, **fields, if_version=version))
 

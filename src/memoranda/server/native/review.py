@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from memoranda._noted import with_notes
 from memoranda.errors import Conflict, shown
 from memoranda.memory import AsyncMemory
 from memoranda.server.access import Caller, needs
@@ -98,7 +99,10 @@ async def edit_proposal(
     item_id: ItemId, body: models.EditProposal, asked: Annotated[models.Ids, Query()], caller: Reviewer
 ) -> Response:
     """Approve it as corrected. The memory is locked: extraction never overwrites it."""
-    done = await view(caller, asked).review.edit(item_id, **fields_of(body))
+    queue, fields = view(caller, asked).review, fields_of(body)
+    if body.metadata is not None:
+        fields['metadata'] = with_notes(body.metadata, (await queue.get(item_id)).memory.metadata)
+    done = await queue.edit(item_id, **fields)
     return await answer(models.ReviewResult, _told(done))
 
 

@@ -243,6 +243,8 @@ class Link:
         except psycopg.Error as error:
             if not self._is_lost(error):
                 self._leave(connection)
+                if (meant := connection.meaning(error)) is not None:
+                    raise meant from error
                 raise
             self.close()
             if not self._is_committed(begun[-2], begun[-1], error):
@@ -306,6 +308,9 @@ class _Alone:
         return False
 
     def last(self) -> None:
+        pass
+
+    def ending(self, means: Callable[[], Exception], /) -> None:
         pass
 
     def settle(self) -> None:

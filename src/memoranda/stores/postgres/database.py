@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -184,6 +184,7 @@ class PostgresConnection:
         self._wire = Wire(raw, prepares=not pooled)
         self._last: Sequence[Answer] = ()
         self._left = False
+        self._means: Callable[[], Exception] | None = None
 
     def adapt(self, vector: int | None) -> None:
         """Teach it our types, see `adapt`."""
@@ -223,7 +224,7 @@ class PostgresConnection:
 
     def begin(self, how: str, settings: str) -> Rows:
         """Begin a transaction; gives what a statement that sets something in it gave."""
-        self._left = False
+        self._left, self._means = False, None
         if self._pooled:  # a pooler may give it another session only when it knows that the former one has ended
             self._wire.wait()
         self._wire.send(f'BEGIN {how}'.encode(), again=False)
@@ -251,6 +252,14 @@ class PostgresConnection:
             self._wire.wait()
         if not self.raw.closed and self.raw.info.transaction_status != pq.TransactionStatus.IDLE:
             self._wire.send(b'ROLLBACK', again=False).result()
+
+    def ending(self, means: Callable[[], Exception], /) -> None:
+        """What is on its way goes with the commit, and a constraint it violates is raised as this."""
+        self._means = means
+
+    def meaning(self, error: Exception) -> Exception | None:
+        """What an error at the end of the transaction is to be raised as, if it is another one."""
+        return self._means() if self._means is not None and isinstance(error, self.violations) else None
 
     def settle(self) -> None:
         """Wait for what was sent, and raise what failed."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import quote
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import errors
 
 from memoranda.errors import (
-    ConfigurationError,
     StoreBusy,
     StoreError,
     StoreFull,
@@ -21,7 +18,7 @@ from memoranda.errors import (
     StoreUnwritable,
 )
 
-__all__ = ['Again', 'Undone', 'again', 'check_url', 'is_lost', 'shown_url', 'translated']
+__all__ = ['Again', 'Undone', 'again', 'is_lost', 'translated']
 
 
 class Undone(psycopg.OperationalError):
@@ -38,47 +35,6 @@ _LOST: Final = (
 _AGAIN: Final = (errors.SerializationFailure, errors.DeadlockDetected, Undone)
 Again = (psycopg.OperationalError, psycopg.InterfaceError, errors.UndefinedTable, *_AGAIN)
 """After some of these it is tried again, see `again`."""
-
-
-def check_url(url: str) -> dict[str, str]:
-    """What a URL says, by the names of libpq.
-
-    Raises:
-        ConfigurationError: It says nothing that can be understood.
-    """
-    try:
-        found = conninfo.conninfo_to_dict(url)
-    except psycopg.Error as error:
-        reason = str(error).strip().partition('\n')[0].replace(url, '***')
-        raise ConfigurationError(
-            f'database={_masked(url)} is no PostgreSQL URL ({reason}): write postgresql://user:password@host:5432/name'
-        ) from None
-    parts = {name: str(value) for name, value in found.items() if value is not None}
-    if not all(port.isdecimal() for port in parts.get('port', '5432').split(',') if port):
-        # Not shown: it may be the rest of a password with a slash in it.
-        raise ConfigurationError(
-            f'database={_masked(url)} has a port that is no number: write postgresql://user:password@host:5432/name, '
-            'with %40 %3A %2F %23 for the characters @ : / # of a password'
-        )
-    return parts
-
-
-def _masked(url: str) -> str:
-    scheme, _, rest = url.partition('://')
-    host = rest.rpartition('@')[2] if '@' in rest else rest
-    return f'{scheme}://***@{re.sub(r":[^/?]*", "", host)}' if scheme.startswith('postgres') else 'a text'
-
-
-def shown_url(parts: dict[str, str]) -> str:
-    """The URL for people: no password, nothing of the options."""
-    user = quote(parts['user'], safe='') + '@' if 'user' in parts else ''
-    host = parts.get('host') or parts.get('hostaddr') or ''
-    if host.startswith('/'):
-        host = quote(host, safe='')
-    elif ':' in host and ',' not in host:
-        host = f'[{host}]'
-    port = f':{parts["port"]}' if 'port' in parts else ''
-    return f'postgresql://{user}{host}{port}/{quote(parts.get("dbname", parts.get("user", "")), safe="")}'
 
 
 def is_lost(error: BaseException, *, closed: bool) -> bool:

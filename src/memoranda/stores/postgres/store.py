@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -16,16 +15,16 @@ from memoranda._bridge import wait_for
 from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job
 from memoranda._threads import Closed, Pool, settle
-from memoranda.errors import ConfigurationError, StoreError, shown
+from memoranda.errors import ConfigurationError, StoreError
 from memoranda.stores.base import ErasureResult, Stats
 from memoranda.stores.erasures import Trace
 from memoranda.stores.leases import new_token
 from memoranda.stores.postgres import vacuuming
 from memoranda.stores.postgres.connection import Link, Options, Shared, unlimited
 from memoranda.stores.postgres.database import PostgresConnection
-from memoranda.stores.postgres.errors import check_url, shown_url
 from memoranda.stores.postgres.schema import identity, migrate
 from memoranda.stores.postgres.stats import stats
+from memoranda.stores.postgres.urls import DEFAULT_SCHEMA, place
 from memoranda.stores.sql import erasing, forgetting, remaining, retaining, usage
 from memoranda.stores.sql.cache import Cache
 from memoranda.stores.sql.database import Connection
@@ -41,7 +40,6 @@ __all__ = ['PostgresStore']
 T = TypeVar('T')
 log = logging.getLogger('memoranda.stores')
 
-_SCHEMA: Final = re.compile(r'[a-z_][a-z0-9_]{0,62}')
 CHORES_SECONDS: Final = 2.0
 _VACUUM: Final = 'vacuum'
 _SCRUB_AGAIN: Final = 30.0
@@ -55,8 +53,8 @@ class PostgresStore(SqlStore):
     the like are options of the URL (`?sslmode=verify-full`, `?target_session_attrs=read-write`).
 
     Args:
-        url: Such as `postgresql://user:password@host:5432/database`.
-        schema: In which the tables are, made if it is missing.
+        url: Such as `postgresql://user:password@host:5432/database`; `?schema=name` is an option of it, too.
+        schema: In which the tables are, made if it is missing, unless the URL names one.
         pool: Connections this process has at most.
         connect_timeout: Seconds to wait for the server.
         statement_timeout: Seconds a statement may take; erasures and migrations may take longer.
@@ -73,7 +71,7 @@ class PostgresStore(SqlStore):
         self,
         url: str,
         *,
-        schema: str = 'memoranda',
+        schema: str = DEFAULT_SCHEMA,
         pool: int = 8,
         connect_timeout: float = 10.0,
         statement_timeout: float = 30.0,
@@ -83,20 +81,16 @@ class PostgresStore(SqlStore):
         cache_mb: int = 256,
     ) -> None:
         super().__init__(cache_mb=cache_mb)
-        if not _SCHEMA.fullmatch(schema) or schema.startswith('pg_'):
-            raise ConfigurationError(
-                f'schema={shown(schema)} is no name for a schema: use lower-case letters, digits and _, such as '
-                'memoranda'
-            )
         if pool < len(_Running.POOLS):
             raise ConfigurationError(
                 f'pool={pool} is too small: allow at least {len(_Running.POOLS)} connections, one for each kind of work'
             )
-        self._where = shown_url(check_url(url))
+        found = place(url, schema)
+        self._where = found.where
         self._options = Options(
-            url=url,
-            where=self._where,
-            schema=schema,
+            url=found.url,
+            where=found.where,
+            schema=found.schema,
             connect_timeout=connect_timeout,
             statement_timeout=statement_timeout,
             lock_timeout=lock_timeout,
@@ -111,7 +105,7 @@ class PostgresStore(SqlStore):
 
     @property
     def location(self) -> str:
-        """The URL without password and options."""
+        """The URL without password and options, but for a schema that is not the usual one."""
         return self._where
 
     async def open(self) -> None:

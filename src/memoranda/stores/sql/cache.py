@@ -97,6 +97,11 @@ class Cache:
         """An owner's number and salt as they were last time, to ask by before it is known whether they still are."""
         return self._seen.get(hash(owner))
 
+    def number_of(self, owner: Owner) -> int | None:
+        """An owner's number as it was last time, if it was read."""
+        known = self.seen(owner)
+        return None if known is None else known[0]
+
     def see(self, owner: OwnerRow) -> None:
         """Note them for the next time. Not whose they are."""
         with self._lock:

@@ -76,6 +76,10 @@ class Connection(Protocol):
         """Nothing more is asked in this snapshot: it may end with what was."""
         ...
 
+    def ending(self, means: Callable[[], Exception], /) -> None:
+        """Nothing more is done in this transaction: a constraint found violated at its end is raised as this."""
+        ...
+
     def settle(self) -> None:
         """Have all that was executed fail that fails, where it may still be on its way."""
         ...

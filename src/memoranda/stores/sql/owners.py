@@ -80,9 +80,7 @@ def take_rows(connection: Connection, owner: int, count: int) -> range:
     return _keys(owner, _one(connection, sql, (count, owner)), count)
 
 
-def advance_sought(
-    connection: Connection, number: int, owner: Owner, count: int
-) -> Callable[[], tuple[range, int]]:
+def advance_sought(connection: Connection, number: int, owner: Owner, count: int) -> Callable[[], tuple[range, int]]:
     """Row keys for new rows of an owner, and its new version; to be looked at later, see `rows.sought`.
 
     Nothing is done, and it isn't to be looked at, when the owner has another number by now.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from memoranda.records import now
 from memoranda.scope import Owner
@@ -35,9 +36,21 @@ __all__ = [
 ]
 
 OPEN_JOBS = "row BETWEEN ? AND ? AND state IN ('queued', 'running')"
-_FIRST = (
-    "SELECT run_after, format, (SELECT max(lease_until) FROM job WHERE state = 'running' AND row BETWEEN ?1 AND ?2) "
-    "FROM job WHERE row BETWEEN ?1 AND ?2 AND state IN ('queued', 'running') ORDER BY row LIMIT 1"
+_OPEN_OF = "FROM job WHERE row BETWEEN ?2 AND ?3 AND state IN ('queued', 'running')"
+_NONE_OPEN: Final = f'DELETE FROM queue WHERE owner = ?1 AND NOT EXISTS(SELECT 1 {_OPEN_OF})'
+# The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
+_FIRST: Final = (
+    "SELECT run_after, format, (SELECT max(lease_until) FROM job WHERE state = 'running' AND row BETWEEN ?2 AND ?3) "
+    f'AS lease {_OPEN_OF} ORDER BY row LIMIT 1'
+)
+# Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn it is
+# already keeps the place, or who speaks all the time would never be served.
+_PLACE_FIRST: Final = (
+    'INSERT INTO queue(owner, due, format, project) SELECT o.id, CASE '
+    'WHEN f.lease > f.run_after THEN f.lease WHEN f.lease IS NOT NULL OR f.run_after > ?4 THEN f.run_after '
+    'WHEN q.due < ?4 THEN q.due ELSE ?4 END, f.format, o.project '
+    f'FROM owner o JOIN ({_FIRST}) f ON TRUE LEFT JOIN queue q ON q.owner = o.id WHERE o.id = ?1 '
+    'ON CONFLICT(owner) DO UPDATE SET due = excluded.due, format = excluded.format, project = excluded.project'
 )
 SET_BACK_US = 1_000_000
 """What was set later than so long from now, in microseconds, was set before the clock was."""
@@ -52,16 +65,8 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
     """Note when the first unfinished job of each owner may be taken. To be called after every change of a job."""
     moment = moment_of(connection)
     for owner in owners:
-        first = connection.execute(_FIRST, row_range(owner)).fetchone()
-        if first is None:
-            connection.execute('DELETE FROM queue WHERE owner = ?', (owner,))
-            continue
-        # The one that runs needn't be the first: given facts don't wait for messages that a model failed on.
-        run_after, written, lease = first
-        # Not before now: who has waited for longest goes to the end of the line after each of its jobs. But whose turn
-        # it is already keeps the place, or who speaks all the time would never be served.
-        due = max(run_after, moment if lease is None else lease)
-        place(connection, owner, due, written, keeps=lease is None and due == moment)
+        connection.execute(_NONE_OPEN, (owner, *row_range(owner)))
+        connection.execute(_PLACE_FIRST, (owner, *row_range(owner), moment))
 
 
 def place(connection: Connection, owner: int, due: int, written: int, *, keeps: bool = False) -> None:

@@ -121,8 +121,12 @@ def _record(connection: Connection, owner: OwnerRow, note: RestoreNote) -> None:
         'restored': note.restored,
         'lifted': lifted,
         'counts': dict(note.counts),
-        # A chain begins with a hash that only the storage it was begun in can make.
-        'chain': {'begins': first[0] if first else None, 'entries': length - (1 if lifted else 0)},
+        # A chain begins with a hash that only the storage it was begun in can make: so it is told for whom it came here.
+        'chain': {
+            'begins': first[0] if first else None,
+            'entries': length - (1 if lifted else 0),
+            'subject': auditing.subject(connection, owner.owner),
+        },
     }
     entry = Entry(
         op='import', actor=note.actor, reason=reason, change_id=new_id(), at=to_us(now()), after=dump_state(told)

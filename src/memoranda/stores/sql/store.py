@@ -192,7 +192,8 @@ class SqlStore(Store):
 
     async def append(self, batch: Batch) -> Appended:
         """Store unseen messages and a job for them."""
-        return await self._write(lambda c: writing.append(c, batch))
+        guess = self._cache.number_of(batch.owner)
+        return await self._write(lambda c: writing.append(c, batch, guess))
 
     async def claim(
         self, owner: Owner, *, worker: str, lease_seconds: float, due: bool = False, ahead: str | None = None
@@ -289,7 +290,8 @@ class SqlStore(Store):
 
     async def commit(self, commit: Commit) -> None:
         """Write a change."""
-        await self._write(lambda c: writing.commit(c, commit))
+        guess = self._cache.number_of(commit.owner)
+        await self._write(lambda c: writing.commit(c, commit, guess))
 
     async def speakers(self, reaches: Sequence[Reach]) -> Sequence[str]:
         """The names that messages were said under."""

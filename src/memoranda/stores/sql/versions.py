@@ -10,7 +10,7 @@ from typing import Any, Final
 from memoranda.errors import Conflict
 from memoranda.records import MemoryRecord
 from memoranda.stores.sql.database import Connection
-from memoranda.stores.sql.rows import dump, to_us
+from memoranda.stores.sql.rows import dump, sought, to_us
 
 __all__ = ['insert_versions', 'messages_sought']
 
@@ -28,9 +28,8 @@ def messages_sought(
     wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
     if not wanted:
         return dict
-    sql = f'SELECT id, row FROM episode WHERE row >> 24 = ? AND id IN {connection.dialect.texts("?")}'
-    found = connection.ask(sql, (owner, json.dumps(wanted)))
-    return lambda: dict(found.fetchall())
+    found = sought(connection, 'SELECT id, row FROM episode WHERE row >> 24 = ? AND id', wanted, values=(owner,))
+    return lambda: dict(found())
 
 
 def insert_versions(

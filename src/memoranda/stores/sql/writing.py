@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from memoranda.errors import Conflict
-from memoranda.records import Change, Edit, Usage, content_hash, new_id, now
+from memoranda.records import Change, Episode, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
 from memoranda.stores.base import (
     JOB_FORMAT,
@@ -24,15 +24,17 @@ from memoranda.stores.base import (
     LeaseLost,
     Quiet,
     VersionWrite,
+    Work,
 )
 from memoranda.stores.history import entry_of
 from memoranda.stores.sql import auditing, reviewing
+from memoranda.stores.sql.begun import begun, last_said
 from memoranda.stores.sql.daily import count_cost, count_day, count_edits
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_MASK, vector_tables
 from memoranda.stores.sql.lacking import note_lacking
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.owners import advance_sought, hold_owner, make_owner, take_held
+from memoranda.stores.sql.owners import advance_sought, hold_sought, make_owner, take_held
 from memoranda.stores.sql.queue import OPEN_JOBS, moment_of, place, settle
 from memoranda.stores.sql.rows import (
     OwnerRow,
@@ -98,9 +100,17 @@ def put_postings(connection: Connection, owner: OwnerRow, lane: int, rows: Itera
     )
 
 
-def append(connection: Connection, batch: Batch) -> Appended:
-    """Store unseen messages and their job."""
-    owner = _hold_for(connection, batch)
+def append(connection: Connection, batch: Batch, guess: int | None = None) -> Appended:
+    """Store unseen messages and their job.
+
+    Args:
+        connection: In a transaction.
+        batch: The messages.
+        guess: The owner's number as it was last time: what it takes is asked together with what that is now.
+    """
+    sought_owner = _hold_for(connection, batch)
+    looked = None if guess is None else _conversation_sought(connection, guess, batch)
+    owner = sought_owner()
     if batch.expect_version is not None:
         _check_ground(connection, batch.owner, batch.expect_version)
     if batch.held is not None:
@@ -121,7 +131,9 @@ def append(connection: Connection, batch: Batch) -> Appended:
         if replay is not None:
             return replay
     batch = replace(batch, drafts=drafts)
-    there, waiting = _conversation(connection, owner.id, batch.conversation_id)
+    if looked is None or owner.id != guess:
+        looked = _conversation_sought(connection, owner.id, batch)
+    there, waiting = looked.there()
     drafts = unseen(connection, owner.id, *(there or (-1, 0))[:2], batch)
     known = len(batch.drafts) - len(drafts)
     if not drafts and batch.idempotency_key is None:
@@ -130,7 +142,8 @@ def append(connection: Connection, batch: Batch) -> Appended:
     keys = iter(take_held(connection, owner, (there is None) + len(drafts) + segments + 1))
     conversation = there[0] if there else next(keys)
     stored, position = _grown(connection, owner.id, conversation, batch.conversation_id, there, len(drafts), segments)
-    ids, rows = _insert_episodes(connection, owner, conversation, stored, position, keys, drafts, batch)
+    said_now = _insert_episodes(connection, owner, conversation, stored, position, keys, drafts, batch)
+    rows = [row for row, *_ in said_now.messages]
     state = 'done' if not drafts else 'queued' if waiting or not batch.lease else 'running'
     job_id, moment = new_id(), moment_of(connection)
     due = moment
@@ -143,31 +156,20 @@ def append(connection: Connection, batch: Batch) -> Appended:
         due = _due(connection, owner.id, conversation, quiet, moment)
         if quiet.turns > 1:
             payload['turns'] = quiet.turns
+    until = moment + int(batch.lease_seconds * 1e6) if leased else None
+    told_job, worker = json.dumps(payload), batch.worker if leased else None
+    finished = moment if state == 'done' else None
     connection.execute(
         'INSERT INTO job(row, id, kind, payload, state, attempts, created_at, run_after, worker, lease_until, owner, '
         'idempotency_key, digest, format, touched_at, finished_at) '
         f'VALUES({", ".join("?" * 16)})',
         (
-            next(keys),
-            job_id,
-            'extract',
-            json.dumps(payload),
-            state,
-            int(leased),
-            moment,
-            due,
-            batch.worker if leased else None,
-            moment + int(batch.lease_seconds * 1e6) if leased else None,
-            owner.id,
-            batch.idempotency_key,
-            digest,
-            JOB_FORMAT,
-            moment,
-            moment if state == 'done' else None,
+            next(keys), job_id, 'extract', told_job, state, int(leased), moment, due, worker, until, owner.id,
+            batch.idempotency_key, digest, JOB_FORMAT, moment, finished,
         ),
-    )
+    )  # fmt: skip
     if drafts and not waiting:
-        place(connection, owner.id, moment + int(batch.lease_seconds * 1e6) if leased else due, JOB_FORMAT)
+        place(connection, owner.id, due if until is None else until, JOB_FORMAT)
     elif drafts and quiet is not None:  # else the same job comes first as before
         settle(connection, (owner.id,))
     count_day(
@@ -179,23 +181,31 @@ def append(connection: Connection, batch: Batch) -> Appended:
         letters=sum(len(draft.text) for draft in drafts),
         people=int(newcomer and batch.owner.kind == 'user'),
     )
+    work: Work | None = None
+    if leased:
+        job = (
+            job_id, 'extract', told_job, state, 1, due, until, None, moment, None, 0, None, JOB_FORMAT, 0, 0, 0, None,
+            worker,
+        )  # fmt: skip
+        work = begun(owner, job, said_now.messages, said_now.segments, looked.previous(), connection.skew_us)
     return Appended(
         job_id=job_id if drafts else None,
-        episode_ids=ids,
+        episode_ids=[id_ for _, id_, *_ in said_now.messages],
         known=known,
         leased=leased,
         forgotten=forgotten,
         waits=due > moment,
+        work=work,
     )
 
 
-def _hold_for(connection: Connection, batch: Batch) -> OwnerRow | None:
-    """Hold the owner of a batch, which may be new, and the owner of the job that it hangs on."""
+def _hold_for(connection: Connection, batch: Batch) -> Callable[[], OwnerRow | None]:
+    """Hold the owner of a batch, which may be new, and the owner of the job that it hangs on; to be looked at later."""
     if connection.dialect.shared and batch.held is not None:
         there = find_owner(connection, batch.owner)
         of_job = connection.execute('SELECT owner FROM job WHERE id = ?', (batch.held[0],)).fetchone()
         hold_owners(connection, [*([there.id] if there else ()), *(of_job or ())])
-    return hold_owner(connection, batch.owner)
+    return hold_sought(connection, batch.owner)
 
 
 def _due(connection: Connection, owner: int, conversation: int, quiet: Quiet, moment: int) -> int:
@@ -250,15 +260,32 @@ def _replay(connection: Connection, owner: int, key: str, digest: str) -> Append
     return None
 
 
-def _conversation(connection: Connection, owner: int, id_: str) -> tuple[tuple[int, int, int] | None, bool]:
-    """The row of a conversation and how many messages and segments it has, and whether jobs of the owner wait."""
-    row, messages, segments, waiting = connection.execute(
+class _Looked(NamedTuple):
+    """What was asked about a conversation, to be looked at later."""
+
+    there: Callable[[], tuple[tuple[int, int, int] | None, bool]]
+    """Its row and how many messages and segments it has, and whether jobs of the owner wait."""
+    previous: Callable[[], Sequence[Episode]]
+    """The messages that it ended with, for whoever does the job."""
+
+
+def _conversation_sought(connection: Connection, owner: int, batch: Batch) -> _Looked:
+    id_ = batch.conversation_id
+    found = connection.ask(
         'SELECT c.row, c.messages, c.segments, EXISTS(SELECT 1 FROM job j WHERE j.row BETWEEN ?3 AND ?4 '
         "AND j.state IN ('queued', 'running')) FROM (SELECT 1) one "
         'LEFT JOIN conversation c ON c.owner = ?1 AND c.id = ?2',
         (owner, id_, *row_range(owner)),
-    ).fetchone()
-    return None if row is None else (row, messages, segments), bool(waiting)
+    )
+    # Without a run it is a new one.
+    goes_on = batch.lease and batch.scope.run_id is not None
+    previous = last_said(connection, owner, id_, batch.owner) if goes_on else tuple[Episode, ...]
+
+    def there() -> tuple[tuple[int, int, int] | None, bool]:
+        row, messages, segments, waiting = found.fetchone()
+        return None if row is None else (row, messages, segments), bool(waiting)
+
+    return _Looked(there, previous)
 
 
 def _grown(
@@ -322,6 +349,15 @@ def unseen(connection: Connection, owner: int, conversation: int, stored: int, b
     return drafts
 
 
+class _Said(NamedTuple):
+    """Messages as they were stored."""
+
+    messages: list[tuple[Any, ...]]
+    """As rows of `EPISODE_COLUMNS`."""
+    segments: list[tuple[int, str]]
+    """(row key, text)"""
+
+
 def _insert_episodes(
     connection: Connection,
     owner: OwnerRow,
@@ -331,20 +367,25 @@ def _insert_episodes(
     keys: Iterator[int],
     drafts: Sequence[Draft],
     batch: Batch,
-) -> tuple[list[str], list[int]]:
+) -> _Said:
     recorded = to_us(now())
     speakers = _speakers(connection, owner.id, {draft.name for draft in drafts if draft.name is not None})
     episodes: list[tuple[Any, ...]] = []
     segments: list[tuple[int, ...]] = []
     indexed: list[tuple[int, Sequence[str]]] = []
+    said = _Said([], [])
     for offset, draft in enumerate(drafts):
-        row = next(keys)
+        row, id_, metadata = next(keys), new_id(), dump(draft.metadata)
         occurred = to_us(draft.occurred_at)
         speaker = -1 if draft.name is None else speakers[draft.name]
         episodes.append((
-            row, new_id(), conversation, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
+            row, id_, conversation, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
             int(draft.dated), draft.trust, batch.scope.agent_id, batch.scope.run_id, batch.scope.app_id,
-            dump(draft.metadata), draft.content_hash,
+            metadata, draft.content_hash,
+        ))  # fmt: skip
+        said.messages.append((
+            row, id_, batch.conversation_id, stored + offset, draft.role, draft.name, draft.text, occurred, recorded,
+            draft.trust, batch.scope.agent_id, batch.scope.run_id, batch.scope.app_id, metadata, draft.content_hash,
         ))  # fmt: skip
         for segment in draft.segments:
             key = next(keys)
@@ -353,11 +394,12 @@ def _insert_episodes(
                 ROLES[draft.role], speaker,
             ))  # fmt: skip
             indexed.append((key, segment.terms))
+            said.segments.append((key, draft.text[segment.start : segment.end]))
             position += 1
     connection.executemany(f'INSERT INTO episode({_EPISODE}) VALUES({", ".join("?" * 16)})', episodes)
     connection.executemany(f'INSERT INTO segment({_SEGMENT}) VALUES({", ".join("?" * 10)})', segments)
     put_postings(connection, owner, SEGMENTS, indexed)
-    return [episode[1] for episode in episodes], [episode[0] for episode in episodes]
+    return said
 
 
 def _speakers(connection: Connection, owner: int, names: Collection[str]) -> dict[str, int]:
@@ -401,32 +443,48 @@ def _generation_sought(
     return look
 
 
-def commit(connection: Connection, commit: Commit) -> None:
-    """Write a change, its index rows and vectors, and end its job: all or nothing."""
-    owner, wanted = hold_owner(connection, commit.owner), commit.expect_version
+def commit(connection: Connection, commit: Commit, guess: int | None = None) -> None:
+    """Write a change, its index rows and vectors, and end its job: all or nothing.
+
+    Args:
+        connection: In a transaction.
+        commit: What.
+        guess: The owner's number as it was last time: what it takes is asked together with what that is now.
+    """
+    sought_owner = hold_sought(connection, commit.owner)
     check = None if commit.job is None else _held(connection, (commit.job.id, *commit.merged))
-    moved_on = None if wanted is None else _moved_on(connection, owner, wanted)
-    edits = commit.change.edits if commit.change is not None else ()
     sought_generation = generation_sought(connection)
-    ground = None if owner is None else _ground(connection, owner, edits)
+    ground = None if guess is None else _ground(connection, guess, commit)
+    owner = sought_owner()
     if check is not None:
         check(commit.worker, commit.epoch)
-    if moved_on is not None and moved_on():
-        raise Conflict('these memories were changed by someone else meanwhile: read them again')
     newcomer = owner is None
-    if owner is None or ground is None:
+    if owner is None:
+        if commit.expect_version not in (None, NO_OWNER):
+            raise _moved_on()
         owner = make_owner(connection, commit.owner)
-        ground = _ground(connection, owner, edits)
+    if ground is None or owner.id != guess:
+        ground = _ground(connection, owner.id, commit)
+    if not newcomer and ground.moved_on(owner.epoch):
+        raise _moved_on()
     try:
         _write_commit(connection, owner, commit, ground, sought_generation())
         if commit.change is not None:
+            edits = commit.change.edits
             count_edits(connection, commit.owner, owner.id, commit.change.at, edits, newcomer=newcomer)
-        if commit.job is None:
-            connection.settle()
-        else:  # which looks at jobs, so that all before has been done
+        if commit.job is not None:
             settle(connection, (owner.id,))
+        connection.ending(_clash)
     except connection.violations as error:
-        raise Clash('a current memory already says this, or holds this slot: read them again') from error
+        raise _clash() from error
+
+
+def _moved_on() -> Conflict:
+    return Conflict('these memories were changed by someone else meanwhile: read them again')
+
+
+def _clash() -> Clash:
+    return Clash('a current memory already says this, or holds this slot: read them again')
 
 
 def _write_commit(
@@ -485,6 +543,9 @@ def spend(connection: Connection, job_id: str | None, owner: int | None, usage: 
 class _Ground(NamedTuple):
     """What is asked of an owner that is held before something of it is written; to be looked at later."""
 
+    moved_on: Callable[[int], bool]
+    """Given the owner's epoch: whether memories were written or erased after the version that is expected. Messages
+    that came in since don't matter."""
     advanced: Callable[[], tuple[range, int]]
     """Row keys, and the new version."""
     messages: Callable[[], Mapping[str, int]]
@@ -492,21 +553,22 @@ class _Ground(NamedTuple):
     chain: Callable[[], tuple[int, str]]
 
 
-def _ground(connection: Connection, owner: OwnerRow, edits: Sequence[Edit]) -> _Ground:
+def _ground(connection: Connection, owner: int, commit: Commit) -> _Ground:
+    edits = commit.change.edits if commit.change is not None else ()
     return _Ground(
-        advance_sought(connection, owner.id, len(edits) + 1 if edits else 0),
-        messages_sought(connection, owner.id, [edit.after for edit in edits]),
-        auditing.chain_sought(connection, owner.id),
+        _moved_on_sought(connection, owner, commit.expect_version),
+        advance_sought(connection, owner, commit.owner, len(edits) + 1 if edits else 0),
+        messages_sought(connection, owner, [edit.after for edit in edits]),
+        auditing.chain_sought(connection, owner),
     )
 
 
-def _moved_on(connection: Connection, owner: OwnerRow | None, version: int) -> Callable[[], bool]:
-    """Whether memories were written or erased after this version. Messages that came in since don't matter."""
-    if owner is None:
-        return lambda: version != NO_OWNER
+def _moved_on_sought(connection: Connection, owner: int, version: int | None) -> Callable[[int], bool]:
+    if version is None:
+        return lambda epoch: False
     written = 'SELECT EXISTS(SELECT 1 FROM memory WHERE owner = ? AND touched > ?)'
-    found = connection.ask(written, (owner.id, version))
-    return lambda: owner.epoch > version or bool(found.fetchone()[0])
+    found = connection.ask(written, (owner, version))
+    return lambda epoch: epoch > version or bool(found.fetchone()[0])
 
 
 def put_vectors(connection: Connection, lane: int, table: str, vectors: Iterable[tuple[int, FloatVector]]) -> None:

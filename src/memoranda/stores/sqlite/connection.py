@@ -101,6 +101,9 @@ class _Connection(apsw.Connection):
     def last(self) -> None:
         """Nothing: a snapshot ends without a journey."""
 
+    def ending(self, means: Callable[[], Exception], /) -> None:
+        """Nothing: what violates a constraint was told at once."""
+
     def settle(self) -> None:
         """Nothing: a statement was done when it was executed."""
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from memoranda._noted import NOTED, without_notes
 
 __all__ = [
     'Ask',
@@ -18,11 +20,13 @@ __all__ = [
     'JsonObject',
     'Key',
     'Kind',
+    'Metadata',
     'Moment',
     'Paged',
     'Tags',
     'Text',
     'Told',
+    'ToldMetadata',
     'Unit',
     'UpdateFields',
     'Value',
@@ -77,6 +81,18 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000_000)]
 Tags = Annotated[list[Key], Field(max_length=64)]
 Unit = Annotated[float, Field(ge=0, le=1)]
 JsonObject = dict[str, Any]
+
+
+def _unreserved(metadata: dict[str, Any]) -> dict[str, Any]:
+    if NOTED in metadata:
+        raise ValueError(f'has the key {NOTED}, which is kept for what other programs note: use another one')
+    return metadata
+
+
+Metadata = Annotated[JsonObject, AfterValidator(_unreserved)]
+"""Of a request."""
+ToldMetadata = Annotated[JsonObject, AfterValidator(without_notes)]
+"""Of an answer: as it was given."""
 Filters = Annotated[
     dict[str, Any],
     Field(
@@ -145,7 +161,7 @@ class UpdateFields(Ask):
     slot: Key | None = None
     value: Value | None = None
     """The bare value of the slot."""
-    metadata: JsonObject | None = None
+    metadata: Metadata | None = None
     """Replaces what there was."""
     tags: Tags | None = None
     """Replaces what there was."""

@@ -14,9 +14,9 @@ from memoranda.server.native.models._base import (
     Flag,
     Id,
     Ids,
-    JsonObject,
     Key,
     Kind,
+    Metadata,
     Moment,
     Paged,
     Tags,
@@ -70,7 +70,7 @@ class Message(Ask):
     """Who said it, in a conversation of several."""
     timestamp: Moment | None = None
     """When it was said."""
-    metadata: JsonObject = Field(default_factory=dict[str, Any])
+    metadata: Metadata = Field(default_factory=dict[str, Any])
     """Your own JSON, kept with this message."""
     trust: Trust | None = None
     """A lower tier than its role promises, such as `external` for a document."""
@@ -86,7 +86,7 @@ class _Facts(Ids):
         Field(examples=['I live in Lisbon.', [{'role': 'user', 'content': 'I live in Lisbon.'}]]),
     ]
     """Text, a message, or a list of messages, oldest first."""
-    metadata: JsonObject = Field(default_factory=dict[str, Any], examples=[{'ticket': 7}])
+    metadata: Metadata = Field(default_factory=dict[str, Any], examples=[{'ticket': 7}])
     """Your own JSON, kept with messages and facts, and filterable."""
     infer: bool = True
     """Draw facts from the messages. False stores each message of a user as one fact, as given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memoranda.records import JobStatus, Op, ReviewOp, Role, Status, Trust
 from memoranda.scope import Level
-from memoranda.server.native.models._base import JsonObject, Moment, Told
+from memoranda.server.native.models._base import JsonObject, Moment, Told, ToldMetadata
 
 __all__ = [
     'Added',
@@ -86,7 +86,7 @@ class Memory(Told):
     supersedes: str | None
     superseded_by: str | None
     evidence: list[Evidence]
-    metadata: JsonObject
+    metadata: ToldMetadata
     tags: list[str]
     actor: str
     change_id: str
@@ -109,7 +109,7 @@ class Episode(Told):
     """When it was said."""
     recorded_at: Moment
     trust: Trust
-    metadata: JsonObject
+    metadata: ToldMetadata
     content_hash: str
 
 
