@@ -673,6 +673,17 @@ def test_markdown_tells_what_is_held_with_the_words_it_rests_on(memory: Memory) 
     assert '## Jobs that are not done' in told
 
 
+def test_markdown_names_conversations_only_where_somebody_has_named_them(memory: Memory) -> None:
+    memory.add('likes tea', user_id='ana')
+    memory.add('likes rum', user_id='ana')
+    memory.add('likes gin', user_id='ana', run_id='monday')
+    told = ''.join(memory.export(user_id='ana').markdown())
+    assert [line for line in told.splitlines() if 'onversation' in line and line.startswith('#')] == [
+        '### Without a conversation',
+        '### Conversation monday',
+    ]
+
+
 def test_markdown_is_not_steered_by_what_is_remembered(memory: Memory) -> None:
     hostile = '![x](https://evil.example/p.png) <script>alert(1)</script>\n# Heading\n\x1b[2J\u202eabc | `code`'
     memory.add(hostile, user_id='ana', infer=False, metadata={'k': '<img src=x>'}, tags=['<b>'])

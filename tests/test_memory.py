@@ -99,7 +99,9 @@ def test_a_list_passed_again_adds_only_what_is_new(memory: Memory) -> None:
     assert (again.job_id, again.episode_ids, again.known, again.changes) == (None, (), 2, ())
     more = memory.add(said, run_id='s1', **ANA)
     assert (len(more.episode_ids), more.known) == (2, 2)
-    assert [e.text for e in memory.episodes(**ANA).items] == [f'fact number {i}' for i in range(4)]
+    said = memory.episodes(**ANA)
+    assert [e.text for e in said] == [e.text for e in said.items] == [f'fact number {i}' for i in range(4)]
+    assert len(said) == 4
     assert [e.seq for e in memory.episodes(**ANA).items] == [0, 1, 2, 3]
 
 

@@ -59,7 +59,14 @@ def test_the_file_may_be_named(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_unknown_variable_is_an_error_that_names_the_closest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MEMORANDA_DATABSE', 'x.db')
-    with pytest.raises(ConfigurationError, match=r'MEMORANDA_DATABSE is unknown: did you mean MEMORANDA_DATABASE\?'):
+    with pytest.raises(
+        ConfigurationError, match=r'MEMORANDA_DATABSE is unknown: did you mean MEMORANDA_DATABASE\?'
+    ) as found:
+        Settings()
+    assert 'MEMORANDA_READERS' not in str(found.value)  # the one that was meant isn't lost among all others
+    monkeypatch.delenv('MEMORANDA_DATABSE')
+    monkeypatch.setenv('MEMORANDA_QQQ', 'x.db')
+    with pytest.raises(ConfigurationError, match=r'MEMORANDA_QQQ is unknown: known are .*MEMORANDA_READERS'):
         Settings()
 
 

@@ -467,10 +467,9 @@ def _unknown(name: str, source: str, detail: str) -> ConfigurationError:
     def written(known: str) -> str:
         return PREFIX + known.upper() if source == 'environment' else known
 
-    fix = f'did you mean {written(close[0])}? ' if close else ''
-    return ConfigurationError(
-        f'setting {_label(name, source, detail)} is unknown: {fix}Known are {", ".join(map(written, names))}'
-    )
+    # All of them are a page that hides the one that was meant.
+    known = f'did you mean {written(close[0])}?' if close else f'known are {", ".join(map(written, names))}'
+    return ConfigurationError(f'setting {_label(name, source, detail)} is unknown: {known} (docs/settings.md)')
 
 
 _EXPECTED: Mapping[str, str] = {

@@ -335,7 +335,7 @@ def test_hybrid_prefers_the_later_of_two_that_answer_alike() -> None:
     within(use)
 
 
-@pytest.mark.parametrize('given', [{'top_k': 0}, {'top_k': 1001}, {'query': ' '}])
+@pytest.mark.parametrize('given', [{'top_k': 0}, {'top_k': 1001}, {'query': ' '}, {'metadata': 'x'}])
 def test_arguments_that_can_not_be_used_are_refused(given: dict[str, Any]) -> None:
     async def use(memory: MemorandaProvider) -> None:
         with pytest.raises(InvalidInput):

@@ -48,6 +48,18 @@ def test_without_a_model_it_shows_what_would_be_recalled_and_what_it_keeps(cli: 
     assert 'Lives in Lisbon' in cli('list').out
 
 
+def test_who_asks_for_help_is_told_how_it_ends_and_it_is_no_message(cli: Cli) -> None:
+    ran = cli('chat', input=talk('/help', '/?', '/quit', 'I live in Lisbon.'))
+    assert (ran.code, ran.err.count('/quit or Ctrl-D ends')) == (0, 2)
+    assert cli('list', '--messages', '--json').json['items'] == []
+
+
+def test_an_unknown_model_is_refused_with_how_one_is_named(cli: Cli) -> None:
+    ran = cli('chat', '--model', 'nonsense', input='')
+    assert ran.code != 0
+    assert 'such as openai:gpt-4o' in ' '.join(ran.err.split())
+
+
 def test_without_a_model_no_model_is_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     speaker = Speaker(monkeypatch)
     assert cli('chat', input=talk('I live in Lisbon.')).code == 0

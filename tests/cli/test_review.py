@@ -162,6 +162,33 @@ class TestScreen:
 
 
 class TestCommands:
+    def test_reasons_are_told_in_words(self, cli: Cli, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv('MEMORANDA_SPECIAL_CATEGORIES', 'health=review')
+        monkeypatch.setenv('MEMORANDA_PERSONAL_DATA', 'email address=review')
+        cli('add', 'I have diabetes.', '-u', 'ana')
+        cli('add', '--fact', 'Is reached at ana@example.com', '-u', 'ana')
+        told = ' '.join(cli('review', 'list', '-u', 'ana').out.split())
+        assert 'speaks of health' in told
+        assert 'special category:' not in told + cli('review', '-u', 'ana', input='q').out
+        assert 'waited for a person: speaks of health' in cli('export', '-u', 'ana', '--format', 'markdown').out
+
+    def test_commands_that_are_named_go_on_with_the_same_memories(
+        self, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv('MEMORANDA_SPECIAL_CATEGORIES', 'health=review')
+        said = ' '.join(cli('add', 'I have diabetes.', '-u', 'ana lu', '--project', 'acme').out.split())
+        assert "`memoranda review --project acme --user 'ana lu'`" in said
+        assert '`memoranda review`' in ' '.join(cli('add', 'I have diabetes.').out.split())
+        ran = cli('review', 'approve', 'zz', '-u', 'ana')
+        assert '`memoranda review list --user ana` shows the ids' in ' '.join(ran.err.split())
+
+    def test_one_that_was_decided_is_told_by_its_short_id_too(self, cli: Cli, database: Path) -> None:
+        (tea,) = propose(database, 'likes tea')
+        cli('review', 'approve', short(tea), '-u', 'ana', '--by', 'jane')
+        ran = cli('review', 'reject', short(tea), '-u', 'ana')
+        assert (ran.code, 'was approved by jane' in ' '.join(ran.err.split())) == (1, True), ran.err
+        assert cli('review', 'reject', '00000000', '-u', 'ana').code == 3
+
     def test_what_waits_is_listed(self, cli: Cli, database: Path) -> None:
         (tea,) = propose(database, 'likes tea')
         (rum,) = propose(database, 'likes rum', user='ben')
@@ -209,7 +236,7 @@ class TestCommands:
         assert 'was rejected by user' in ran.json['refused'][tea]
         again = cli('review', 'approve', tea, '-u', 'ana')
         assert (again.code, 'was rejected by user' in again.err) == (1, True)
-        for given, code in ((tea.replace('0', '1'), 3), ('zz', 2), (short(tea), 3)):
+        for given, code in ((tea.replace('0', '1'), 3), ('zz', 2), (short(tea), 1)):
             assert cli('review', 'approve', given, '-u', 'ana').code == code
 
     def test_one_of_somebody_else_is_not_found(self, cli: Cli, database: Path) -> None:
@@ -246,7 +273,7 @@ def test_add_tells_that_something_waits(cli: Cli, database: Path) -> None:
     cli('edit', known['id'], 'Lives in Braga', '-u', 'ana')
     ran = cli('add', 'I moved to Porto', '-u', 'ana')
     assert 'for review' in ran.out
-    assert '1 proposal waits for a person: `memoranda review`' in ran.out
+    assert '1 proposal waits for a person: `memoranda review --user ana`' in ran.out
 
 
 @pytest.mark.parametrize('command', [(), ('list',), ('approve', '--all'), ('reject', '--all')])

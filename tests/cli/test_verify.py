@@ -169,6 +169,39 @@ def test_all_that_an_export_held_is_searched_for_after_an_erasure(cli: Cli, fill
         assert cli(*proving, str(lines)).code == 2
 
 
+def test_an_erasure_that_was_undone_by_a_restore_is_not_said_to_hold(cli: Cli, filled: Path, tmp_path: Path) -> None:
+    receipt, export = tmp_path / 'receipt.json', tmp_path / 'ana.json'
+    cli('export', '-u', 'ana', '-o', str(export))
+    cli('forget', '--all', '-u', 'ana', '--yes', '--receipt', str(receipt))
+    with fast(filled) as memory:
+        assert memory.import_subject(export, restore=True).status == 'restored'
+    ran = cli('verify', '--erasure', str(receipt))
+    assert (ran.code, 'was undone' in ran.out, 'gone' in ran.out) == (1, True, False), ran.out
+    told = cli('verify', '--erasure', str(receipt), '--json').json
+    assert (told['ok'], told['restored']) == (True, True)  # nobody tampered with anything, and it is there again
+
+
+def test_a_file_that_is_not_what_it_should_be_is_named(cli: Cli, filled: Path, tmp_path: Path) -> None:
+    wrong, receipt = tmp_path / 'wrong.json', tmp_path / 'receipt.json'
+    cli('forget', '--all', '-u', 'ana', '--yes', '--receipt', str(receipt))
+    for content in (b'xx\n', b'{}', b'{"format": "memoranda.subject"}', b'{"format": 1}', b'\xff\xfe'):
+        wrong.write_bytes(content)
+        for option in ('--erasure', '--anchor'):
+            ran = cli('verify', option, str(wrong))
+            said = ' '.join(ran.err.split())
+            assert (ran.code, 'wrong.json' in said, "b'" in said, 'KeyError' in said) == (2, True, False, False), said
+    for content in (b'', b'\n \n', b'\xff\xfe'):
+        wrong.write_bytes(content)
+        ran = cli('verify', '--erasure', str(receipt), '--texts', str(wrong))
+        assert (ran.code, 'wrong.json' in ran.err, 'unexpected' in ran.err) == (2, True, False), ran.err
+
+
+def test_an_id_that_nothing_is_recorded_of_is_doubted(cli: Cli, filled: Path) -> None:
+    ran = cli('verify', '--user', 'anna')
+    assert (ran.code, 'is the id right?' in ran.err) == (0, True)
+    assert 'is the id right?' not in cli('verify', '--user', 'ana').err
+
+
 def test_options_that_do_not_go_together_are_refused(cli: Cli, filled: Path, tmp_path: Path) -> None:
     assert cli('verify', '--text', 'x').code == 2
     assert cli('verify', '--texts', str(filled)).code == 2

@@ -104,7 +104,7 @@ def test_memories_become_facts_with_dates_and_versions(memory: Memory, store: Pa
     city = next(m for m in memory.get_all(user_id='ana') if 'Porto' in m.text)
     assert city.valid_from == datetime(2024, 3, 1, 10, tzinfo=UTC)
     assert city.metadata['topic'] == 'home'
-    assert city.metadata['mem0']['created_at'] == '2024-03-01T10:00:00+00:00'
+    assert city.metadata['_mem0']['created_at'] == '2024-03-01T10:00:00+00:00'
     assert not city.locked
     said = [e.after['text'] for e in memory.history(city.id, user_id='ana') if e.after]
     assert list(dict.fromkeys(said)) == ['Ana lives in Berlin', 'Ana lives in Lisbon', 'Ana lives in Porto']

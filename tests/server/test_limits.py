@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 
 import _server_part
 from _fakes import fast_async
@@ -204,6 +205,35 @@ def test_a_large_body_is_looked_through_too() -> None:
             assert answer.status_code == 400
 
     asyncio.run(asked())
+
+
+@pytest.mark.parametrize(
+    ('path', 'status'), [('/v1/memories', 201), ('/v3/memories/add/', 200)], ids=['native', 'of Mem0']
+)
+def test_a_large_body_is_read_once(monkeypatch: pytest.MonkeyPatch, path: str, status: int) -> None:
+    read: list[int] = []
+    loads = json.loads
+
+    def counted(text: Any, **how: Any) -> Any:
+        read.append(len(text))
+        return loads(text, **how)
+
+    async def asked() -> None:
+        async with serving() as server, server.client('writer') as http:
+            metadata = {'n': 7, 'x': 0.5, 'big': 10**40, 'text': 'x' * 20_000, 'minus': -(10**18)}
+            messages = [{'role': 'user', 'content': 'I like tea'}, *({'role': 'system', 'content': 'x' * 1_000},) * 90]
+            body = {'messages': messages, 'user_id': 'ana', 'infer': False, 'metadata': metadata}
+            with monkeypatch.context() as patched:
+                patched.setattr(json, 'loads', counted)
+                assert (await http.post(path, json=body)).status_code == status
+            (memory,) = (await server.memory.get_all(user_id='ana')).items
+            assert dict(memory.metadata) == metadata
+            assert {name: type(value) for name, value in memory.metadata.items()} == {
+                name: type(value) for name, value in metadata.items()
+            }
+
+    asyncio.run(asked())
+    assert len([size for size in read if size > 100_000]) == 1
 
 
 def test_other_encodings_are_refused() -> None:

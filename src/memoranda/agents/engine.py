@@ -30,7 +30,7 @@ from memoranda.agents.provider import (
 )
 from memoranda.checks import check_count
 from memoranda.client import AsyncClient, Client
-from memoranda.errors import ConfigurationError, InvalidScope, MemoryNotFound
+from memoranda.errors import ConfigurationError, InvalidInput, InvalidScope, MemoryNotFound, shown
 from memoranda.memory import AsyncMemory
 from memoranda.records import MemoryRecord, Trust
 from memoranda.scope import Scope, check_scope
@@ -158,7 +158,7 @@ class MemorandaProvider(BaseMemoryProvider):
         readable = scope
         if also_run_id is not None and scope.user_id is not None and scope.run_id is None:
             readable = Scope(user_id=scope.user_id, run_id=also_run_id)
-        ask = partial(self._ask, readable, where(scope, {**self.config.metadata, **(metadata or {})}), top_k)
+        ask = partial(self._ask, readable, where(scope, self._stamp(metadata)), top_k)
         found = await ask(query)
         if self.config.min_relevance_score and self.config.retrieval_strategy is not RetrievalStrategy.RECENCY:
             found = without_told(best_of([found, *[await ask(part) for part in parts_of(query)]]))
@@ -242,7 +242,7 @@ class MemorandaProvider(BaseMemoryProvider):
             return []
         result = await self.memory.scoped(scope).add(
             as_list(messages),
-            metadata={**self.config.metadata, **(metadata or {})},
+            metadata=self._stamp(metadata),
             background=background,
             idempotency_key=idempotency_key,
         )
@@ -280,12 +280,18 @@ class MemorandaProvider(BaseMemoryProvider):
             fact if trust is None else note(fact, trust),
             infer=False,
             level='run' if here and scope.user_id is not None and scope.run_id is not None else None,
-            metadata={**self.config.metadata, **(metadata or {})},
+            metadata=self._stamp(metadata),
             background=True,
             idempotency_key=idempotency_key,
             trust=trust,
         )
         return receipt.status != 'unsaved'
+
+    def _stamp(self, metadata: object) -> dict[str, Any]:
+        """What a call gave, on top of what is the same in all of them."""
+        if metadata is not None and not isinstance(metadata, Mapping):
+            raise InvalidInput(f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict of JSON values')
+        return {**self.config.metadata, **cast('Mapping[str, Any]', metadata or {})}
 
     @forgiving(list[RetrievedMemory])
     async def get_all_memories(

@@ -75,14 +75,14 @@ def agreed(target: Target, found: CleanResult, *, dry_run: bool, nothing: str) -
     return True
 
 
-def show_result(result: CleanResult, done: str) -> None:
+def show_result(target: Target, result: CleanResult, done: str) -> None:
     """What was done, and how it is undone."""
     what = ', '.join(f'{count:,} {name}' for name, count in result.counts.items())
     out().print(f'{done}: {many(sum(result.counts.values()), "memory")} ({what}).')
     for change in result.changes:
-        out().print(undo_hint(change))
+        out().print(undo_hint(target, change))
 
 
-def undo_hint(change: Change) -> str:
+def undo_hint(target: Target, change: Change) -> str:
     """The command that takes a change back."""
-    return f'Undo it with: memoranda revert {change.id}'
+    return f'Undo it with: {target.command(f"revert {change.id}")}'

@@ -208,6 +208,9 @@ def _line(words: str) -> str:
         return typer.prompt('In these words', default='', show_default=False).strip()
     readline.set_startup_hook(lambda: readline.insert_text(one_line(words, 10_000)))
     try:
-        return typer.prompt('In these words', default='', show_default=False).strip()
+        # Not typer.prompt, which prints all but the end of what it asks by itself: readline then wipes that away.
+        return input('In these words: ').strip()
+    except EOFError:
+        return ''
     finally:
         readline.set_startup_hook(None)

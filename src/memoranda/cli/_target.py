@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
@@ -109,6 +110,19 @@ class Target:
         if self.assumed:
             text += ' (MEMORANDA_USER)' if os.environ.get('MEMORANDA_USER') else ' (the default; --user names another)'
         return text
+
+    def command(self, words: str) -> str:
+        """What to type for a further command on the same memories, so with the options that this one was given."""
+        given = (
+            ('--project', self.project),
+            ('--user', self.user),
+            ('--agent', self.agent),
+            ('--run', self.run),
+            ('--app', self.app),
+            ('--database', None if '://' in (self.database or '') else self.database),  # a URL may hold a password
+        )
+        options = [f'{name} {shlex.quote(one_line(value, 200))}' for name, value in given if value is not None]
+        return ' '.join(['memoranda', words, *options])
 
     def open(self, *, embedder: str | None = None) -> Memory:
         """The memory; use it in a `with` block.

@@ -52,7 +52,7 @@ def add(
         return
     target.introduce('Told to')
     if result.status == 'done':
-        _show(result)
+        _show(target, result)
     else:
         _receipt(result)
 
@@ -65,13 +65,13 @@ def _receipt(result: AddResult) -> None:
     console.print('A program that has this database open does it, or `memoranda worker`.', style='dim')
 
 
-def _show(result: AddResult) -> None:
+def _show(target: Target, result: AddResult) -> None:
     console = out()
     if result.changes:
         console.print(changes_table(result.changes))
         if result.pending:
             wait = 'waits' if len(result.pending) == 1 else 'wait'
-            console.print(f'{many(len(result.pending), "proposal")} {wait} for a person: `memoranda review`')
+            console.print(f'{many(len(result.pending), "proposal")} {wait} for a person: `{target.command("review")}`')
     elif result.episode_ids:
         console.print('Kept as a message. No fact was drawn from it; `memoranda search` finds its words.')
         if result.skipped.get('locked'):

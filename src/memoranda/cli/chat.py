@@ -30,6 +30,8 @@ __all__ = ['chat']
 
 _INSTALL = 'run `pip install "memoranda[pydantic-ai]"`, or leave --model out to see what would be recalled'
 _ENDS = ('/quit', '/exit')
+_HELP = ('/help', '/?')
+_HOW = '/quit or Ctrl-D ends; every other line is a message'
 _PATIENCE = 30.0
 """Seconds that looking things up may take: the first time the embedding model is loaded."""
 
@@ -46,8 +48,8 @@ def chat(
 ) -> None:
     """Talk with an agent that remembers. Without a model, it shows what an agent would be given, and what it keeps.
 
-    Each line of standard input is a message; /quit or the end of input ends it. A new conversation, unless --run names
-    one.
+    Each line of standard input is a message; /quit or the end of input ends it.
+    It is a new conversation, unless --run names one.
     """
     target.introduce('A conversation of')
     # One event loop for all turns: connections of a model's client belong to the loop that opened them.
@@ -117,7 +119,7 @@ def _lines() -> Iterator[str]:
     """What is typed, or piped, line by line."""
     typed = sys.stdin.isatty()
     if typed:
-        note('/quit or Ctrl-D ends')
+        note(_HOW)
     while True:
         try:
             line = input('you> ') if typed else sys.stdin.readline()
@@ -128,7 +130,9 @@ def _lines() -> Iterator[str]:
         line = line.strip()
         if line in _ENDS:
             return
-        if line:
+        if line in _HELP:
+            note(_HOW)
+        elif line:
             yield line
 
 
@@ -178,7 +182,10 @@ def _agent(memory: Memory, target: Target, limits: _Limits, name: str, runner: a
     try:
         model: Model = infer_model(name)
     except (UserError, ValueError, ImportError) as error:
-        raise ConfigurationError(f'--model {name!r} can not be used ({one_line(str(error), 300)})') from error
+        raise ConfigurationError(
+            f'--model {name!r} can not be used ({one_line(str(error), 300)}): name one as its provider and its name, '
+            'such as openai:gpt-4o, whose package is installed'
+        ) from error
     ids = _ids(target)
     conversation = ids.get('run_id')
     scope = Scope(**{key: value for key, value in ids.items() if key != 'run_id'})

@@ -77,7 +77,7 @@ def clean(
     if target.as_json:
         emit(result)
     elif result.changes:
-        show_result(result, 'Cleaned')
+        show_result(target, result, 'Cleaned')
     else:
         note('nothing to clean', style='yellow')
 

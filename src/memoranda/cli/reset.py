@@ -36,6 +36,6 @@ def reset(
     if target.as_json:
         emit(result)
     elif result.changes:
-        show_result(result, 'Reset')
+        show_result(target, result, 'Reset')
     else:
         note('nothing to reset', style='yellow')

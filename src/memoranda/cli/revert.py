@@ -35,7 +35,7 @@ def revert(
         emit(done)
         return
     out().print(edits_table(done.edits))
-    out().print(undo_hint(done))
+    out().print(undo_hint(target, done))
 
 
 def _resolve(memory: Any, given: str, ids: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from memoranda.cli._output import day, emit, many, note, one_line, out, plain, short_id
 from memoranda.cli._review_screen import Screen
-from memoranda.cli._target import Target, find_id, scoped
+from memoranda.cli._target import Target, every, find_id, scoped
 from memoranda.consent.wording import REASONS, why, words_of
-from memoranda.errors import MemorandaError
+from memoranda.errors import MemorandaError, MemoryNotFound
 
 if TYPE_CHECKING:
     from memoranda import Memory
@@ -137,7 +137,7 @@ def edit(
     fields |= {n: given or None for n, given in (('slot', slot), ('value', value)) if given is not None}
     with target.open() as memory:
         view, ids = _reach(memory, target, everybody=everybody, by=by)
-        full = _resolve(view, ids, item_id)
+        full = _resolve(target, view, ids, item_id)
         done = view.review.edit(full, **fields, **ids)
     _tell(target, [done], 'approved')
 
@@ -160,7 +160,7 @@ def _decide(
         view, ids = _reach(memory, target, everybody=everybody, by=by)
         act: Callable[..., Any] = getattr(view.review, verb)
         if given:
-            wanted = list(dict.fromkeys(_resolve(view, ids, one) for one in given))
+            wanted = list(dict.fromkeys(_resolve(target, view, ids, one) for one in given))
         else:
             found = list(_every(view, ids, reason))
             wanted = [item.id for item in found]
@@ -247,9 +247,17 @@ def _every(view: Memory, ids: dict[str, Any], reasons: list[str] | None) -> Iter
             return
 
 
-def _resolve(view: Memory, ids: dict[str, Any], given: str) -> str:
+def _resolve(target: Target, view: Memory, ids: dict[str, Any], given: str) -> str:
     known = (item.id for item in _every(view, ids, None))
-    return find_id(given, known, noun='proposal', lister='memoranda review list --all')
+    lister = target.command('review list' if ids else 'review list --all')
+    try:
+        return find_id(given, known, noun='proposal', lister=lister)
+    except MemoryNotFound:
+        if not ids:
+            raise
+    # It may be decided on already. Asked for in full, the queue says by whom.
+    decided = (record.id for record in every(view, ids, include_inactive=True))
+    return find_id(given, decided, noun='proposal', lister=lister)
 
 
 def _emit_page(page: Any) -> None:

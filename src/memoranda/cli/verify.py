@@ -28,6 +28,7 @@ from memoranda.errors import InvalidInput
 if TYPE_CHECKING:
     from memoranda import Memory
     from memoranda.consent.audit import Verification
+    from memoranda.consent.forgetting import ErasureReceipt, ErasureReport
 
 __all__ = ['verify']
 
@@ -93,8 +94,8 @@ def verify(
             '--text and --texts say what must be gone after an erasure: name its receipt by --erasure'
         )
     wanted = [*(texts or ()), *(() if texts_file is None else _texts_of(texts_file))]
-    given = None if anchor is None else anchor.read_bytes()
-    receipt = None if erasure is None else erasure.read_bytes()
+    given = None if anchor is None else _anchor(anchor)
+    receipt = None if erasure is None else _receipt(erasure)
     if checkpoint is not None and checkpoint.exists():
         raise InvalidInput(f'{checkpoint} exists, and a checkpoint is kept as it is: name another file')
     with _opened(target) as memory:
@@ -113,6 +114,8 @@ def verify(
         emit({'ok': found.ok, **plain(found)})
     else:
         _tell(found, checkpoint, stderr=export == '-')
+        if not found.owners and not target.assumed:
+            note(f'nothing is recorded of {target.whose}: is the id right?', style='yellow')
     if not found.ok:
         raise typer.Exit(_BROKEN)
 
@@ -134,7 +137,7 @@ def _which(target: Target) -> Mapping[str, Any]:
     return {'all_projects': True} if target.project is None else {}
 
 
-def _verified(view: Memory, which: Mapping[str, Any], anchor: bytes | None) -> Verification:
+def _verified(view: Memory, which: Mapping[str, Any], anchor: str | None) -> Verification:
     console = out(stderr=True)
     with console.status('verifying') as status:
 
@@ -173,35 +176,65 @@ def _export(view: Memory, which: Mapping[str, Any], target: str, *, words: bool)
                 return
 
 
-def _erasure(memory: Memory, receipt: bytes, texts: list[str], *, as_json: bool) -> None:
-    from memoranda.consent.forgetting import ErasureReceipt, verify_erasure
+def _anchor(file: Path) -> str:
+    from memoranda.consent.checkpoint import Checkpoint
 
-    read = ErasureReceipt.from_json(receipt)
-    report = verify_erasure(memory, read, texts=texts)
+    try:
+        text = file.read_bytes().decode('utf-8', 'replace')
+        Checkpoint.parse(text)
+    except InvalidInput as error:
+        raise InvalidInput(f'{file}: {error}') from error
+    return text
+
+
+def _receipt(file: Path) -> ErasureReceipt:
+    from memoranda.consent.forgetting import ErasureReceipt
+
+    try:
+        return ErasureReceipt.from_json(file.read_bytes())
+    except InvalidInput as error:
+        raise InvalidInput(f'{file}: {error}') from error
+
+
+def _erasure(memory: Memory, receipt: ErasureReceipt, texts: list[str], *, as_json: bool) -> None:
+    report = memory.verify_erasure(receipt, texts=texts)
     if as_json:
-        emit({'ok': report.ok, **plain(report)})
+        emit({'ok': report.ok, 'restored': report.restored, **plain(report)})
     else:
-        for problem in report.problems:
-            out().print(f'broken: {one_line(problem, 400)}', style='red')
-        for remark in report.notes:
-            note(one_line(remark, 400))
-        for i in sorted(report.found):
-            note(f'text {i + 1}: “{one_line(texts[i], 120)}”')
-        if report.ok and report.searched:
-            found = f'{many(report.searched, "text")} searched for in tables and files, none found'
-            out().print(f'The erasure of {moment(read.at)} holds: its rows are gone, and {found}.')
-        elif report.ok:
-            out().print(f'The erasure of {moment(read.at)} holds: its rows are gone, and the audit chain records it.')
-            note('a receipt knows no words: --text or --texts searches the files for some')
-    if not report.ok:
+        _tell_erasure(receipt, report, texts)
+    if not report.ok or report.restored:
         raise typer.Exit(_BROKEN)
+
+
+def _tell_erasure(receipt: ErasureReceipt, report: ErasureReport, texts: list[str]) -> None:
+    for problem in report.problems:
+        out().print(f'broken: {one_line(problem, 400)}', style='red')
+    for remark in report.notes:
+        note(one_line(remark, 400))
+    for i in sorted(report.found):
+        note(f'text {i + 1}: “{one_line(texts[i], 120)}”')
+    erasure = f'The erasure of {moment(receipt.at)}'
+    if report.restored:
+        out().print(f'{erasure} was undone: what it took was restored from an export since.', style='yellow')
+    elif report.ok and report.searched:
+        found = f'{many(report.searched, "text")} searched for in tables and files, none found'
+        out().print(f'{erasure} holds: its rows are gone, and {found}.')
+    elif report.ok:
+        out().print(f'{erasure} holds: its rows are gone, and the audit chain records it.')
+        note('a receipt knows no words: --text or --texts searches the files for some')
 
 
 def _texts_of(file: Path) -> list[str]:
     """What to search for: the lines of a file, or the words of an export."""
-    text = file.read_text(encoding='utf-8')
+    try:
+        text = file.read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f'{file} is not text in UTF-8 ({error.reason}): save it as such') from error
     if not text.lstrip().startswith('{'):
-        return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+        if not lines:
+            raise InvalidInput(f'{file} is empty, so nothing would be searched for: write a text on each line')
+        return lines
     try:
         document = json.loads(text)
         said = [episode['text'] for episode in document['episodes']]

@@ -122,20 +122,20 @@ class ErasureReceipt:
         try:
             read = json.loads(document)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f'{shown(document)} is not JSON: pass the file that forget wrote') from error
-        if not isinstance(read, dict) or 'format' not in read:
+            text = document if isinstance(document, str) else document.decode('utf-8', 'replace')
+            raise InvalidInput(f'{shown(text)} is not JSON: pass the file that forget wrote') from error
+        if not isinstance(read, dict) or not isinstance(cast('dict[str, Any]', read).get('format'), int):
             raise InvalidInput('this JSON is no receipt of an erasure: pass the file that forget wrote')
         found = cast('dict[str, Any]', read)
-        if isinstance(found['format'], int) and found['format'] > FORMAT:
+        if found['format'] > FORMAT:
             raise InvalidInput(
                 f'the receipt has format {found["format"]}, and this memoranda knows up to {FORMAT}: upgrade memoranda'
             )
         try:
             return _read(found)
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput(
-                f'the receipt is incomplete or damaged ({type(error).__name__}: {error}): use it as forget wrote it'
-            ) from error
+            why = f'{error} is missing' if isinstance(error, KeyError) else str(error)
+            raise InvalidInput(f'the receipt is incomplete or damaged ({why}): use it as forget wrote it') from error
 
     def __reduce__(self) -> tuple[Callable[[str], ErasureReceipt], tuple[str]]:
         return ErasureReceipt.from_json, (self.to_json(),)  # a copy follows nothing
@@ -164,8 +164,13 @@ class ErasureReport:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as it should be."""
+        """Whether all is as it should be. That it is also gone, `restored` has to be looked at too."""
         return not self.problems
+
+    @property
+    def restored(self) -> bool:
+        """Whether an export has brought it back since, as the history tells: nothing is wrong, and nothing is gone."""
+        return self.ok and bool(self.rows)
 
 
 def _body(receipt: ErasureReceipt) -> dict[str, Any]:

@@ -24,6 +24,12 @@ _WHY: Final = {
     'source:external': 'comes from outside',
     'source:tool': 'comes from a tool',
 }
+_HOLDS: Final = {
+    'personal data': 'personal data in it:',
+    'secret': 'a secret in it:',
+    'special category': 'speaks of',
+}
+"""What stands before the kind that a code names."""
 REASONS: Final = (
     'burst',
     'instruction',
@@ -59,6 +65,9 @@ _VERBS: Final = {
 
 def reason(code: str) -> str:
     """One code in words."""
+    category, _, kind = code.partition(':')
+    if kind and category in _HOLDS:
+        return f'{_HOLDS[category]} {kind}'
     return _WHY.get(code, code)
 
 

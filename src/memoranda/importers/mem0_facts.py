@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from memoranda._noted import NOTED
 from memoranda.errors import Conflict, InvalidInput, MemoryNotFound
 from memoranda.importers.base import ImportProblem, Report
 from memoranda.importers.mem0 import Mem0Memory
@@ -128,11 +129,11 @@ async def _bring_up(memory: AsyncMemory, one: Mem0Memory, stored: MemoryRecord, 
 
 
 def _metadata(one: Mem0Memory) -> dict[str, Any]:
-    """The user's own, and under `mem0` where it comes from."""
+    """The user's own, and a note of where it comes from."""
     told = {
         'id': one.id,
         'created_at': None if one.created_at is None else one.created_at.isoformat(),
         'updated_at': None if one.updated_at is None else one.updated_at.isoformat(),
         'role': one.role,
     }
-    return {'mem0': {k: v for k, v in told.items() if v is not None}, **one.metadata}
+    return {**one.metadata, NOTED: {k: v for k, v in told.items() if v is not None}}

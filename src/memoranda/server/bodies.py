@@ -1,18 +1,27 @@
-"""Whether a body is what every program would read in the same way: UTF-8, not too deep, no name twice."""
+"""Whether a body is what every program would read in the same way: UTF-8, not too deep, no name twice.
+
+It is parsed for that, and what was read is kept for the route: parsing it again would hold up everybody else.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from email.message import Message
 from math import isinf
 from typing import Any, Final
 
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
 from memoranda.server.problems import Problem
 
-__all__ = ['check_body', 'check_headers']
+__all__ = ['NOT_JSON', 'READ', 'ReadRoute', 'check_body', 'check_headers', 'json_of']
 
+READ: Final = 'read_body'
+"""Where in the state of a request the JSON of its body is."""
+NOT_JSON: Final = object()
 _DIGITS: Final = 400
 # Text whose end is missing is passed over too: else each quote in it would begin another look at all of the rest.
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -45,10 +54,39 @@ def check_headers(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return length
 
 
-def check_body(body: bytes, depth: int) -> None:
+class ReadRoute(APIRoute):
+    """A route whose body isn't read again."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As of any route."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            return await handle(_Read(request.scope, request.receive))
+
+        return handled
+
+
+class _Read(Request):
+    async def json(self) -> Any:
+        return await json_of(self)
+
+
+async def json_of(request: Request) -> Any:
+    """The JSON that a request brings.
+
+    Raises:
+        ValueError: It is none.
+    """
+    read = request.scope.get('state', {}).get(READ, NOT_JSON)
+    return json.loads(await request.body()) if read is NOT_JSON else read
+
+
+def check_body(body: bytes, depth: int) -> Any:
     """Look through a body as if it were JSON, whatever its type says: a route may read it as such.
 
-    What isn't JSON at all is left to the route to tell.
+    Returns:
+        What it says; `NOT_JSON`, which is left to the route to tell.
 
     Raises:
         Problem: 400, it isn't UTF-8, is nested too deep, has a name twice in an object, or NaN and the like.
@@ -69,11 +107,13 @@ def check_body(body: bytes, depth: int) -> None:
         elif sign in b']}':
             level -= 1
     try:
-        json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_number, parse_int=_number)
+        return json.loads(
+            text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_number, parse_int=_whole
+        )
     except _Unfit as error:
         raise Problem(400, str(error)) from None
     except ValueError:  # the route says where
-        return
+        return NOT_JSON
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -87,6 +127,11 @@ def _number(text: str) -> float:
     if len(text) > _DIGITS or isinf(number := float(text)):
         raise _Unfit('a number of the body is too large: send it as text')
     return number
+
+
+def _whole(text: str) -> int:
+    _number(text)
+    return int(text)
 
 
 def _no_number(name: str) -> Any:

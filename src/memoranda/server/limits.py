@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from memoranda.server.bodies import check_body, check_headers
+from memoranda.server.bodies import READ, check_body, check_headers
 from memoranda.server.problems import Problem
 from memoranda.server.shield import PROBES
 
@@ -219,9 +219,10 @@ class BodyLimit:
                 return
             if body:
                 if len(body) > _IN_A_THREAD:
-                    await asyncio.to_thread(check_body, body, self._depth)
+                    read = await asyncio.to_thread(check_body, body, self._depth)
                 else:
-                    check_body(body, self._depth)
+                    read = check_body(body, self._depth)
+                scope.setdefault('state', {})[READ] = read
         except TimeoutError:
             slow = Problem(
                 408,

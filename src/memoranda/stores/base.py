@@ -347,6 +347,13 @@ class EpisodePage:
 
     items: tuple[Episode, ...]
     cursor: str | None
+    """Pass it to get the next slice; None at the end."""
+
+    def __iter__(self):  # noqa: ANN204
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

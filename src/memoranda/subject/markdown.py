@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from memoranda.consent.wording import why
 from memoranda.subject.document import scope_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _memory(
         yield f'Metadata: {_words(str(latest["metadata"]))}\n'
     review = memory.get('review')
     if review:
-        yield f'Proposed on {_moment(review["at"])}: {_words(review["op"])} ({_words(", ".join(review["reasons"]))}).\n'
+        yield f'Proposed on {_moment(review["at"])}, and waited for a person: {_words(why(review["reasons"]))}.\n'
     said = [quotes.get((e['episode_id'], e['start'], e['end']), '') for e in latest.get('evidence', ())]
     for words in dict.fromkeys(said):
         yield f'\n> {_words(words)}\n'
@@ -113,9 +114,11 @@ def _messages(export: SubjectExport) -> Iterator[str]:
     for number, episode in enumerate(export.items('episodes')):
         if not number:
             yield '\n## Messages\n'
-        if episode['conversation_id'] != last:
-            last = episode['conversation_id']
-            yield f'\n### Conversation {_words(last)}\n'
+        # Messages that were stored without a conversation have one each, which nobody has named.
+        conversation = '' if episode['conversation_id'].startswith('add:') else episode['conversation_id']
+        if conversation != last:
+            last = conversation
+            yield f'\n### Conversation {_words(last)}\n' if last else '\n### Without a conversation\n'
         who = episode.get('name') or episode['role']
         lines = '\n'.join(f'> {_words(line)}' for line in episode['text'].split('\n'))
         yield f'\n**{_words(who)}**, {_moment(episode["occurred_at"])}:\n\n{lines}\n'

@@ -13,34 +13,18 @@ from typing import Final
 
 from memoranda._caches import remembered
 from memoranda.write._command_forms import forms
-from memoranda.write._command_words import (
-    ADDRESSEES,
-    AI,
-    COND,
-    EVERY_TURN,
-    LATER,
-    LEAD,
-    NEXT_TIME,
-    OUTPUT,
-    SPEECH,
-    STAND,
-    STANDS,
-    TO_DO,
-    USER,
-    VERB,
-)
+from memoranda.write._command_signs import Reach, signs
+from memoranda.write._command_words import COND, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
 from memoranda.write.plain import bare, plain, readings
 
 __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
 
-_ENDS: Final = re.compile(r'[^.!?\n;\u3002]{1,800}[.!?;\n\u3002]*')
+_ENDS: Final = re.compile(r'(?:[^.!?\n;\u3002]|[.](?=[a-z])){1,800}[.!?;\n\u3002]*')
 _MOST: Final = 20_000
 _SIGNS: Final = re.compile(r'\W{60,}')
 """Forms begin at the beginning of a line, after any signs: in a long run of signs each line would be a beginning."""
 _FEW: Final = 20
 _OVERLAP: Final = 500
-_NEAR: Final = 30
-"""Code points after who is spoken to, within which a colon begins what they are told."""
 """Hidden words are looked for in so many code points at a time, which overlap."""
 _MENTION: Final = re.compile(
     r'\b(?:such as|like|e\.g\.?|for example|for instance|phrases?|sentences?|words?|strings?|the text|attackers?'
@@ -74,7 +58,7 @@ def commands(text: str) -> tuple[tuple[int, int], ...]:
     """Where a text that is nobody's own tells an agent what to do, in code points, ascending.
 
     Words that are only mentioned, between quotation marks in a sentence about such words, are a span of their own;
-    any other command spoils all that follows it. One that is hidden by spelling or an encoding spoils all of it.
+    any other command spoils all that follows it, or itself alone where people may be meant. One that is hidden by spelling or an encoding spoils all of it.
     """
     return _commands(text)
 
@@ -84,14 +68,17 @@ def _commands(text: str) -> tuple[tuple[int, int], ...]:
     read = plain(text)
     spans: list[tuple[int, int]] = []
     for m in _ENDS.finditer(read.text):
-        if not _tells(m[0]):
+        reach = _reach(m[0])
+        if reach is None:
             continue
         quotes = list(_QUOTES.finditer(m[0]))
         rest = _QUOTES.sub(' ', m[0])
         if quotes and _MENTION.search(rest) and not _tells(rest):
             spans += [read.span(m.start() + q.start(), m.start() + q.end()) for q in quotes if _tells(q[0][1:-1])]
             continue
-        return (*spans, (read.span(m.start(), m.end())[0], len(text)))
+        if reach == 'all':
+            return (*spans, (read.span(m.start(), m.end())[0], len(text)))
+        spans.append(read.span(m.start(), m.end()))
     return ((0, len(text)),) if _is_hidden(text) else tuple(spans)
 
 
@@ -119,29 +106,23 @@ def _others(text: str) -> Iterator[str]:
 
 
 def _tells(sentence: str) -> bool:
+    return _reach(sentence) is not None
+
+
+def _reach(sentence: str) -> Reach | None:
     sentence = _SIGNS.sub(_shortened, sentence)
-    return _addresses(sentence) or any(
+    reach = signs(sentence)
+    if reach == 'all' or any(
         (not needs or any(word in sentence for word in needs)) and pattern.search(sentence)
         for needs, pattern in forms()
-    )
+    ):
+        return 'all'
+    return reach
 
 
 def _shortened(signs: re.Match[str]) -> str:
     run = signs[0]
     return f'{run[:_FEW]}\n{run[-_FEW:]}' if '\n' in run else run[:_FEW] + run[-_FEW:]
-
-
-def _addresses(sentence: str) -> bool:
-    """Whether a sentence tells AIs what is to be done, however that is worded: no page has a reason to."""
-    if EVERY_TURN.search(sentence) and (re.search(AI, sentence) or TO_DO.search(sentence)):
-        return True
-    if NEXT_TIME.search(sentence) and re.search(USER, sentence):
-        return True
-    found = ADDRESSEES.search(sentence)
-    if found is None:
-        return False
-    spoken_to = ':' in sentence[found.end() : found.end() + _NEAR]
-    return bool(spoken_to or TO_DO.search(sentence) or LATER.search(sentence) or re.search(f'{STAND}|{COND}', sentence))
 
 
 def asks_agent(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from memoranda._caches import remembered
 from memoranda.write.plain import plain
 
-__all__ = ['Span', 'foreign', 'recalled', 'reports', 'share']
+__all__ = ['Span', 'foreign', 'mentioned', 'recalled', 'reports', 'share']
 
 Span = tuple[int, int]
 _MOST: Final = 20_000
@@ -55,6 +55,8 @@ _CARE: Final = (
     r'|psychiatrist|cardiologist|dermatologist|dentist|nurse|midwife|arzt|arztin|medecin|medico|medica)\b'
 )
 """Whose words somebody passes on as facts about themself."""
+_COLON: Final = r':(?![\d/])'
+"""One that announces something: not that of a time or an address."""
 _ASKED: Final = (
     r'(?:^|(?<=[.!?\n]))\W{0,20}(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then'
     r'|i need you to|i want you to'
@@ -62,7 +64,7 @@ _ASKED: Final = (
     r'(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|reword|explain|analy[sz]e|shorten|classify'
     r'|transcribe|interpret|debug|review|fix|check|edit|improve|correct|format|convert|parse|extract|reply to'
     r'|respond to|answer|look at|have a look at|read|see|what (?:does|do|is|are)|tell me what|traduce|traduci|traduis'
-    r'|traduza|ubersetze?|fasse|resume|riassumi|resuma)\b[^.!?\n]{0,80}:'
+    r'|traduza|ubersetze?|fasse|resume|riassumi|resuma)\b[^.!?\n]{0,80}' + _COLON
 )
 _HERE: Final = (
     r"\b(?:here(?:'s| is| are| comes| come)|this is|these are|below(?: is| are)?|following|pasted|pasting|forwarded"
@@ -71,10 +73,10 @@ _HERE: Final = (
 )
 _SENTENCE: Final = r'(?:^|(?<=[.!?\n]))'
 _ANNOUNCED: Final = (
-    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}:', re.M),
-    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}:', re.M),
+    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}{_COLON}', re.M),
+    re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}{_COLON}', re.M),
     re.compile(
-        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}:",
+        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}{_COLON}",
         re.M,
     ),
     re.compile(_ASKED, re.M),
@@ -88,8 +90,8 @@ _ANNOUNCED: Final = (
         r'|edit|improve|correct)\b[^.!?\n]{0,60}\b(?:following|below|this|attached)\b[^.!?\n]{0,60}[.:!?]?[ \t]*\n',
         re.M,
     ),
-    re.compile(rf"{_SENTENCE}[^.!?\n]{{0,60}}{_HERE}[^.!?\n]{{0,40}}\b\w+'s \w+[^.!?\n:]{{0,40}}:", re.M),
-    re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}:', re.M),
+    re.compile(rf"{_SENTENCE}[^.!?\n]{{0,60}}{_HERE}[^.!?\n]{{0,40}}\b\w+'s \w+[^.!?\n:]{{0,40}}{_COLON}", re.M),
+    re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}{_COLON}', re.M),
 )
 """Sentences that end in a colon, after which somebody else speaks."""
 _REPORTED: Final = re.compile(
@@ -142,7 +144,8 @@ _TITLE: Final = re.compile(
     r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
     r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied'
     r'|call it)'
-    r'|is|was|means|ist|war|lautet|est|etait|es|era|e|call(?:s|ed)? (?:\w+ ){1,3}|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
+    r'|is|was|means|ist|war|lautet|est|etait|es|era|e|call(?:s|ed)? (?:\w+ ){1,3}'
+    r'|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )
 _POSSESSIVE: Final = re.compile(
@@ -265,11 +268,14 @@ def _is_long(text: str, least: int) -> bool:
     return len(re.findall(r'\w+', text)) >= least
 
 
+def mentioned(text: str, start: int, end: int) -> bool:
+    """Whether a sentence only speaks of the tag that stands there: `the field <name> of my form`."""
+    before = _MENTIONED.search(text, max(0, start - 40), start)
+    return before is not None and _GOES_ON.match(text, end) is not None
+
+
 def _is_mentioned(text: str, m: re.Match[str]) -> bool:
-    """Whether a sentence only speaks of a tag: `the field <name> of my form`."""
-    if 'inside' not in m.re.groupindex or _MENTIONED.search(text, max(0, m.start() - 40), m.start()) is None:
-        return False
-    return _GOES_ON.match(text, m.start('inside')) is not None
+    return 'inside' in m.re.groupindex and mentioned(text, m.start(), m.start('inside'))
 
 
 def _is_said(text: str, m: re.Match[str]) -> bool:

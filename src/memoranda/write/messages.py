@@ -8,6 +8,7 @@ carry, become U+FFFD.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from typing import Any, Literal, cast
 from memoranda.checks import as_moment, storable
 from memoranda.errors import InvalidInput, shown
 from memoranda.records import RECALL_TAG, Trust, now
+from memoranda.write.foreign import mentioned
 from memoranda.write.trust import check_trust, tier_of_role, weakest
 
 __all__ = ['Message', 'normalise', 'said_at', 'segments', 'strip_recalled']
@@ -25,7 +27,8 @@ SEGMENT_CHARS = 1_000
 MAX_MESSAGES = 100_000
 OWN_TOOLS = ('remember', 'recall', 'forget')
 """Tools that a model has from us."""
-_RECALLED = re.compile(rf'<{RECALL_TAG}\b.*?(?:</{RECALL_TAG}\s*>|\Z)', re.DOTALL | re.IGNORECASE)
+_OPENS = re.compile(rf'<{RECALL_TAG}\b[^<>\n]{{0,200}}>?', re.IGNORECASE)
+_CLOSES = re.compile(rf'</{RECALL_TAG}\s*>', re.IGNORECASE)
 _ROLES: Mapping[str, Literal['user', 'assistant', 'skip']] = {
     'user': 'user',
     'human': 'user',
@@ -229,8 +232,17 @@ def _checked(message: Message, max_chars: int, where: str) -> Iterable[Message]:
 
 def strip_recalled(text: str) -> str:
     """The text without the blocks that recall put there: what was recalled is never learnt again."""
-    # An unclosed block: nothing after its tag can be told from recalled text.
-    return _RECALLED.sub('', text)
+    closes = [m.span() for m in _CLOSES.finditer(text)]
+    out: list[str] = []
+    at = 0
+    for m in _OPENS.finditer(text):
+        if m.start() < at or mentioned(text, *m.span()):
+            continue  # a sentence that speaks of the tag is no block
+        following = bisect_left(closes, (m.end(), 0))
+        out.append(text[at : m.start()])
+        # An unclosed block: nothing after its tag can be told from recalled text.
+        at = closes[following][1] if following < len(closes) else len(text)
+    return ''.join((*out, text[at:]))
 
 
 def said_at(message: Message, occurred_at: datetime | None) -> datetime:

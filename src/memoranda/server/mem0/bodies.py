@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
 from fastapi import Request
 
 from memoranda.errors import MemoryNotFound, shown
+from memoranda.server.bodies import json_of
 from memoranda.server.mem0.errors import bad
 
 __all__ = [
@@ -56,9 +56,8 @@ async def body_of(request: Request, known: Collection[str]) -> dict[str, Any]:
     Raises:
         Problem: 400, it is something else.
     """
-    raw = await request.body()
     try:
-        found = json.loads(raw or b'{}')  # the gate has looked at its encoding, depth and names
+        found = await json_of(request) if await request.body() else {}
     except (ValueError, RecursionError) as error:
         raise bad(f'the body is not JSON ({type(error).__name__}): send one JSON object in UTF-8') from None
     body = as_object(found)

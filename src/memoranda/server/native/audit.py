@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, raw, unsealed, view
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1/audit', tags=['audit'])
+router = APIRouter(prefix='/v1/audit', tags=['audit'], route_class=ReadRoute)
 
 Admin = Annotated[Caller, needs('admin')]
 

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1/changes', tags=['changes'])
+router = APIRouter(prefix='/v1/changes', tags=['changes'], route_class=ReadRoute)
 
 Reader = Annotated[Caller, needs('reader')]
 Reviewer = Annotated[Caller, needs('reviewer')]

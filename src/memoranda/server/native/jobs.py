@@ -12,13 +12,14 @@ from memoranda.errors import MemorandaError
 from memoranda.memory import AsyncMemory
 from memoranda.records import AddResult, Job
 from memoranda.server.access import Caller, needs, still_in_force
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 from memoranda.server.problems import Problem, problem_of
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1/jobs', tags=['jobs'])
+router = APIRouter(prefix='/v1/jobs', tags=['jobs'], route_class=ReadRoute)
 
 Reader = Annotated[Caller, needs('reader')]
 Writer = Annotated[Caller, needs('writer')]

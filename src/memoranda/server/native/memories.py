@@ -12,6 +12,7 @@ from memoranda.errors import InvalidFilter, ProcessingFailed
 from memoranda.memory import AsyncMemory
 from memoranda.records import AddResult, MemoryRecord
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 from memoranda.server.native._conditions import (
@@ -29,7 +30,7 @@ from memoranda.stores.base import Appended
 
 __all__ = ['MemoryId', 'changed', 'parsed_filters', 'router']
 
-router = APIRouter(prefix='/v1', tags=['memories'])
+router = APIRouter(prefix='/v1', tags=['memories'], route_class=ReadRoute)
 
 Reader = Annotated[Caller, needs('reader')]
 Writer = Annotated[Caller, needs('writer')]

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Path, Query, Response
 
 from memoranda.errors import MemoryNotFound, shown
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 from memoranda.server.native.memories import changed
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1', tags=['recall'])
+router = APIRouter(prefix='/v1', tags=['recall'], route_class=ReadRoute)
 
 Reader = Annotated[Caller, needs('reader')]
 SlotName = Annotated[str, Path(description='A single-valued key.', max_length=128, examples=['home.city'])]

@@ -8,6 +8,7 @@ from memoranda._noted import with_notes
 from memoranda.errors import Conflict, shown
 from memoranda.memory import AsyncMemory
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, unsealed, view
 from memoranda.server.native.memories import fields_of
@@ -15,7 +16,7 @@ from memoranda.server.problems import problem_of
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1/review', tags=['review'])
+router = APIRouter(prefix='/v1/review', tags=['review'], route_class=ReadRoute)
 
 Reviewer = Annotated[Caller, needs('reviewer')]
 ItemId = Annotated[

@@ -9,13 +9,14 @@ from starlette.responses import StreamingResponse
 from memoranda import across
 from memoranda.errors import InvalidInput
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, page, problems, raw, unsealed, view
 from memoranda.server.problems import Problem
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1', tags=['subjects'])
+router = APIRouter(prefix='/v1', tags=['subjects'], route_class=ReadRoute)
 
 Admin = Annotated[Caller, needs('admin')]
 UserId = Annotated[str, Path(description='Whose, percent-encoded.', min_length=1, max_length=256, examples=['ana'])]

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, create_model
 
 from memoranda.server.access import Caller, needs
+from memoranda.server.bodies import ReadRoute
 from memoranda.server.native import models
 from memoranda.server.native._answers import answer, problems, view
 
 __all__ = ['router']
 
-router = APIRouter(prefix='/v1', tags=['upkeep'])
+router = APIRouter(prefix='/v1', tags=['upkeep'], route_class=ReadRoute)
 
 Reader = Annotated[Caller, needs('reader')]
 Admin = Annotated[Caller, needs('admin')]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,11 @@ from memoranda._caches import sized
 from memoranda.scope import Owner
 from memoranda.stores.base import Generation
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.fresh import MEMORY, SEGMENT, Fresh
 from memoranda.stores.sql.keys import vector_tables
 from memoranda.stores.sql.rows import OwnerRow, row_range, within
 
-__all__ = ['Cache', 'Columns', 'LaneName', 'read_vectors']
+__all__ = ['Ahead', 'Cache', 'Columns', 'LaneName', 'read_vectors']
 
 LaneName: TypeAlias = Literal['memories', 'episodes']
 Ints: TypeAlias = NDArray[np.int64]
@@ -71,6 +73,14 @@ class _Entry:
         return (0 if self.buffer is None else self.buffer.nbytes) + 80 * len(self.columns.row) + _OBJECTS
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was asked about a lane in advance, and of which state of it."""
+
+    entry: _Entry
+    fresh: Fresh
+
+
 _Key: TypeAlias = tuple[int, LaneName, bool]
 """Owner, lane, and whether with vectors."""
 
@@ -114,10 +124,32 @@ class Cache:
         entry = self._entries.get((owner.id, lane, True))
         return entry is not None and entry.generation == generation.id
 
+    def ahead(self, connection: Connection, owner: int, lane: LaneName) -> Ahead | None:
+        """Ask what was written of a lane since it was kept, for `columns`; None when nothing of it is kept."""
+        with self._lock:
+            entry = self._entries.get((owner, lane, True)) or self._entries.get((owner, lane, False))
+        if entry is None:
+            return None
+        last = _last(owner, entry)
+        return Ahead(entry, Fresh(connection, owner, lane, entry.generation, entry.version, last))
+
     def columns(
-        self, connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None
+        self,
+        connection: Connection,
+        owner: OwnerRow,
+        lane: LaneName,
+        generation: Generation | None,
+        ahead: Ahead | None = None,
     ) -> Columns:
-        """The lane as the connection's read transaction sees it."""
+        """The lane as the connection's read transaction sees it.
+
+        Args:
+            connection: In that transaction.
+            owner: As it is there.
+            lane: Which.
+            generation: Of the vectors that belong to it; None: without.
+            ahead: What was asked about it in advance, in the same transaction.
+        """
         number = generation.id if generation else 0
         key = (owner.id, lane, number > 0)
         with self._lock:
@@ -131,7 +163,8 @@ class Cache:
                 if entry.version == owner.version:
                     return entry.columns
                 if entry.version < owner.version:
-                    fresh = _advance(connection, owner, lane, generation, entry)
+                    since = ahead.fresh.rows(generation) if ahead is not None and ahead.entry is entry else None
+                    fresh = _advance(connection, owner, lane, generation, entry, since)
                     if fresh is not None:
                         return self._keep(key, fresh)
                 else:  # this transaction began before one that another thread has already seen
@@ -200,8 +233,8 @@ class Cache:
             self._held = 0
 
 
-_MEMORY = 'SELECT row, live, run_key, length, valid_from, valid_to, expires_at FROM memory '
-_SEGMENT = 'SELECT row, length, at, conversation, position, role, speaker FROM segment WHERE row > ? AND row <= ? '
+_MEMORY = f'SELECT {", ".join(MEMORY)} FROM memory '
+_SEGMENT = f'SELECT {", ".join(SEGMENT)} FROM segment WHERE row > ? AND row <= ? '
 
 
 def _load(connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None) -> _Entry:
@@ -229,14 +262,28 @@ def _load(connection: Connection, owner: OwnerRow, lane: LaneName, generation: G
     return _Entry(owner.version, owner.epoch, generation.id if generation else 0, columns, buffer)
 
 
+def _last(owner: int, entry: _Entry) -> int:
+    """The key of the last row that is kept."""
+    row = entry.columns.row
+    return int(row[-1]) if len(row) else row_range(owner)[0] - 1
+
+
 def _advance(
-    connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None, entry: _Entry
+    connection: Connection,
+    owner: OwnerRow,
+    lane: LaneName,
+    generation: Generation | None,
+    entry: _Entry,
+    since: tuple[list[Any], dict[int, Any]] | None,
 ) -> _Entry | None:
     """The entry brought forward by what was written since; None when reading it anew is cheaper."""
-    old = entry.columns
-    last = int(old.row[-1]) if len(old.row) else row_range(owner.id)[0] - 1
+    old, last = entry.columns, _last(owner.id, entry)
     if lane == 'memories':
-        touched = connection.execute(_MEMORY + 'WHERE owner = ? AND touched > ?', (owner.id, entry.version)).fetchall()
+        touched = (
+            since[0]
+            if since is not None
+            else connection.execute(_MEMORY + 'WHERE owner = ? AND touched > ?', (owner.id, entry.version)).fetchall()
+        )
         if len(touched) > 200 + len(old.row) // 4:
             return None
         new = _memories([r for r in touched if r[1] and r[0] > last], old.runs)
@@ -251,10 +298,14 @@ def _advance(
                 return None
         old = replace(old, live=live, runs=new.runs)
     else:
-        new = _segments(connection.execute(_SEGMENT + 'ORDER BY row', (last, row_range(owner.id)[1])).fetchall())
+        new = _segments(
+            since[0]
+            if since is not None
+            else connection.execute(_SEGMENT + 'ORDER BY row', (last, row_range(owner.id)[1])).fetchall()
+        )
     buffer = entry.buffer
     if generation is not None and buffer is not None and old.vectors is not None:
-        old, new, buffer = _fill(connection, lane, generation, old, new, buffer)
+        old, new, buffer = _fill(connection, lane, generation, old, new, buffer, None if since is None else since[1])
     joined = _join(old, new, buffer)
     return _Entry(owner.version, owner.epoch, entry.generation, joined, buffer)
 
@@ -266,14 +317,17 @@ def _fill(
     old: Columns,
     new: Columns,
     buffer: NDArray[np.float32],
+    known: Mapping[int, NDArray[np.float32]] | None,
 ) -> tuple[Columns, Columns, NDArray[np.float32]]:
     table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
 
     lacking = [int(row) for row in old.row[old.missing]]
     dialect = connection.dialect
     wanted = f'SELECT row, {dialect.stored_vector} FROM {table} WHERE row'
-    found: dict[int, bytes] = dict(within(connection, wanted, (*lacking, *map(int, new.row))))
+    asked = lacking if known is not None else (*lacking, *map(int, new.row))
+    found: dict[int, bytes] = dict(within(connection, wanted, asked))
     vectors = dict(zip(found, dialect.unpack(list(found.values()), generation.dimensions), strict=True))
+    vectors.update(known or {})
     late = [(i, vectors[int(old.row[i])]) for i in np.flatnonzero(old.missing) if int(old.row[i]) in vectors]
     count, total = len(old.row), len(old.row) + len(new.row)
     if late or total > len(buffer):

@@ -21,7 +21,7 @@ from memoranda.stores.sql.rows import (
     read_memories,
     sought,
 )
-from memoranda.stores.sql.searching import Kept, dense
+from memoranda.stores.sql.searching import Kept, asked_ahead, dense
 from memoranda.stores.sql.writing import NO_OWNER, generation_sought
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def snapshot(
     """Current memories that a proposal may touch."""
     known, wanted = cache.seen(owner), _Wanted(hashes, slots, ids, latest)
     sought_owner, sought_generation = owner_sought(connection, owner), generation_sought(connection)
+    ahead = asked_ahead(connection, cache, () if known is None or not near else known[:1], ('memories',))
     candidates = None if known is None else _candidates(connection, known[0], wanted)
     found = sought_owner()
     if found is None:
@@ -62,7 +63,7 @@ def snapshot(
     chained = sought(connection, f'SELECT row FROM memory WHERE {_CHAIN}', sorted(chains), values=(found.id,))
     generation = sought_generation()
     if near and generation is not None and made_by in (None, generation.id):
-        rows.update(_nearest(Kept(connection, cache, generation), found, near, near_limit))
+        rows.update(_nearest(Kept(connection, cache, generation, ahead), found, near, near_limit))
     rows.update(r for (r,) in chained())
     ordered = sorted(rows)
     sought_rows = sought(connection, MEMORY + 'WHERE row', ordered, ' ORDER BY row')

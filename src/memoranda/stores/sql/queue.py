@@ -69,7 +69,7 @@ def settle(connection: Connection, owners: Iterable[int]) -> None:
         connection.execute(_PLACE_FIRST, (owner, *row_range(owner), moment))
 
 
-def place(connection: Connection, owner: int, due: int, written: int, *, keeps: bool = False) -> None:
+def place(connection: Connection, owner: int, due: int, written: int) -> None:
     """Note when the first unfinished job of an owner may be taken, when that is known.
 
     Args:
@@ -77,13 +77,10 @@ def place(connection: Connection, owner: int, due: int, written: int, *, keeps: 
         owner: Whose.
         due: When, in microseconds.
         written: The format of the job.
-        keeps: Whether an earlier place in the line stays.
     """
-    earlier = 'queue.due < excluded.due' if keeps else 'FALSE'
     connection.execute(
         'INSERT INTO queue(owner, due, format, project) SELECT id, ?, ?, project FROM owner WHERE id = ? '
-        'ON CONFLICT(owner) DO UPDATE SET format = excluded.format, project = excluded.project, '
-        f'due = CASE WHEN {earlier} THEN queue.due ELSE excluded.due END',
+        'ON CONFLICT(owner) DO UPDATE SET due = excluded.due, format = excluded.format, project = excluded.project',
         (due, written, owner),
     )
 

@@ -121,7 +121,7 @@ def _record(connection: Connection, owner: OwnerRow, note: RestoreNote) -> None:
         'restored': note.restored,
         'lifted': lifted,
         'counts': dict(note.counts),
-        # A chain begins with a hash that only the storage it was begun in can make: so it is told for whom it came here.
+        # A chain begins with a hash that only the storage it was begun in can make: so it says for whom it came here.
         'chain': {
             'begins': first[0] if first else None,
             'entries': length - (1 if lifted else 0),

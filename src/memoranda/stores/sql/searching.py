@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, Hit
 from memoranda.scope import Owner, Reach
 from memoranda.stores.base import Generation, Moment, Ranked, SearchPlan
-from memoranda.stores.sql.cache import Cache, Columns, LaneName, read_vectors
+from memoranda.stores.sql.cache import Ahead, Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.distant import distant_cosines
 from memoranda.stores.sql.keys import SEQ_BITS
@@ -39,7 +39,7 @@ from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, generation_sought, 
 if TYPE_CHECKING:
     pass
 
-__all__ = ['Kept', 'dense', 'search', 'speakers']
+__all__ = ['Kept', 'asked_ahead', 'dense', 'search', 'speakers']
 
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _PART = (
@@ -55,12 +55,12 @@ Bools = NDArray[np.bool_]
 
 def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     """Gather the lanes of all owners, rank them, read the rows that won."""
-    owners, held, heard, said = _grounds(connection, cache, plan)
+    owners, held, heard, said, ahead = _grounds(connection, cache, plan)
     # Vectors of another one are not for these questions to be compared with: keywords only.
     generation = held if held is not None and held.id == plan.generation else None
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
     # Where an index elsewhere compares them, they are kept without.
-    kept = Kept(connection, cache, held if plan.nearest is None else None)
+    kept = Kept(connection, cache, held if plan.nearest is None else None, ahead)
     lanes = [_lane(kept, plan, owners, name, generation, heard, said) for name in plan.lanes]
     ranked = plan.rank(lanes)
     by_name = {lane.name: lane for lane in lanes}
@@ -69,18 +69,28 @@ def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
 
 
 _Said: TypeAlias = Mapping[LaneName, Mapping[str, bytes]]
+_Aheads: TypeAlias = Mapping[tuple[int, LaneName], Ahead]
+"""What was asked about lanes in advance, by the owner's number."""
 
 
-def _grounds(
-    connection: Connection, cache: Cache, plan: SearchPlan
-) -> tuple[list[tuple[OwnerRow, Reach]], Generation | None, Mapping[int, Sequence[str | None]], Mapping[int, _Said]]:
-    """The owners, the embedding generation, and of each owner its speakers and where the words are said.
+class _Grounds(NamedTuple):
+    """What a search stands on."""
 
-    All is asked at once, by the numbers that the owners had last time; again where they have others now.
-    """
+    owners: list[tuple[OwnerRow, Reach]]
+    generation: Generation | None
+    heard: Mapping[int, Sequence[str | None]]
+    """Of each owner its speakers."""
+    said: Mapping[int, _Said]
+    """Of each owner where the words are said."""
+    ahead: _Aheads
+
+
+def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> _Grounds:
+    """All is asked at once, by the numbers that the owners had last time; again where they have others now."""
     guessed = [known for reach in plan.reaches if (known := cache.seen(reach.owner)) is not None]
     sought_owners = [(owner_sought(connection, reach.owner), reach) for reach in plan.reaches]
     sought_generation = generation_sought(connection)
+    ahead = asked_ahead(connection, cache, [number for number, _ in guessed], plan.lanes)
     sought_words = _words(connection, plan, guessed)
     owners = [(row, reach) for look, reach in sought_owners if (row := look()) is not None]
     found = [(owner.id, owner.salt) for owner, _ in owners]
@@ -88,7 +98,19 @@ def _grounds(
         sought_words = _words(connection, plan, found)
         for owner, _ in owners:
             cache.see(owner)
-    return owners, sought_generation(), *sought_words()
+    return _Grounds(owners, sought_generation(), *sought_words(), ahead)
+
+
+def asked_ahead(connection: Connection, cache: Cache, owners: Iterable[int], lanes: Sequence[LaneName]) -> _Aheads:
+    """What was written since lanes were kept; asked where that saves a journey."""
+    if not connection.dialect.shared:
+        return {}
+    asked: dict[tuple[int, LaneName], Ahead] = {}
+    for number in owners:
+        for lane in lanes:
+            if (one := cache.ahead(connection, number, lane)) is not None:
+                asked[number, lane] = one
+    return asked
 
 
 def _words(
@@ -106,16 +128,17 @@ class Kept:
     connection: Connection
     cache: Cache
     generation: Generation | None
+    ahead: _Aheads = field(default_factory=dict[tuple[int, LaneName], Ahead])
 
     def columns(self, owner: OwnerRow, name: LaneName) -> Columns:
         """The lane; without vectors where the database is to compare them."""
-        generation = self.generation
+        generation, ahead = self.generation, self.ahead.get((owner.id, name))
         distant = self.connection.dialect.cosines('') is not None
         if generation is not None and distant and not self.cache.has(owner, name, generation):
-            bare = self.cache.columns(self.connection, owner, name, None)
+            bare = self.cache.columns(self.connection, owner, name, None, ahead)
             if not self.cache.keeps(owner, name, generation, len(bare.row)):
                 return bare
-        return self.cache.columns(self.connection, owner, name, generation)
+        return self.cache.columns(self.connection, owner, name, generation, ahead)
 
 
 def _lane(

@@ -1,0 +1,189 @@
+"""Signs of a command to an agent that no single form tells: who is meant, and what is wanted of them.
+
+A sentence of a page rarely has a reason to name a machine that reads it, or what its user asks, and to want something
+in the same breath. Each sign is a small set of words in six languages; two of them together make a command, in whatever
+order and however the rest is worded. They read plain text: small letters, no accents.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from memoranda.write._command_words import (
+    ADDRESSEES,
+    AI,
+    COND,
+    EVERY_TURN,
+    LATER,
+    NEXT_TIME,
+    SINK,
+    STAND,
+    TO_DO,
+    USER,
+    VERB,
+)
+
+__all__ = ['Reach', 'signs']
+
+Reach = Literal['all', 'sentence']
+"""What a command spoils: all that follows it, or itself, where it could also be meant for people."""
+
+_MACHINE: Final = re.compile(
+    rf'{AI}|{ADDRESSEES.pattern}|\bartificial intelligences?\b|\bkunstliche\w* intelligenz\w*'
+    r'|\bintelligences? artificielles?\b|\bin?tel{1,2}i[gj]en[czt]\w+ artifici\w+|\bbots?\b'
+    r'|\bmode(?:le?s?|los?|lli?o?|ll\w{0,3}) (?:de (?:langue|langage|lengua\w*|linguagem|ia)|linguistic\w|d\'ia)\b'
+    r'|\b(?:digital|virtual|automat\w+|intelligent\w*|smart|electronic|artificial) (?:\w+ )?(?:helpers?|companions?'
+    r'|butlers?|secretar\w+|agents?|aides?|assist\w+|helfer\w*|begleiter\w*|gehilf\w+|readers?)\b'
+    r'|\b(?:agente?s?|agenti|ayudantes?|aides?|aiutanti|ajudantes?|lectores|lecteurs|lettori|leitores)'
+    r' (?:digital\w*|virtua?e?l\w*|automat\w*|intelligent\w*|numeriques?|conversationnel\w*|conversacional\w*)\b'
+    r'|\bagents? (?:with|having|using) (?:\w+ )?(?:tools?|shell|memory|access)\b'
+)
+_PERSON_TOO: Final = re.compile(
+    r'(?:assist|asist)(?:ants?|ent(?:en|in|e|i|es)?|entes?)|(?:the|this|any|every)? ?agents?|bots?'
+)
+"""Words for a machine that are also those for a person's work, or for a thing."""
+_DONE_TO: Final = re.compile(r'\b(?:be|etre|ser|essere|werden|usarse|utilizarse)\b')
+_READS: Final = re.compile(
+    r'\b(?:who(?:ever)?|that|which|is|are|when|while|before|after|if you(?: are|\'re)?|models?|agents?|of)'
+    r' (?:\w+ ){0,2}?(?:read|stor|sav|index|process|summari[sz]|pars|ingest|scan|crawl|analy[sz]|memori[sz]|digest)\w*'
+    r' (?:\w+ ){0,2}?(?:this|these)\b|\b(?:reading|indexing|processing|storing|summari[sz]ing|parsing|ingesting) '
+    r'(?:this|these)\b|\breading (?:along|with us)\b'
+    r'|\b(?:dies\w*|das hier|hier) (?:\w+ ){0,2}?(?:liest|lesen|mitliest|verarbeite\w*|zusammenfass\w*|speicher\w*'
+    r'|indexier\w*|auswerte\w*|merkt|analysier\w*)'
+    r'|\bqui (?:\w+ ){0,2}?(?:lis\w*|lit|liront|lira|traite\w*|index\w*|enregistr\w*|memoris\w*|analys\w*|resum\w*)'
+    r' (?:ce|cet|cette|ceci|ces)\b'
+    r'|\bque (?:\w+ ){0,2}?(?:lee[ns]?|lean?|le|leiam?|ler(?:em)?|proces\w*|guard\w*|index\w*|almacen\w*|armazen\w*'
+    r'|resum\w*|anali\w*) (?:est[eoa]s?|ist?o|isso)\b'
+    r'|\bche (?:\w+ ){0,2}?(?:legg\w*|elabor\w*|salv\w*|indicizz\w*|memorizz\w*|riassum\w*|analizz\w*) quest\w+'
+)
+"""A text that speaks of being read, stored or summarised."""
+_WANTED: Final = re.compile(
+    rf'{TO_DO.pattern}|{LATER.pattern}|{STAND}|{COND}'
+    r'|\b(?:would|wurde|serait|seria|sarebbe) (?:be |mean |sehr )*(?:\w+ )?(?:great|nice|kind|lovely|helpful|grateful'
+    r'|appreciated|lot|\w*freuen|aimable|gentil|amable|genial|gentile|bello|bom|otimo)'
+    r'|\b(?:has|have|hat|haben|a|ont|tiene|ha|tem) (?:\w+ )?(?:permission|authori[sz]ation|erlaubnis|l\'autorisation'
+    r'|permiso|permesso|permissao)\b'
+    r'|\b(?:sollst|wirst|musst|darfst|duerfen|durfen|ist|sind|hat|haben) (?:[^.!?\n]{0,60} )?zu \w+e?n\b'
+    r'|\b(?:sollst|musst)\b|\b(?:sono|siete|sei) pregat\w|\b(?:est|sont|etes) prie\w*|\bse (?:ruega|pide|solicita)\b'
+    r'|\b(?:pede|solicita)-se\b|\bsupposed to\b|\brather\b|\bw(?:e|ir) (?:ask|bitten)\b'
+)
+_TELLS: Final = re.compile(
+    rf'\b(?:{VERB}|giving|telling|saying|asking|pointing|steering|naming|handing|linking|recommending|quoting'
+    r'|nenn\w*|sagen|sag|empfehl\w*|empfiehl\w*|antworte\w*|erwahn\w*|verweis\w*|abrat\w*|geben|weitergeben|hinweis\w*'
+    r'|behaupt\w*|anbiet\w*|leiten|lenke?n?|verschweig\w*|ausgeben|herausgeben|mitteil\w*'
+    r'|donne[rz]?|dire|dites?|repondre|recommander|conseiller|proposer|indique[rz]?|mentionner|cite[rz]?|renvoyer'
+    r'|orienter|glisser|taire|taisez|affirmer|annoncer|vanter|fournir'
+    r'|dar|darles?|dale|den|decir\w*|diga\w*|oir|responder|contestar|recomendar|sugerir|indicar|indique\w*|citar'
+    r'|ofrecer|ofrezca\w*|remitir|derivar|afirmar|aconsejar|ocultar|callar'
+    r'|dare|dia|dirgli|dica\w*|rispondere|raccomandare|consigliare|indicare|indichi\w*|menzionare|citare|rimandare'
+    r'|suggerire|tacere|offrire|fornire|dizer|dizem|dar-lhe\w*|recomendar|indicar|mencionar|oferecer|aconselhar'
+    r'|encaminhar)\b'
+)
+_SOMEBODY: Final = (
+    r'(?:somebody|someone|anybody|anyone|people|they|he|she|the (?:reader|person|other side)|readers?|jemand|man|wer'
+    r"|leser\w*|kund\w+|quelqu'un|on|internaute\w*|lecteur\w*|visiteur\w*|clients?|alguien|lector\w*|visitante\w*"
+    r'|clientes?|qualcuno|lettor\w+|visitator\w+|client[ei]|alguem|leitor\w*|pessoas?|personas?|personnes?)'
+)
+_INQUIRES: Final = (
+    r'(?:ask\w*|mention\w*|wants? to know|wonder\w*|inquir\w*|enquir\w*|bring\w* up|needs? (?:advice|help)|fragt|fragen'
+    r'|wissen (?:will|mochte)|erkundig\w*|erwahn\w*|demand\w+|veut savoir|mentionn\w+|parle\w*|cherch\w+|pregunt\w+'
+    r'|quier\w+ saber|mencion\w+|busqu?\w+|chied\w+|vuol\w* sapere|cerc\w+|menzion\w+|pergunt\w+|quiser\w* saber'
+    r'|procur\w+)'
+)
+_ASKED: Final = re.compile(
+    r"\b(?:when(?:ever)?|if|once|as soon as|every time|next time|should|to|wenn|falls|sobald|sooft|quand|si|s'|des que"
+    r'|lorsqu\w*|cuando|cada vez que|que|a quien(?:es)?|quando|se|ogni volta che|sempre que|caso|qualora|a chi|a quem)'
+    rf"[ ']?\b[^.!?\n]{{0,30}}?(?:\b{_SOMEBODY}\b|{USER})[^.!?\n]{{0,30}}?\b{_INQUIRES}\b"
+    rf'|(?:\b{_SOMEBODY}\b|{USER}) (?:who|qui|que|che|die|der) (?:\w+ )?{_INQUIRES}\b'
+    r'|\bbei (?:\w+ )?(?:fragen?|anfragen?|jede[rnm] \w+)\b|\bauf (?:nach|an)fragen?\b'
+    r'|\b(?:for|on|to) (?:any|all|every|whatever) (?:\w+ )?(?:questions?|quer(?:y|ies)|requests?)\b'
+    r'|\b(?:en cas de|a toute|pour toute) (?:questions?|demande)\b'
+    r'|\b(?:ante|a) (?:cualquier )?(?:preguntas?|consultas?)\b|\b(?:in caso di|a (?:qualsiasi|ogni)) domand[ae]\b'
+    r'|\b(?:em caso de|a qualquer) (?:perguntas?|duvidas?)\b'
+)
+"""Somebody asks, and not who reads."""
+_SECRET: Final = (
+    r'(?:pass(?:words?|codes?|phrases?)|pins?\b|credentials|api keys?|(?:recovery|access|security|door|gate) codes?'
+    r'|card (?:number|details|data)|account (?:number|details)|bank details|ibans?|home address|e-?mail address|address'
+    r'|phone numbers?|passwort\w*|kennwort\w*|zugangsdaten|schlussel\w*|kontonummer\w*|kontodaten|kartennummer\w*'
+    r'|anschrift|adresse\w*|telefonnummer\w*|mots? de passe|identifiants|numeros? de (?:carte|compte|telephone)'
+    r'|coordonnees|contrasenas?|claves?|numeros? de (?:tarjeta|cuenta|telefono)|direccion|domicilio|dati (?:della carta'
+    r'|personali|bancari)|numero (?:di|della) (?:carta|conto|telefono)|indirizzo|codici?|palavras?-passe|senhas?'
+    r'|dados (?:do cartao|pessoais|bancarios)|numero d[oae] (?:cartao|conta|telefone)|morada|endereco)'
+)
+_HANDS_OVER: Final = (
+    r'(?:giv(?:e|es|ing)|send\w*|shar(?:e|es|ing)|disclos\w+|reveal\w*|read(?:ing)? out|pass(?:ing)? on|forward\w*'
+    r'|hand(?:ing)? over|post\w*|collect\w*|ask(?:ing)? for|tell\w*|gib|geben|weitergeben|gebe|schick\w*|sende\w*'
+    r'|ubermitt\w*|verrat\w*|nenn\w*|frag\w* nach|donn\w+|envo\w+|transm\w+|communiqu\w+|divulgu\w+|partag\w+'
+    r'|da|dar|den|envi\w+|mand\w+|comparti\w+|revel\w+|facilit\w+|pid\w+|dai|dare|invi\w+|comunic\w+|condivid\w+'
+    r'|rivel\w+|fornis\w+|chied\w+|partilh\w+|entreg\w+|pec\w+)'
+)
+_THEIRS: Final = (
+    r"(?:their|his|her|(?:user|owner|customer|client|caller|reader)s?'?s?|des (?:be)?nutzers|seine?[nrms]?"
+    r"|des kunden|ihre?[nrms]? (?:karte|konto)\w*|de l'utilisateur|du client|del (?:usuario|cliente)|dell'utente"
+    r'|do (?:utilizador|usuario|cliente))'
+)
+_LEAKS: Final = re.compile(
+    rf'\b{_HANDS_OVER}\b[^.!?\n]{{0,60}}\b{_THEIRS} [^.!?\n]{{0,30}}?\b{_SECRET}'
+    rf'|\b{_HANDS_OVER}\b[^.!?\n]{{0,40}}\b{_SECRET}[^.!?\n]{{0,20}}\b{_THEIRS}'
+    rf'|\b{_THEIRS} (?:\w+ )?{_SECRET}[^.!?\n]{{0,40}}\b{_HANDS_OVER}\b'
+    rf'|\b(?:messages|mails?|e-?mails|answers|replies|data|files|daten|nachrichten|donnees|messages|datos|mensajes|dati'
+    rf'|messaggi|dados|mensagens|card|attachments|anhange|pieces jointes)\b[^.!?\n]{{0,80}}(?:{SINK})'
+)
+_AGREED: Final = re.compile(
+    rf'{USER} (?:\w+ )?(?:hat (?:\w+ ){{0,6}}?(?:zugestimmt|eingewilligt|genehmigt|freigegeben|erlaubt|bestatigt)'
+    r'|a (?:deja )?(?:donne son accord|autorise|accepte|consenti|approuve)|(?:ya )?(?:ha )?(?:autorizado|aceptado'
+    r'|aprobado|consentido|autoriza)|ha (?:gia )?(?:autorizzato|accettato|approvato|acconsentito)'
+    r'|(?:ja )?(?:autorizou|aceitou|aprovou|consentiu|concordou|autoriza))\b'
+    rf'|{USER} (?:is|ist|est|es|e) (?:now |jetzt |a |an |ein |un |um |the |verified |verifizierter )*(?:admin\w*|root'
+    r'|superuser|verified)\b'
+)
+_MATTERS: Final = re.compile(rf'{_TELLS.pattern}|{USER}|\b{_SECRET}|{SINK}|{EVERY_TURN.pattern}')
+"""What a machine that remembers is wanted for."""
+_OF_USER: Final = re.compile(
+    r'\b(?:instructions?|preferences?|wish(?:es)?|orders?|facts?|memor(?:y|ies)|permissions?|approvals?|anweisung\w*'
+    r'|wunsch\w*|vorgabe\w*|vorlieben?|erlaubnis|freigabe\w*|fakten|instruccion\w*|preferencias?|deseos?|permisos?'
+    r'|hechos|consignes?|souhaits?|autorisations?|faits|istruzion\w+|preferenz\w+|desideri\w*|permess\w+|fatti'
+    r'|instruc\w+|pedidos?|autorizac\w+|factos|fatos) (?:of|by|from|about|on|vom|von|uber|zu|sobre|sur|su|sul)? ?'
+    rf"(?:{USER}|\b(?:d[eo]|del|des|du|della|dell'|l'|o|el) ?(?:nutzers|utilisateur|usuario|utente|utilizador))"
+    r'[^\w\n]{0,4}(?:[:)"\n]|$)'
+    r'|^\W*(?:system(?:meldung|nachricht|hinweis|anweisung\w*)|(?:mensaje|aviso|instruccion\w*|nota) del sistema'
+    r'|(?:message|consignes?|instructions?) (?:du )?systeme|(?:messaggio|istruzion\w+|avviso) (?:di|del) sistema'
+    r'|(?:mensagem|instruc\w+|aviso) do sistema)\b[^\w\n]{0,3}[:\n]',
+    re.MULTILINE,
+)
+"""Lines that look as if somebody trusted had written them."""
+_SPOKEN_TO: Final = re.compile(
+    r'\b(?:for|to|dear|hey|hi|hello|attention|p\.?s\.?|fur|an|liebe[rs]?|hallo|pour|aux?|chere?s?|para|a|al|aos?'
+    rf'|querid[oa]s?|estimad[oa]s?|per|agli|all\'|car[oiae]|ciao|ola)\W{{0,3}}(?:\w+\W){{0,3}}?(?:{_MACHINE.pattern})'
+    r'(?:[^.!?\n:]{0,120}:|[^\w\n]*$)'
+)
+"""A salutation, or a heading, and what follows is for them."""
+_BEHIND: Final = re.compile(
+    r'\b(?:ohne|sans|sin|senza|sem)\b[^.!?\n]{0,25}\b(?:zu sagen|ruckfrage\w*|ruckzufragen|nachzufragen|zu fragen'
+    r'|zustimmung|lui dire|le dire|en parler|le? (?:lui )?demander|prevenir|decir\w+|preguntar\w*|avisar\w*|confirmar'
+    r'|dir\w{2,6}|chieder\w+|avvisar\w*|dizer\w*|perguntar\w*|avisa-lo)\b|\bkeep (?:quiet|silent) about\b'
+)
+_HINTS: Final = re.compile(rf'{_MACHINE.pattern}|\b(?:th[ei]s\w*|dies\w*|hier|ce\w*|est[eoa]s?|ist?o|quest\w+)\b')
+
+
+def signs(sentence: str) -> Reach | None:
+    """What a sentence of a text that is nobody's own spoils, as a command to an agent; None: it is none."""
+    machine = _MACHINE.search(sentence) is not None
+    if machine and (_SPOKEN_TO.search(sentence) or _WANTED.search(sentence)):
+        return 'all'
+    if _READS.search(sentence) and (machine or _WANTED.search(sentence) or _TELLS.search(sentence)):
+        return 'all'
+    if _OF_USER.search(sentence) or _AGREED.search(sentence):
+        return 'all'
+    if NEXT_TIME.search(sentence) and re.search(rf'{USER}|\b{_SOMEBODY}\b', sentence):
+        return 'all'
+    if EVERY_TURN.search(sentence) and (machine or TO_DO.search(sentence)):
+        return 'all' if machine else 'sentence'
+    if _LEAKS.search(sentence) or _BEHIND.search(sentence):
+        return 'sentence'
+    asked = _ASKED.search(sentence)
+    if asked and _TELLS.search(sentence[: asked.start()] + ' , ' + sentence[asked.end() :]):
+        return 'sentence'
+    return None
