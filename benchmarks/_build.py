@@ -30,7 +30,7 @@ from memoranda.records import (
     now,
 )
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import Batch, Commit, Draft, SegmentDraft, VersionWrite
+from memoranda.stores.data import Batch, Commit, Draft, SegmentDraft, VersionWrite
 from memoranda.stores.sql import generations, jobs, writing
 from memoranda.stores.sqlite import schema
 from memoranda.stores.sqlite.connection import connect

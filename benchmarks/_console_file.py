@@ -21,7 +21,7 @@ from _build import PROJECT, World
 from memoranda.recall.tokens import index_terms
 from memoranda.records import Change, Edit, Evidence, MemoryRecord, content_hash, fact_hash, new_id
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import Batch, Commit, Draft, SegmentDraft, VersionWrite
+from memoranda.stores.data import Batch, Commit, Draft, SegmentDraft, VersionWrite
 from memoranda.stores.sql import generations, jobs, writing
 from memoranda.stores.sqlite import schema
 from memoranda.stores.sqlite.connection import connect

@@ -19,10 +19,10 @@ from _console import Console, SignedIn, browsing, serving
 from _deciding import Hearsay
 from _fakes import fast
 from memoranda import AsyncMemory, Memory, Policy, across
-from memoranda.errors import ProcessingFailed
 from memoranda.records import Usage, now
 from memoranda.stores.figures import Activity, Day
 from memoranda.write.extract import Extraction, ExtractionRequest
+from memoranda.write.failed import ModelFailed
 
 GOAL = Path(__file__).parents[1] / 'docs' / 'console'
 QUALITY = 82
@@ -64,7 +64,7 @@ class Reader(Hearsay):
     def propose(self, request: ExtractionRequest) -> Extraction:
         """Read the messages."""
         if any('unreadable' in message.text for message in request.messages):
-            raise ProcessingFailed('the model answered with something that is not JSON')
+            raise ModelFailed('the answer of the model did not fit the schema', reason='output')
         found = super().propose(request)
         kinds = [
             next((kind for begin, kind in KINDS.items() if one.text and one.text.startswith(begin)), None)

@@ -17,7 +17,7 @@ from memoranda import Memory
 from memoranda.errors import Conflict, InvalidInput, InvalidScope, MemoryNotFound
 from memoranda.records import Change, Edit, MemoryRecord
 from memoranda.scope import Erasure, Owner, Scope
-from memoranda.stores.base import Commit, Snapshot
+from memoranda.stores.data import Commit, Snapshot
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing import HashingEmbedder, ScriptedExtractor
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal, Quote

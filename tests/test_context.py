@@ -83,6 +83,19 @@ def test_a_passage_without_a_fact_is_quoted_with_its_speaker(memory: Memory) -> 
     assert any(line.startswith('- Guide &lt;1&gt; said: "The museum closes at six"') for line in lines)
 
 
+def test_what_was_said_again_in_the_same_words_is_quoted_once_as_of_the_last_time(memory: Memory) -> None:
+    said = {'role': 'assistant', 'content': 'The museum opens at ten'}
+    for day, more in ((1, {}), (3, {'content': 'the museum  opens at ten'}), (2, {}), (4, {'name': 'Guide'})):
+        message = {**said, **more, 'timestamp': f'2026-05-0{day}T10:00:00Z'}
+        memory.add(message, run_id=f'r{day}', **ANA)
+    told = str(memory.context('when does the museum open', **ANA))
+    quoted = [line for line in told.splitlines() if 'said: ' in line]
+    assert sorted(line.partition(' [')[0] for line in quoted) == [
+        '- Guide said: "The museum opens at ten" (2026-05-04)',  # somebody else
+        '- assistant said: "the museum opens at ten" (2026-05-03)',
+    ]
+
+
 def test_a_message_whose_fact_was_superseded_or_retracted_is_not_told(memory: Memory) -> None:
     memory.add('home.city = Lisbon', **ANA)
     memory.add('home.city = Porto', **ANA)

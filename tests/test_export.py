@@ -707,8 +707,8 @@ def test_async_parts_make_the_same_document(tmp_path: Path) -> None:
 
 
 def test_a_large_subject_is_the_same_too(tmp_path: Path, elsewhere: Memory) -> None:
-    """The number of messages can be raised by MEMORANDA_TEST_EXPORT_MESSAGES; benchmarks take 100,000."""
-    count = int(os.environ.get('MEMORANDA_TEST_EXPORT_MESSAGES', '450'))
+    """The number of messages can be raised by TEST_EXPORT_MESSAGES; benchmarks take 100,000."""
+    count = int(os.environ.get('TEST_EXPORT_MESSAGES', '450'))
 
     async def fill(memory: AsyncMemory) -> None:
         messages = [{'role': 'user', 'content': f'note {n} of the day'} for n in range(count)]

@@ -1,6 +1,6 @@
 """SIGKILL in the middle of a `forget`, at its n-th write to the files: afterwards all is there, or nothing is left.
 
-`MEMORANDA_TEST_KILLS` sets how many of its writes are tried beside the first and the last (5; `all` tries each).
+`TEST_KILLS` sets how many of its writes are tried beside the first and the last (5; `all` tries each).
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def run(code: str, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize('what', ['user', 'project'])
 def test_a_process_that_is_killed_while_it_forgets_leaves_all_or_nothing(tmp_path: Path, what: str) -> None:
-    kills = os.environ.get('MEMORANDA_TEST_KILLS', '5')
+    kills = os.environ.get('TEST_KILLS', '5')
     writes, tried, committed = map(int, run(KILLED, tmp_path, kills, what))
     assert writes > tried > committed > 0 or kills == 'all'
 

@@ -1,6 +1,6 @@
 """No operation of the API reads or writes across scopes: generated operations, each checked against a plain model.
 
-`MEMORANDA_ISOLATION_OPERATIONS=10000 pytest tests/test_isolation.py -s` does so many, in a few minutes, and prints how
+`TEST_ISOLATION_OPERATIONS=10000 pytest tests/test_isolation.py -s` does so many, in a few minutes, and prints how
 many were done, how many were refused, and of which kind they were.
 """
 
@@ -23,7 +23,7 @@ from _isolation_machine import ANY_PLACE, Machine
 from memoranda import InvalidScope, MemoryNotFound
 from memoranda.profile import Slot
 
-OPERATIONS = int(os.environ.get('MEMORANDA_ISOLATION_OPERATIONS') or 250)
+OPERATIONS = int(os.environ.get('TEST_ISOLATION_OPERATIONS') or 250)
 STEPS = 50
 
 

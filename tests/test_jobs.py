@@ -15,7 +15,7 @@ from _thinking import SECONDS, Thinking, quick
 from memoranda import Conflict, InvalidInput, InvalidScope, Memory, MemoryNotFound, Scope
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import Job
-from memoranda.stores.base import JOB_FORMAT
+from memoranda.stores.data import JOB_FORMAT
 
 ANA = {'user_id': 'ana'}
 BEN = {'user_id': 'ben'}

@@ -448,7 +448,8 @@ def test_a_sentence_is_no_value_of_a_text_field_but_words_given_as_they_are_stor
         assert [v.reason for v in ana.invalid] == ['only a sentence is known, not the bare value']
         assert memory.profile(City, user_id='ben').value == City(city='Porto')
 
-        store(memory.acting_as('key:app'), 'home.city', 'Vila  do Conde', user_id='eva')  # not word for word its message
+        # Not word for word what its message says.
+        store(memory.acting_as('key:app'), 'home.city', 'Vila  do Conde', user_id='eva')
         assert memory.profile(City, user_id='eva').value == City(city='Vila do Conde')
 
 

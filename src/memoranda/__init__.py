@@ -47,7 +47,7 @@ from memoranda.records import (
     Usage,
 )
 from memoranda.scope import Scope
-from memoranda.stores.base import EpisodePage, ErasureResult, Stats
+from memoranda.stores.data import EpisodePage, ErasureResult, Stats
 
 if TYPE_CHECKING:
     from memoranda.client import AsyncClient, Client

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, Typ
 
 from memoranda._otel import TRACE, instruments, tracer, unusable
 from memoranda.records import AddResult, ContextBlock, Edit, Hit, Job, MemoryRecord, now
-from memoranda.stores.base import ErasureResult
+from memoranda.stores.data import ErasureResult
 
 if TYPE_CHECKING:
     from contextvars import Token

@@ -15,7 +15,7 @@ from memoranda.checks import check_count
 from memoranda.errors import InvalidInput, InvalidScope
 from memoranda.records import Hits, MemoryRecord, now
 from memoranda.scope import Owner, OwnerKind, Reach
-from memoranda.stores.base import Moment
+from memoranda.stores.data import Moment
 
 if TYPE_CHECKING:
     from memoranda.filters import Filter

@@ -22,7 +22,9 @@ from memoranda._precedence import is_for_job, step
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import ConfigurationError, EmbedderMismatch
 from memoranda.records import Edit
-from memoranda.stores.base import Generation, Store, VersionWrite
+from memoranda.stores.base import Store
+from memoranda.stores.data import VersionWrite
+from memoranda.stores.generation import Generation
 
 if TYPE_CHECKING:
     import asyncio
@@ -275,6 +277,12 @@ class Engine:
             f'embedder {self.embedder.name!r} cannot search vectors made by {known.embedder!r} '
             f'({known.dimensions} dimensions): run `memoranda reindex` with the new embedder, or configure the old one'
         )
+
+    @property
+    def last_generation(self) -> Generation | None:
+        """What `generation` answered last, if that was one."""
+        known = self._generation[1]
+        return known if known is not None and self._matched and known.embedder == self.embedder.name else None
 
     def forget(self) -> None:
         """Keep nothing of what was asked and embedded so far: something was erased."""

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from memoranda.indexing import Indexer
     from memoranda.lanes import FloatVector
-    from memoranda.stores.base import Generation
+    from memoranda.stores.generation import Generation
     from memoranda.stores.index import IndexPoint
 
 __all__ = ['IndexReport', 'verify']

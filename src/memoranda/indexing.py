@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.lanes import FloatVector, LaneName
     from memoranda.scope import Reach
-    from memoranda.stores.base import Generation
+    from memoranda.stores.generation import Generation
     from memoranda.stores.index import IndexPoint, IndexSource, Noted
 
 __all__ = ['IndexStatus', 'Indexer', 'attached', 'index_of']

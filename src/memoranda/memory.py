@@ -43,7 +43,7 @@ from memoranda.records import (
     now,
 )
 from memoranda.scope import Level, Owner, Reach, Scope, check_project, check_scope
-from memoranda.stores.base import Commit, EpisodePage, ErasureResult, Moment, Stats
+from memoranda.stores.data import Commit, EpisodePage, ErasureResult, Moment, Stats
 
 if TYPE_CHECKING:
     from types import TracebackType

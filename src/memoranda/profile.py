@@ -18,7 +18,7 @@ from memoranda.errors import InvalidInput
 from memoranda.filters import parse
 from memoranda.records import Evidence, MemoryRecord
 from memoranda.scope import Level, Reach
-from memoranda.stores.base import Moment
+from memoranda.stores.data import Moment
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine

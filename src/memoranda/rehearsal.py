@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from memoranda.checks import check_count
 from memoranda.errors import InvalidScope
 from memoranda.records import ContextBlock, Hit, now
-from memoranda.stores.base import Moment
+from memoranda.stores.data import Moment
 
 if TYPE_CHECKING:
     from memoranda.filters import Filter

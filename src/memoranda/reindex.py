@@ -14,14 +14,14 @@ from memoranda._bridge import wait_for
 from memoranda._precedence import for_job
 from memoranda.checks import check_flag
 from memoranda.errors import Conflict, EmbedderMismatch, InvalidInput, StoreBusy, StoreError, shown
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.walks import Walk
 
 if TYPE_CHECKING:
     from memoranda.embedders import Embedder
     from memoranda.engine import Engine
     from memoranda.lanes import FloatVector
-    from memoranda.stores.base import Stats
+    from memoranda.stores.data import Stats
 
 __all__ = ['ReindexProgress', 'catch_up', 'reindex']
 

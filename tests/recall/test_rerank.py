@@ -10,7 +10,7 @@ from memoranda.recall.rank import ADDENDS
 from memoranda.recall.rerank import LATE_ADDENDS, rerank
 from memoranda.records import Episode, Evidence, Hit, MemoryRecord
 from memoranda.scope import Scope
-from memoranda.stores.base import Ranked
+from memoranda.stores.data import Ranked
 from recall._lanes import NOW
 
 ANA = Scope(user_id='ana')

@@ -16,7 +16,7 @@ from memoranda.recall.rerank import rerank
 from memoranda.recall.usage import LASTING, retention
 from memoranda.records import Hit, MemoryRecord
 from memoranda.scope import Scope
-from memoranda.stores.base import Ranked
+from memoranda.stores.data import Ranked
 
 ANA = {'user_id': 'ana'}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The suite every store must pass, with searches that go through Qdrant.
 
-It takes minutes, so it runs only where MEMORANDA_TEST_QDRANT is set.
+It takes minutes, so it runs only where TEST_QDRANT is set.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from memoranda.indexcheck import verify
 from memoranda.indexing import Indexer
 from memoranda.policy import Policy
 from memoranda.settings import Settings
-from memoranda.stores.base import SearchPlan, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import SearchPlan
 from memoranda.stores.qdrant import QdrantIndex
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing import StoreSuite
 from memoranda.testing.embedders import HashingEmbedder
 
-pytestmark = pytest.mark.skipif(not os.environ.get('MEMORANDA_TEST_QDRANT'), reason='MEMORANDA_TEST_QDRANT is not set')
+pytestmark = pytest.mark.skipif(not os.environ.get('TEST_QDRANT'), reason='TEST_QDRANT is not set')
 
 
 @contextmanager

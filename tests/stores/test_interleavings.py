@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from memoranda._bridge import run
 from memoranda.records import Edit
 from memoranda.scope import Scope
-from memoranda.stores.base import LeaseLost, Work
+from memoranda.stores.data import LeaseLost, Work
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing._bench import Bench
 

@@ -13,7 +13,7 @@ import pytest
 from memoranda._bridge import run
 from memoranda.records import now
 from memoranda.scope import Scope
-from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, NewerJob
+from memoranda.stores.data import JOB_FORMAT, MAX_CRASHES, NewerJob
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.testing._bench import ANA, WORKER, Bench
 

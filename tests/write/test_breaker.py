@@ -14,7 +14,7 @@ from _thinking import SECONDS, Thinking, down, quick
 from memoranda import ProcessingFailed
 from memoranda._breaker import PROBE_SECONDS, Breaker
 from memoranda.errors import StoreBusy
-from memoranda.stores.base import Work
+from memoranda.stores.data import Work
 from memoranda.stores.sqlite import SQLiteStore
 
 ANA = {'user_id': 'ana'}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from memoranda.policy import Policy
 from memoranda.records import Episode, MemoryRecord, ReviewNote, new_id
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import Snapshot
+from memoranda.stores.data import Snapshot
 from memoranda.write.consolidate import Decision, consolidate
 from memoranda.write.extract import Proposal, Quote
 from memoranda.write.guard import Candidate, guard

@@ -405,21 +405,18 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     async def _find_meanwhile(self, ctx: RunContext[AgentDepsT], heard: Incoming, scope: Scope) -> Recalled | None:
         """Store the prompt, and till that is done read the question. What is found is the same as afterwards."""
-        found: Recalled | None = None
         stored: Future[None] = Future()
 
-        async def find() -> None:
-            nonlocal found
-            with after(stored):
-                found = await self._find(ctx, heard, scope)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(find)
-            try:  # first of all: from then on it survives whatever happens
-                await self._keep_prompt(ctx, heard, scope)
+        async def keep() -> None:
+            try:
+                await self._keep_prompt(ctx, heard, scope)  # nothing stops it, whatever happens to the run
             finally:
                 stored.set_result(None)
-        return found
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(keep)
+            with after(stored):
+                return await self._find(ctx, heard, scope)
 
     @property
     def _most(self) -> int:

@@ -21,7 +21,7 @@ from memoranda.errors import ConfigurationError, Conflict, InvalidInput, Invalid
 from memoranda.filters import parse
 from memoranda.records import Change, Edit, MemoryRecord, fact_hash, new_id, now
 from memoranda.scope import Level, Scope
-from memoranda.stores.base import Commit, Moment, VersionWrite
+from memoranda.stores.data import Commit, Moment, VersionWrite
 from memoranda.write.redact import redact
 
 try:

@@ -26,7 +26,7 @@ from memoranda.records import now as current_time
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.stores.base import ErasureResult
+    from memoranda.stores.data import ErasureResult
 
 __all__ = ['demo']
 

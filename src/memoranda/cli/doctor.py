@@ -22,7 +22,7 @@ from memoranda.records import now
 if TYPE_CHECKING:
     from memoranda import Memory
     from memoranda.settings import Settings
-    from memoranda.stores.base import Stats
+    from memoranda.stores.data import Stats
 
 __all__ = ['doctor']
 

@@ -23,7 +23,7 @@ from memoranda.errors import ConfigurationError, EmbedderMismatch, StoreError, S
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
-    from memoranda.stores.base import Work
+    from memoranda.stores.data import Work
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 

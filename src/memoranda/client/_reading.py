@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memoranda.profile import Profile
     from memoranda.recall.search import Strategy
     from memoranda.scope import Level, Scope
-    from memoranda.stores.base import EpisodePage
+    from memoranda.stores.data import EpisodePage
 
 __all__ = ['Reading']
 

@@ -13,7 +13,8 @@ from memoranda.errors import StoreError
 from memoranda.scope import Owner, Scope
 from memoranda.server.native import models
 from memoranda.server.native.models import Told
-from memoranda.stores.base import EpisodePage, ErasureResult, Generation, Stats
+from memoranda.stores.data import EpisodePage, ErasureResult, Stats
+from memoranda.stores.generation import Generation
 
 __all__ = ['generation', 'hits', 'kinds_of', 'page', 'read', 'record', 'stats']
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memoranda.consent.audit import AuditPage, Checkpoint, ReadPage, Verification
     from memoranda.consent.forgetting import ErasureReceipt, ErasureReport
     from memoranda.filters import Filter
-    from memoranda.stores.base import Stats
+    from memoranda.stores.data import Stats
     from memoranda.stores.portable import Holdings
     from memoranda.subject import Document, ImportReport
     from memoranda.write.cleaning import CleanResult

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from memoranda.filters import Filter
     from memoranda.records import Trust
     from memoranda.scope import Scope
-    from memoranda.stores.base import ErasureResult
+    from memoranda.stores.data import ErasureResult
     from memoranda.write.preview import Preview
 
 __all__ = ['Writing']

@@ -246,7 +246,7 @@ class ChainCheck:
             self._found = [(self._first, -2, 'surplus', 'its owner is gone', None)]
         # The entry that tells of an import may be one that is broken or missing.
         elif renamed or not (begun_here or any(f[2] in ('digest', 'link', 'missing') for f in self._found)):
-            self._found.append((self._first, -2, 'owner', 'the chain was begun for another owner', None))
+            self._found.append((self._first, -2, 'owner', 'the chain was begun, or imported, for another owner', None))
         self._check_end()
         self._check_blanks()
         if self._anchor is not None and self.end[0] < self._anchor[0]:

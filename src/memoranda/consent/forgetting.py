@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.memory import AsyncMemory
     from memoranda.scope import Scope
-    from memoranda.stores.base import Batch
+    from memoranda.stores.data import Batch
     from memoranda.write.background import Background
     from memoranda.write.worker import Worker
 

@@ -37,7 +37,7 @@ from memoranda.records import (
     now,
 )
 from memoranda.scope import Reach, Scope
-from memoranda.stores.base import Clash, Commit, Pending, Snapshot
+from memoranda.stores.data import Clash, Commit, Pending, Snapshot
 from memoranda.write.approving import Approval, approve, hashes_of, turn_down
 from memoranda.write.waiting import ASKS
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from memoranda.consent.audit import Verification
     from memoranda.engine import Engine
     from memoranda.settings import Settings
-    from memoranda.stores.base import Stats, Store
+    from memoranda.stores.base import Store
+    from memoranda.stores.data import Stats
 
 __all__ = ['BackupReport', 'backup', 'copy', 'inspect', 'only_reading', 'partial_file', 'put_in_place']
 

@@ -152,11 +152,10 @@ def _compose(
             shown.add(hit.memory.id)
             relevant.append((hit, _fact(hit.memory)))
             told.add(hit.memory, hit.score)
-    relevant += [  # a passage that no longer holds would contradict the fact
-        (hit, passage_line(hit, words))
-        for hit in hits
-        if hit.episode is not None and not hit.stale and (words := told.news(hit))
+    passages = [  # one that no longer holds would contradict the fact
+        (hit, words) for hit in hits if hit.episode is not None and not hit.stale and (words := told.news(hit))
     ]
+    relevant += [(hit, passage_line(hit, words)) for hit, words in _once(passages)]
     place = {id(hit): i for i, hit in enumerate(hits)}
     relevant.sort(key=lambda pair: place[id(pair[0])])
     unsure = [pair for pair in relevant if rule(pair[0]) == 'fence']
@@ -176,6 +175,18 @@ def _compose(
         unconfirmed=tuple(kept_unsure),
         left_out=len(standing) - len(kept_standing) + len(relevant) - len(kept) - len(kept_unsure),
     )
+
+
+def _once(passages: Sequence[tuple[Hit, str]]) -> list[tuple[Hit, str]]:
+    """Of what somebody has said in the same words several times, the latest."""
+    latest: dict[tuple[str, str], tuple[Hit, str]] = {}
+    for hit, words in passages:
+        assert hit.episode is not None
+        key = (_speaker(hit.episode), legible(words).casefold())
+        known = latest.get(key, (hit, words))[0].episode
+        if known is None or hit.episode.occurred_at >= known.occurred_at:
+            latest[key] = (hit, words)
+    return list(latest.values())
 
 
 def _fit(candidates: Sequence[tuple[Any, str]], budget: int) -> tuple[list[Any], list[str], int]:

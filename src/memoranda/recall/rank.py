@@ -13,7 +13,7 @@ import numpy as np
 from memoranda.lanes import ASSISTANT, USER, Bools, Floats, FloatVector, Ints, Lane, Posting, Rest
 from memoranda.recall.calibrate import GENERIC, Calibration
 from memoranda.recall.query import Query, Window
-from memoranda.stores.base import Ranked
+from memoranda.stores.data import Ranked
 
 __all__ = ['ADDENDS', 'DEFAULT', 'Strategy', 'Weights', 'rank']
 

@@ -14,7 +14,7 @@ from memoranda.recall.usage import retention
 if TYPE_CHECKING:
     from memoranda.lanes import LaneName
     from memoranda.records import Hit
-    from memoranda.stores.base import Ranked
+    from memoranda.stores.data import Ranked
 
 __all__ = ['LATE_ADDENDS', 'rerank']
 

@@ -24,7 +24,7 @@ from memoranda.recall.rerank import rerank
 from memoranda.recall.telling import only_asks
 from memoranda.recall.usage import note_recall, note_uses
 from memoranda.records import Hit, Hits, MemoryRecord, now
-from memoranda.stores.base import Moment, Ranked, SearchPlan
+from memoranda.stores.data import Generation, Moment, Ranked, SearchPlan
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine
@@ -194,8 +194,7 @@ async def _search(
 ) -> list[Hit]:
     store, asked = engine.store, request
     semantic = request.strategy in ('hybrid', 'semantic')
-    generation = await going.read(engine.generation) if semantic else None
-    query, vectors = await _asked(engine, request, going, embeds=generation is not None)
+    generation, (query, vectors) = await _asked(engine, request, going, semantic=semantic)
     if generation is None and semantic and engine.lacks_embedder and going.lacks_embedder():
         vectors = None
     if vectors is None:
@@ -251,33 +250,43 @@ async def _search(
 
 
 async def _asked(
-    engine: Engine, request: SearchRequest, going: Straight, *, embeds: bool
-) -> tuple[Query, Sequence[FloatVector] | None]:
-    """The question, read, and its vectors. Meanwhile names are looked up, which few owners have."""
+    engine: Engine, request: SearchRequest, going: Straight, *, semantic: bool
+) -> tuple[Generation | None, tuple[Query, Sequence[FloatVector] | None]]:
+    """The vectors to compare with, and the question: read, and embed with them.
+
+    The storage is asked meanwhile what is seldom otherwise: that the vectors are still the same, and that nobody said
+    anything under a name.
+    """
     now = request.moment.as_of or request.moment.now
 
-    async def ask(speakers: Sequence[str]) -> tuple[Query, Sequence[FloatVector] | None]:
+    async def ask(generation: Generation | None, speakers: Sequence[str]) -> tuple[Query, Sequence[FloatVector] | None]:
         def read() -> Query:
             return analyse(request.query, speakers=speakers, now=now)
 
-        if embeds:
+        if generation is not None:
             return await going.ask(read, lambda query: list(_texts(request, query).values()))
         return await engine.ask(read, lambda _: ())
 
-    hearing = request.hearing
-    if hearing is None:
-        if 'episodes' not in request.include:
-            return await ask(())
-        hearing = going.begin(lambda: engine.store.speakers(request.reaches))
+    hearing, looking = request.hearing, None
     try:
-        early = None if engine.named.known(request.reaches) else await ask(())
-        speakers = await going.end(hearing)
+        if hearing is None and 'episodes' in request.include:
+            hearing = going.begin(lambda: engine.store.speakers(request.reaches))
+        looking = going.begin(engine.generation) if semantic else None
+        guess = engine.last_generation if semantic else None
+        early = None
+        if not engine.named.known(request.reaches) and (guess is not None or not semantic):
+            early = await ask(guess, ())
+        generation = await going.end(looking) if looking is not None else None
+        speakers = await going.end(hearing) if hearing is not None else ()
     finally:
-        hearing.cancel()
-    if early is not None and not speakers:
-        return early
-    engine.named.note(request.reaches)
-    return await ask(speakers)
+        for errand in (hearing, looking):
+            if errand is not None:
+                errand.cancel()
+    if speakers:
+        engine.named.note(request.reaches)
+    if early is None or speakers or generation != guess:
+        return generation, await ask(generation, speakers)
+    return generation, early
 
 
 async def related(engine: Engine, reach: Reach, text: str, *, limit: int, semantic: bool) -> list[MemoryRecord]:

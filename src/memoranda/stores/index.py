@@ -18,7 +18,7 @@ from memoranda.lanes import FloatVector, Ints, LaneName
 
 if TYPE_CHECKING:
     from memoranda.scope import Reach
-    from memoranda.stores.base import Generation
+    from memoranda.stores.generation import Generation
 
 __all__ = [
     'Asked',

@@ -15,7 +15,7 @@ from memoranda.scope import Level
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
-    from memoranda.stores.base import SegmentDraft, VersionWrite
+    from memoranda.stores.data import SegmentDraft, VersionWrite
 
 __all__ = [
     'SECTIONS',

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from memoranda._precedence import for_job
 from memoranda.errors import Conflict, InvalidInput, InvalidScope
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import SegmentDraft, VersionWrite
+from memoranda.stores.data import SegmentDraft, VersionWrite
 from memoranda.stores.leases import new_token
 from memoranda.stores.portable import EpisodeIn, EpisodeItem, Item, MemoryIn, MemoryItem, RestoreNote, RowIn
 from memoranda.subject.document import Header, scope_of

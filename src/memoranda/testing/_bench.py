@@ -23,21 +23,21 @@ from memoranda.records import (
     new_id,
 )
 from memoranda.scope import Level, Owner, Reach, Scope
-from memoranda.stores.base import (
+from memoranda.stores.base import Store
+from memoranda.stores.data import (
     Appended,
     Batch,
     Commit,
     Draft,
-    Generation,
     Moment,
     Quiet,
     Ranked,
     SearchPlan,
     SegmentDraft,
-    Store,
     VersionWrite,
     Work,
 )
+from memoranda.stores.generation import Generation
 from memoranda.testing.embedders import HashingEmbedder
 
 if TYPE_CHECKING:

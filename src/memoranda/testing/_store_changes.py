@@ -8,7 +8,8 @@ from dataclasses import replace
 from memoranda.errors import Conflict
 from memoranda.records import Usage
 from memoranda.scope import Scope
-from memoranda.stores.base import Commit, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import Commit
 from memoranda.testing._bench import ANA, DAY, WORKER, raises
 from memoranda.testing._store_base import StoreTests
 

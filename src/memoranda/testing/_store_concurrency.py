@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from memoranda.errors import Conflict
 from memoranda.records import Edit
 from memoranda.scope import Scope
-from memoranda.stores.base import Appended, Generation, Store, Work
+from memoranda.stores.base import Store
 from memoranda.stores.chains import Chain, Seen
+from memoranda.stores.data import Appended, Work
 from memoranda.stores.erasures import Forgetting
+from memoranda.stores.generation import Generation
 from memoranda.testing._bench import ANA, DAY, Bench
 from memoranda.testing._store_base import StoreTests
 

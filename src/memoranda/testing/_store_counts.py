@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from memoranda.records import Edit
 from memoranda.scope import OwnerKind, Reach, Scope
-from memoranda.stores.base import Moment, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import Moment
 from memoranda.stores.subjects import Subject
 from memoranda.testing._bench import ANA, DAY, Bench
 from memoranda.testing._store_base import StoreTests

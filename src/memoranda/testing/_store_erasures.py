@@ -9,7 +9,8 @@ from memoranda.errors import MemoryNotFound
 from memoranda.filters import parse
 from memoranda.records import Edit, now
 from memoranda.scope import Scope
-from memoranda.stores.base import LeaseLost, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import LeaseLost
 from memoranda.stores.erasures import COUNTED, Forgetting
 from memoranda.stores.history import holds
 from memoranda.testing._bench import ANA, DAY, raises

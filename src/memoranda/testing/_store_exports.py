@@ -9,7 +9,8 @@ from dataclasses import replace
 from memoranda.errors import Conflict
 from memoranda.records import EPOCH
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import SegmentDraft, Store, VersionWrite
+from memoranda.stores.base import Store
+from memoranda.stores.data import SegmentDraft, VersionWrite
 from memoranda.stores.erasures import Forgetting
 from memoranda.stores.portable import (
     SECTIONS,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from memoranda.errors import Conflict
 from memoranda.records import Edit, Job, JobStatus
 from memoranda.scope import Owner, Reach, Scope
-from memoranda.stores.base import LeaseLost, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import LeaseLost
 from memoranda.testing._bench import ANA, raises
 from memoranda.testing._store_base import StoreTests
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from memoranda.records import Edit, Usage, now
 from memoranda.scope import Scope
-from memoranda.stores.base import MAX_CRASHES, LeaseLost, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import MAX_CRASHES, LeaseLost
 from memoranda.stores.leases import holder_is_gone, new_token
 from memoranda.testing._bench import ANA, WORKER, raises
 from memoranda.testing._store_base import StoreTests

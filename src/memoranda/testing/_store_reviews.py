@@ -10,7 +10,8 @@ from typing import Any
 from memoranda.errors import Conflict
 from memoranda.records import Edit, MemoryRecord, ReviewNote, ReviewOp
 from memoranda.scope import Level, Scope
-from memoranda.stores.base import Pending, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import Pending
 from memoranda.testing._bench import ANA, DAY, Bench, raises
 from memoranda.testing._store_base import StoreTests
 

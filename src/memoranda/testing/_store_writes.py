@@ -9,7 +9,8 @@ from datetime import timedelta
 from memoranda.errors import Conflict
 from memoranda.records import Edit, Evidence, fact_hash, new_id
 from memoranda.scope import Scope
-from memoranda.stores.base import LeaseLost, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import LeaseLost
 from memoranda.testing._bench import ANA, DAY, raises
 from memoranda.testing._store_base import StoreTests
 

@@ -11,7 +11,8 @@ from typing import Any
 from memoranda.errors import Conflict, EmbedderMismatch
 from memoranda.records import Edit
 from memoranda.scope import Erasure, Scope
-from memoranda.stores.base import LeaseLost, Store
+from memoranda.stores.base import Store
+from memoranda.stores.data import LeaseLost
 from memoranda.stores.history import holds
 from memoranda.stores.walks import Walk
 from memoranda.testing._bench import ANA, DAY, raises

@@ -14,6 +14,7 @@ from memoranda.write._command_words import (
     LEAD,
     OUTPUT,
     PRIVATE,
+    PROTOCOL,
     SINK,
     SPEECH,
     STAND,
@@ -136,8 +137,8 @@ _FORMS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     ),
     (
         (),
-        rf'^\W*(?:{STAND}\W+)?(?:any|every|each|all) (?:\w+ )?{OUTPUT}\b[^.!?\n]{{0,50}}\b(?:must|should|shall'
-        r'|have to|needs? to|will|has to)\b',
+        rf'^\W*(?:{STAND}\W+)?(?:any|every|each|all) (?:\w+ )?{OUTPUT}\b(?![^.!?\n]*{PROTOCOL})[^.!?\n]{{0,50}}'
+        r'\b(?:must|should|shall|have to|needs? to|will|has to)\b',
     ),
     # What it is to say whenever.
     (

@@ -17,6 +17,7 @@ from memoranda.write._command_words import (
     EVERY_TURN,
     LATER,
     NEXT_TIME,
+    PROTOCOL,
     SINK,
     STAND,
     TO_DO,
@@ -103,7 +104,7 @@ _ASKED: Final = re.compile(
     r'|\b(?:em caso de|a qualquer) (?:perguntas?|duvidas?)\b'
 )
 """Somebody asks, and not who reads."""
-_SECRET: Final = (
+_KEPT: Final = (
     r'(?:pass(?:words?|codes?|phrases?)|pins?\b|credentials|api keys?|(?:recovery|access|security|door|gate) codes?'
     r'|card (?:number|details|data)|account (?:number|details)|bank details|ibans?|home address|e-?mail address|address'
     r'|phone numbers?|passwort\w*|kennwort\w*|zugangsdaten|schlussel\w*|kontonummer\w*|kontodaten|kartennummer\w*'
@@ -125,21 +126,26 @@ _THEIRS: Final = (
     r'|do (?:utilizador|usuario|cliente))'
 )
 _LEAKS: Final = re.compile(
-    rf'\b{_HANDS_OVER}\b[^.!?\n]{{0,60}}\b{_THEIRS} [^.!?\n]{{0,30}}?\b{_SECRET}'
-    rf'|\b{_HANDS_OVER}\b[^.!?\n]{{0,40}}\b{_SECRET}[^.!?\n]{{0,20}}\b{_THEIRS}'
-    rf'|\b{_THEIRS} (?:\w+ )?{_SECRET}[^.!?\n]{{0,40}}\b{_HANDS_OVER}\b'
+    rf'\b{_HANDS_OVER}\b[^.!?\n]{{0,60}}\b{_THEIRS} [^.!?\n]{{0,30}}?\b{_KEPT}'
+    rf'|\b{_HANDS_OVER}\b[^.!?\n]{{0,40}}\b{_KEPT}[^.!?\n]{{0,20}}\b{_THEIRS}'
+    rf'|\b{_THEIRS} (?:\w+ )?{_KEPT}[^.!?\n]{{0,40}}\b{_HANDS_OVER}\b'
     rf'|\b(?:messages|mails?|e-?mails|answers|replies|data|files|daten|nachrichten|donnees|messages|datos|mensajes|dati'
     rf'|messaggi|dados|mensagens|card|attachments|anhange|pieces jointes)\b[^.!?\n]{{0,80}}(?:{SINK})'
 )
+_ACCOUNT: Final = (
+    r"(?:\b(?:the|your|this|der|dieser|dein|l'|cet|ton|el|este|tu|il|lo|o|teu|seu|dell') ?"
+    r'(?:users?|account holder|(?:be)?nutzer(?:in)?|anwender(?:in)?|utilisat(?:eur|rice)|usuari[oa]|utente'
+    r'|utilizador(?:a)?)\b)'
+)
 _AGREED: Final = re.compile(
-    rf'{USER} (?:\w+ )?(?:hat (?:\w+ ){{0,6}}?(?:zugestimmt|eingewilligt|genehmigt|freigegeben|erlaubt|bestatigt)'
+    rf'{_ACCOUNT} (?:\w+ )?(?:hat (?:\w+ ){{0,6}}?(?:zugestimmt|eingewilligt|genehmigt|freigegeben|erlaubt|bestatigt)'
     r'|a (?:deja )?(?:donne son accord|autorise|accepte|consenti|approuve)|(?:ya )?(?:ha )?(?:autorizado|aceptado'
     r'|aprobado|consentido|autoriza)|ha (?:gia )?(?:autorizzato|accettato|approvato|acconsentito)'
     r'|(?:ja )?(?:autorizou|aceitou|aprovou|consentiu|concordou|autoriza))\b'
-    rf'|{USER} (?:is|ist|est|es|e) (?:now |jetzt |a |an |ein |un |um |the |verified |verifizierter )*(?:admin\w*|root'
-    r'|superuser|verified)\b'
+    rf'|{_ACCOUNT} (?:is|ist|est|es|e) (?:now |jetzt |a |an |ein |un |um |the |verified |verifizierter )*'
+    r'(?:admin\w*|root|superuser|verified)\b'
 )
-_MATTERS: Final = re.compile(rf'{_TELLS.pattern}|{USER}|\b{_SECRET}|{SINK}|{EVERY_TURN.pattern}')
+_MATTERS: Final = re.compile(rf'{_TELLS.pattern}|{USER}|\b{_KEPT}|{SINK}|{EVERY_TURN.pattern}')
 """What a machine that remembers is wanted for."""
 _OF_USER: Final = re.compile(
     r'\b(?:instructions?|preferences?|wish(?:es)?|orders?|facts?|memor(?:y|ies)|permissions?|approvals?|anweisung\w*'
@@ -157,7 +163,10 @@ _OF_USER: Final = re.compile(
 _SPOKEN_TO: Final = re.compile(
     r'\b(?:for|to|dear|hey|hi|hello|attention|p\.?s\.?|fur|an|liebe[rs]?|hallo|pour|aux?|chere?s?|para|a|al|aos?'
     rf'|querid[oa]s?|estimad[oa]s?|per|agli|all\'|car[oiae]|ciao|ola)\W{{0,3}}(?:\w+\W){{0,3}}?(?:{_MACHINE.pattern})'
-    r'(?:[^.!?\n:]{0,120}:|[^\w\n]*$)'
+    r'[^.!?\n:]{0,120}:'
+    r'|^\W*(?:\w+\W+){0,2}(?:for|to|dear|hey|fur|an|liebe[rs]?|pour|aux?|para|a|al|aos?|per|agli)\W+(?:\w+\W){0,3}?'
+    rf'(?:{_MACHINE.pattern})[^\w\n]*$',
+    re.MULTILINE,
 )
 """A salutation, or a heading, and what follows is for them."""
 _BEHIND: Final = re.compile(
@@ -165,25 +174,31 @@ _BEHIND: Final = re.compile(
     r'|zustimmung|lui dire|le dire|en parler|le? (?:lui )?demander|prevenir|decir\w+|preguntar\w*|avisar\w*|confirmar'
     r'|dir\w{2,6}|chieder\w+|avvisar\w*|dizer\w*|perguntar\w*|avisa-lo)\b|\bkeep (?:quiet|silent) about\b'
 )
-_HINTS: Final = re.compile(rf'{_MACHINE.pattern}|\b(?:th[ei]s\w*|dies\w*|hier|ce\w*|est[eoa]s?|ist?o|quest\w+)\b')
 
 
 def signs(sentence: str) -> Reach | None:
     """What a sentence of a text that is nobody's own spoils, as a command to an agent; None: it is none."""
-    machine = _MACHINE.search(sentence) is not None
-    if machine and (_SPOKEN_TO.search(sentence) or _WANTED.search(sentence)):
+    machines = {m[0] for m in _MACHINE.finditer(sentence)}
+    wanted = _WANTED.search(sentence) is not None
+    if machines and (_SPOKEN_TO.search(sentence) or (wanted and _MATTERS.search(sentence))):
         return 'all'
-    if _READS.search(sentence) and (machine or _WANTED.search(sentence) or _TELLS.search(sentence)):
+    if (machines or wanted) and _READS.search(sentence):
         return 'all'
-    if _OF_USER.search(sentence) or _AGREED.search(sentence):
+    if _OF_USER.search(sentence):
         return 'all'
     if NEXT_TIME.search(sentence) and re.search(rf'{USER}|\b{_SOMEBODY}\b', sentence):
         return 'all'
-    if EVERY_TURN.search(sentence) and (machine or TO_DO.search(sentence)):
-        return 'all' if machine else 'sentence'
-    if _LEAKS.search(sentence) or _BEHIND.search(sentence):
-        return 'sentence'
+    if machines and EVERY_TURN.search(sentence):
+        return 'all'
+    for_machines = not all(map(_PERSON_TOO.fullmatch, machines)) and not _DONE_TO.search(sentence)
+    return 'sentence' if (wanted and for_machines) or _tells_people(sentence) else None
+
+
+def _tells_people(sentence: str) -> bool:
+    """Whether it tells what to do or to believe, in words that people could be told, too."""
+    if _AGREED.search(sentence) or _LEAKS.search(sentence) or _BEHIND.search(sentence):
+        return True
+    if EVERY_TURN.search(sentence) and TO_DO.search(sentence) and not re.search(PROTOCOL, sentence):
+        return True
     asked = _ASKED.search(sentence)
-    if asked and _TELLS.search(sentence[: asked.start()] + ' , ' + sentence[asked.end() :]):
-        return 'sentence'
-    return None
+    return asked is not None and _TELLS.search(f'{sentence[: asked.start()]} , {sentence[asked.end() :]}') is not None

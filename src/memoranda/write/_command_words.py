@@ -17,6 +17,7 @@ __all__ = [
     'NEXT_TIME',
     'OUTPUT',
     'PRIVATE',
+    'PROTOCOL',
     'SINK',
     'SPEECH',
     'STAND',
@@ -59,12 +60,12 @@ STAND: Final = (
     r'|immer|niemals|nie|ab (?:jetzt|sofort|heute|nun)|von (?:nun|jetzt) an|kunftig|zukunftig|in zukunft|jedes ?mal'
     r'|stets'
     r'|fortan|wann immer|immer wenn|grundsatzlich'
-    r"|toujours|jamais|desormais|dorenavant|a partir de (?:maintenant|ce moment|aujourd'hui)|a l'avenir|chaque fois"
+    r"|toujours|jamais|desormais|dorenavant|(?:a partir d'|des )(?:aujourd'hui|a present)|des maintenant|a partir de (?:maintenant|ce moment|aujourd'hui)|a l'avenir|chaque fois"
     r'|systematiquement'
-    r'|siempre|nunca|jamas|(?:a partir de|desde) (?:ahora|hoy|este momento)|de ahora en adelante|en adelante'
+    r'|siempre|nunca|jamas|(?:a partir de|desde) (?:ahora|hoy|ya|este momento)|de ahora en adelante|en adelante'
     r'|en el futuro|cada vez|en lo sucesivo'
-    r"|sempre|mai|d'ora in (?:poi|avanti)|da (?:ora|adesso) in (?:poi|avanti)|in futuro|ogni volta"
-    r'|(?:a partir de|de) agora(?: em diante)?|doravante|daqui (?:em diante|para a frente)|no futuro|toda vez'
+    r"|sempre|mai|d'ora in (?:poi|avanti)|da (?:ora|adesso|oggi) in (?:poi|avanti)|a partire da (?:ora|adesso|oggi)|in futuro|ogni volta"
+    r'|(?:a partir de|de) (?:agora|hoje)(?: em diante)?|doravante|daqui (?:em diante|para a frente)|no futuro|toda vez'
     r'|sempre que)\b'
 )
 SPEECH: Final = (
@@ -156,6 +157,8 @@ OUTPUT: Final = (
     r'|messages?'
     r'|antwort(?:en)?|reponses?|respuestas?|rispost[ae]|respostas?)'
 )
+PROTOCOL: Final = r'\b(?:headers?|fields?|json|xml|http|status|bytes?|schemas?|encoded|cached|cookies?)\b'
+"""Of responses that no agent gives."""
 
 ADDRESSEES: Final = re.compile(
     rf'{AI}|\b(?:co-?pilots?|chat-?bots|bots|llms|digital helpers?|virtual assistants?'

@@ -8,7 +8,7 @@ from typing import Literal
 
 from memoranda.records import Edit, Episode, MemoryRecord, fact_hash
 from memoranda.scope import Owner
-from memoranda.stores.base import Pending, Snapshot
+from memoranda.stores.data import Pending, Snapshot
 from memoranda.write.consolidate import Consolidation
 from memoranda.write.extract import Proposal
 from memoranda.write.guard import Candidate

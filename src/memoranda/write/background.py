@@ -24,7 +24,8 @@ from memoranda._precedence import begin_jobs
 from memoranda._threads import settle
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.records import new_id
-from memoranda.stores.base import LeaseLost, Store, Work
+from memoranda.stores.base import Store
+from memoranda.stores.data import LeaseLost, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.process import SETTING_SECONDS
 from memoranda.write.spool import Spool

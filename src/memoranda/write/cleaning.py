@@ -15,7 +15,7 @@ from memoranda.checks import check_flag, check_kind, check_unit
 from memoranda.errors import Conflict, InvalidInput, shown
 from memoranda.filters import All, Any_, Compare, Field, Filter, parse
 from memoranda.records import WORKSPACE_TAG, Change, Edit, MemoryRecord, Op, new_id, now
-from memoranda.stores.base import Commit, Moment
+from memoranda.stores.data import Commit, Moment
 from memoranda.write.duplicates import bridges, read
 from memoranda.write.guard import TIERS
 from memoranda.write.waiting import MAX_EVIDENCE

@@ -14,7 +14,7 @@ from typing import Final
 from memoranda._caches import remembered
 from memoranda.write._command_forms import forms
 from memoranda.write._command_signs import Reach, signs
-from memoranda.write._command_words import COND, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
+from memoranda.write._command_words import COND, EVERY_TURN, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
 from memoranda.write.plain import bare, plain, readings
 
 __all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
@@ -54,11 +54,30 @@ _OWN: Final = (
 )
 
 
+_ME: Final = (
+    r'(?:(?:please |bitte |por favor,? |per favore,? |s\'il te plait,? )?'
+    r'(?:(?:call|give|show|tell|send|write|answer|spare|remind|ask|talk to|speak to|treat|suggest|recommend) me'
+    r'|[a-z]{3,}(?:e|st)? (?:mich|mir|uns)|[a-z]{3,}-(?:moi|nous)|[a-z]{3,}(?:ami|imi|emi|aci|ici|eci)'
+    r'|[a-z]{3,}[aei]me|[a-z]{2,}-me)\b)'
+)
+"""Somebody asks it for themself: `call me`, `nenn mich`, `tutoie-moi`, `rispondimi`, `llamame`, `chama-me`."""
+_WISHES: Final = (
+    re.compile(rf'^\W*{_ME}[^.!?\n]{{0,120}}?(?:{STAND}|{EVERY_TURN.pattern})'),
+    re.compile(rf'^\W*(?:\w+,? )?(?:{STAND}|\b(?:in|a|en|em|bei|auf) {EVERY_TURN.pattern[2:]})[,:]?\s+{_ME}'),
+    re.compile(
+        rf'^\W*(?:{EVERY_TURN.pattern})[^.!?\n]{{0,40}}\b(?:should|must|has to|shall|soll\w*|muss|doit|doivent'
+        r'|debe\w*|deve\w*|devono)\b'
+    ),
+)
+_CLAUSE: Final = re.compile(r'[.!?:;\n]\s+')
+
+
 def commands(text: str) -> tuple[tuple[int, int], ...]:
     """Where a text that is nobody's own tells an agent what to do, in code points, ascending.
 
     Words that are only mentioned, between quotation marks in a sentence about such words, are a span of their own;
-    any other command spoils all that follows it, or itself alone where people may be meant. One that is hidden by spelling or an encoding spoils all of it.
+    any other command spoils all that follows it, or itself alone where people may be meant. One that is hidden by
+    spelling or an encoding spoils all of it.
     """
     return _commands(text)
 
@@ -139,4 +158,9 @@ def commits(text: str) -> bool:
 def is_standing(text: str) -> bool:
     """Whether somebody's own words ask the agent for something that is to hold from now on."""
     read = plain(text).text
-    return any(pattern.search(read) for pattern in _OWN)
+    if any(pattern.search(read) for pattern in _OWN):
+        return True
+    clauses = _CLAUSE.split(read)
+    return any(
+        pattern.search(clause) for clause in clauses for pattern in (*_WISHES, *(_OWN if len(clauses) > 1 else ()))
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from memoranda.records import Edit, MemoryRecord, Op, ReviewNote, ReviewOp, fact_hash, new_id
 from memoranda.scope import Level, Owner, Scope
-from memoranda.stores.base import Snapshot
+from memoranda.stores.data import Snapshot
 from memoranda.write.guard import TIERS, Candidate
 from memoranda.write.known import same_level
 from memoranda.write.waiting import MAX_EVIDENCE, Waiting, with_evidence

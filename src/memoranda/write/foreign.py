@@ -76,7 +76,8 @@ _ANNOUNCED: Final = (
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,160}}\b{_NOUNS}\b[^.!?\n]{{0,100}}?\b{_SAYS}\b[^.!?\n]{{0,60}}{_COLON}', re.M),
     re.compile(rf'{_SENTENCE}[^.!?\n]{{0,100}}{_HERE}[^.!?\n]{{0,80}}\b{_NOUNS}\b[^.!?\n]{{0,80}}{_COLON}', re.M),
     re.compile(
-        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ {_SAYS}(?: [\w']+){{0,4}}{_COLON}",
+        rf"{_SENTENCE}(?!\W{{0,20}}i(?:'ve| have)? )[^.!?\n]{{0,120}}\b(?!i |we )[\w']+ "
+        rf"{_SAYS}(?: [\w']+){{0,4}}{_COLON}",
         re.M,
     ),
     re.compile(_ASKED, re.M),

@@ -13,7 +13,7 @@ from memoranda.checks import check_text
 from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, Trust, content_hash, new_id
 from memoranda.scope import Scope
-from memoranda.stores.base import Batch, Draft, Quiet, SegmentDraft
+from memoranda.stores.data import Batch, Draft, Quiet, SegmentDraft
 from memoranda.stores.leases import new_token
 from memoranda.write.detect import is_quick, redact
 from memoranda.write.messages import Message, normalise, said_at, segments

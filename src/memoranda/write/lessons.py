@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda.records import content_hash
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import Batch, Draft, SegmentDraft, Work
+from memoranda.stores.data import Batch, Draft, SegmentDraft, Work
 from memoranda.write.guard import Candidate
 from memoranda.write.messages import segments
 from memoranda.write.redact import redact

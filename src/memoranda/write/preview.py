@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from memoranda.errors import Conflict, InvalidInput, InvalidScope
 from memoranda.records import NO_USAGE, AddResult, Edit, Episode, Job, MemoryRecord, Usage, new_id, now
 from memoranda.scope import Scope
-from memoranda.stores.base import Batch, Foreseen, Work
+from memoranda.stores.data import Batch, Foreseen, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.intake import take_in
 

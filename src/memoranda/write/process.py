@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from memoranda.checks import as_moment
 from memoranda.records import NO_USAGE, Change, Episode, MemoryRecord, Usage, fact_hash, new_id, now
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import Moment, Snapshot, Work
+from memoranda.stores.data import Moment, Snapshot, Work
 from memoranda.write.bursts import held_back
 from memoranda.write.consolidate import Decision, consolidate
 from memoranda.write.detect import watched_categories

@@ -12,7 +12,7 @@ from memoranda._bridge import wait_within
 from memoranda._degraded import can_not_read
 from memoranda.errors import ConfigurationError, MemoryNotFound, StoreError
 from memoranda.records import AddResult, Job
-from memoranda.stores.base import Appended, LeaseLost
+from memoranda.stores.data import Appended, LeaseLost
 from memoranda.stores.leases import new_token
 from memoranda.write.spool import Kept, Lost
 

@@ -22,7 +22,7 @@ from memoranda.filters import All, Compare, Field, Filter
 from memoranda.records import Episode, MemoryRecord, now
 from memoranda.scope import Reach
 from memoranda.stores.aging import Aging, Spared
-from memoranda.stores.base import LeaseLost
+from memoranda.stores.data import LeaseLost
 from memoranda.stores.leases import new_token
 from memoranda.write.cleaning import Plan, ago, every, expire, settle
 

@@ -12,7 +12,7 @@ from memoranda.errors import Conflict, MemoryNotFound, shown
 from memoranda.filters import All, Compare, Field
 from memoranda.records import Change, Edit, MemoryRecord, new_id, now
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import Clash, Commit, Moment
+from memoranda.stores.data import Clash, Commit, Moment
 
 if TYPE_CHECKING:
     from memoranda.engine import Engine

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from memoranda.engine import Engine
     from memoranda.records import JobStatus
     from memoranda.scope import Erasure, Owner
-    from memoranda.stores.base import Appended, Batch
+    from memoranda.stores.data import Appended, Batch
 
 __all__ = ['MAX_ADDS', 'MAX_CHARS', 'Kept', 'Lost', 'Spool']
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from memoranda.records import Edit, Evidence, MemoryRecord, Op, ReviewNote, ReviewOp, Trust, fact_hash
-from memoranda.stores.base import Snapshot
+from memoranda.stores.data import Snapshot
 from memoranda.write.guard import TIERS, Candidate
 from memoranda.write.known import Known, same_level
 

@@ -22,7 +22,8 @@ from memoranda._telemetry import count_job, job_span
 from memoranda.errors import ConfigurationError, Conflict, ProcessingFailed, StoreError
 from memoranda.records import NO_USAGE, Edit, Usage, now
 from memoranda.scope import Owner
-from memoranda.stores.base import Appended, Batch, Clash, Commit, Erased, LeaseLost, Store, Work
+from memoranda.stores.base import Store
+from memoranda.stores.data import Appended, Batch, Clash, Commit, Erased, LeaseLost, Work
 from memoranda.stores.leases import new_token
 from memoranda.write.detect import quiet
 from memoranda.write.extract import Extractor, PureExtractor

@@ -1,6 +1,6 @@
 """Requests that no client sends: none of them breaks the server, and each answer is one that clients know.
 
-`MEMORANDA_TEST_REQUESTS` sets how many; 150 by default.
+`TEST_REQUESTS` sets how many; 150 by default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from _wire import Wire
 from memoranda.server.mem0.filters import KEYS
 
-REQUESTS = int(os.environ.get('MEMORANDA_TEST_REQUESTS', '150'))
+REQUESTS = int(os.environ.get('TEST_REQUESTS', '150'))
 KNOWN = {200, 201, 400, 403, 404, 409, 413, 415, 429, 501}
 ID = '01a2022b-b2d4-7dac-82a7-549a26906482'
 FIELDS = (

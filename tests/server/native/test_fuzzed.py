@@ -1,6 +1,6 @@
 """Made-up requests over the whole document: no server error, and no answer that the document doesn't tell of.
 
-Here so much as takes half a minute: every example, and every constraint of one part. With `MEMORANDA_FUZZ=40` all parts
+Here so much as takes half a minute: every example, and every constraint of one part. With `TEST_FUZZ=40` all parts
 are tried with every constraint, then so many made-up requests go to each route, and to chains of routes.
 """
 
@@ -16,7 +16,7 @@ from memoranda.keys import NewKey, make_key
 from memoranda.server.app import create_app
 from memoranda.testing import HashingEmbedder
 
-EXAMPLES = int(os.environ.get('MEMORANDA_FUZZ', '0'))
+EXAMPLES = int(os.environ.get('TEST_FUZZ', '0'))
 
 fuzz = pytest.importorskip('_fuzz', reason='schemathesis is not installed')
 

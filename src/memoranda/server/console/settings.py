@@ -14,7 +14,7 @@ from memoranda.server.console import _keys, _upkeep
 from memoranda.server.console.page import Viewer, done, page, viewer
 from memoranda.server.problems import Problem, problem_of
 from memoranda.settings import PREFIX, SettingOrigin, Settings
-from memoranda.stores.base import Stats
+from memoranda.stores.data import Stats
 
 __all__ = ['router']
 

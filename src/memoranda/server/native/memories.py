@@ -26,7 +26,7 @@ from memoranda.server.native._conditions import (
     versions,
 )
 from memoranda.server.problems import Problem
-from memoranda.stores.base import Appended
+from memoranda.stores.data import Appended
 
 __all__ = ['MemoryId', 'changed', 'parsed_filters', 'router']
 

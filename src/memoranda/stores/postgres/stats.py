@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from memoranda.records import Usage
-from memoranda.stores.base import Stats
+from memoranda.stores.data import Stats
 from memoranda.stores.postgres.schema import SCHEMA_VERSION
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.writing import current_generation, generation_in

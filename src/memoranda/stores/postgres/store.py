@@ -16,7 +16,7 @@ from memoranda._locks import short_lock
 from memoranda._precedence import is_for_job
 from memoranda._threads import Closed, Pool, settle
 from memoranda.errors import ConfigurationError, StoreError
-from memoranda.stores.base import ErasureResult, Stats
+from memoranda.stores.data import ErasureResult, Stats
 from memoranda.stores.erasures import Trace
 from memoranda.stores.leases import new_token
 from memoranda.stores.postgres import vacuuming

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from memoranda.errors import InvalidInput
 from memoranda.records import Change, Episode, HistoryEntry, Job, JobStatus, MemoryRecord
 from memoranda.scope import Owner, OwnerKind, Reach
-from memoranda.stores.base import EpisodePage, Moment, Pending
+from memoranda.stores.data import EpisodePage, Moment, Pending
 from memoranda.stores.figures import (
     MOST_COUNTED,
     Activity,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memoranda.records import Usage
-from memoranda.stores.base import Generation, Stats
+from memoranda.stores.data import Stats
+from memoranda.stores.generation import Generation
 from memoranda.stores.sharding.placement import shard_of_row
 from memoranda.stores.sharding.routing import Routing
 from memoranda.stores.walks import Walk

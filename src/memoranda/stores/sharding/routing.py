@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memoranda._bridge import Errand
 from memoranda.errors import ConfigurationError, StoreError
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import Generation, Store
+from memoranda.stores.base import Store
+from memoranda.stores.generation import Generation
 from memoranda.stores.sharding.placement import MAX_SHARDS, Membership, place
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from memoranda.lanes import Ints, Lane, LaneName, Posting
 from memoranda.records import Hit
-from memoranda.stores.base import Ranked, SearchPlan
+from memoranda.stores.data import Ranked, SearchPlan
 from memoranda.stores.sharding.placement import shard_of_row
 
 __all__ = ['Chosen', 'Gathered', 'by_shard', 'key_of', 'merge']

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memoranda.errors import Conflict, StoreError
 from memoranda.records import NO_USAGE, Change, Edit, Hit, Job, MemoryRecord, Usage
 from memoranda.scope import Erasure, Owner, Reach
-from memoranda.stores.base import (
+from memoranda.stores.data import (
     Appended,
     Batch,
     Commit,

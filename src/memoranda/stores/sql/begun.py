@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from memoranda.records import Episode
 from memoranda.scope import Owner
-from memoranda.stores.base import Work
+from memoranda.stores.data import Work
 from memoranda.stores.sql.database import Connection, Rows
 from memoranda.stores.sql.rows import EPISODE_COLUMNS, OwnerRow, read_episodes, read_job
 

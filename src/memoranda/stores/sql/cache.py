@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from memoranda._caches import sized
 from memoranda.scope import Owner
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.fresh import MEMORY, SEGMENT, Fresh
 from memoranda.stores.sql.keys import vector_tables

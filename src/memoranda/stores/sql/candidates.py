@@ -9,7 +9,7 @@ import numpy as np
 
 from memoranda.lanes import FloatVector
 from memoranda.scope import Owner
-from memoranda.stores.base import PENDING_READ, Pending, Snapshot
+from memoranda.stores.data import PENDING_READ, Pending, Snapshot
 from memoranda.stores.sql.cache import Cache
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.reading import MEMORY

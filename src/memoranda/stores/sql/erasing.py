@@ -14,7 +14,7 @@ import numpy as np
 
 from memoranda.records import new_id, now
 from memoranda.scope import Erasure
-from memoranda.stores.base import ErasureResult
+from memoranda.stores.data import ErasureResult
 from memoranda.stores.history import Entry, dump_state
 from memoranda.stores.sql import auditing
 from memoranda.stores.sql.apikeys import drop_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import vector_tables
 from memoranda.stores.sql.rows import row_range
@@ -18,6 +18,7 @@ MEMORY: Final = ('row', 'live', 'run_key', 'length', 'valid_from', 'valid_to', '
 SEGMENT: Final = ('row', 'length', 'at', 'conversation', 'position', 'role', 'speaker')
 _MOST: Final = 64
 """Rows that are asked for in advance: more are rare, and their vectors large."""
+_LIMIT: Final = f'LIMIT {_MOST + 1}'
 _WIDTH: Final = len(MEMORY)
 
 
@@ -49,14 +50,16 @@ class Fresh:
         if lane == 'memories':
             columns = ', '.join(f't.{name}' for name in MEMORY)
             join += ' AND t.live = 1' if join else ''
-            sql = f'SELECT {columns}{vector} FROM memory t {join} WHERE t.owner = ? AND t.touched > ? LIMIT ?'
-            self._found = connection.ask(sql, (owner, version, _MOST + 1))
+            # The version as a query: as a value the server would look at it, and plan anew each time.
+            after = '(SELECT CAST(? AS BIGINT))'
+            sql = f'SELECT {columns}{vector} FROM memory t {join} WHERE t.owner = ? AND t.touched > {after} {_LIMIT}'
+            self._found = connection.ask(sql, (owner, version))
         else:
             columns = ', '.join(f't.{name}' for name in SEGMENT)
             sql = (
-                f'SELECT {columns}{vector} FROM segment t {join} WHERE t.row > ? AND t.row <= ? ORDER BY t.row LIMIT ?'
+                f'SELECT {columns}{vector} FROM segment t {join} WHERE t.row > ? AND t.row <= ? ORDER BY t.row {_LIMIT}'
             )
-            self._found = connection.ask(sql, (last, row_range(owner)[1], _MOST + 1))
+            self._found = connection.ask(sql, (last, row_range(owner)[1]))
         self.generation = generation
         self._dialect = connection.dialect
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from memoranda.errors import EmbedderMismatch
 from memoranda.records import Usage
-from memoranda.stores.base import Generation, Stats
+from memoranda.stores.data import Stats
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.indexing import watch
 from memoranda.stores.sql.keys import vector_tables

@@ -19,7 +19,7 @@ import numpy as np
 from memoranda.lanes import LaneName
 from memoranda.records import now
 from memoranda.scope import Reach
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.index import Collection, Ground, IndexPoint, Noted, Part, Words
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection

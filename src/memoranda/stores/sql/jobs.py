@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 
 from memoranda.records import Episode, Job, JobStatus, Usage
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, Generation, NewerJob, Work
+from memoranda.stores.data import JOB_FORMAT, MAX_CRASHES, Batch, Foreseen, NewerJob, Work
+from memoranda.stores.generation import Generation
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.begun import EPISODE, last_said, previous_sought
 from memoranda.stores.sql.database import Connection, Rows

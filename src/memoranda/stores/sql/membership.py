@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memoranda.errors import ConfigurationError
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memoranda.lanes import FloatVector, Ints, LaneName, Posting, Rest
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.index import Nearest
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import vector_tables

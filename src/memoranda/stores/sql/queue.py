@@ -12,7 +12,7 @@ from typing import Final
 
 from memoranda.records import now
 from memoranda.scope import Owner
-from memoranda.stores.base import JOB_FORMAT
+from memoranda.stores.data import JOB_FORMAT
 from memoranda.stores.leases import holder_is_gone
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK

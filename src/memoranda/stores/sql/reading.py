@@ -10,7 +10,7 @@ from memoranda.errors import InvalidInput
 from memoranda.filters import Filter
 from memoranda.records import Episode, HistoryEntry, MemoryRecord
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import EpisodePage, Moment
+from memoranda.stores.data import EpisodePage, Moment
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,

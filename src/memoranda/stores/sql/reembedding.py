@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from memoranda.errors import Conflict
 from memoranda.records import now
-from memoranda.stores.base import Generation
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, vector_tables
 from memoranda.stores.sql.lacking import clock, forget_lacking, note_lacking

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from memoranda.records import Edit, Episode, ReviewNote, Trust
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import PENDING_READ, Pending
+from memoranda.stores.data import PENDING_READ, Pending
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,

@@ -14,7 +14,8 @@ from memoranda.filters import Filter
 from memoranda.lanes import FloatVector, Lane, Posting, Rest
 from memoranda.records import Episode, Hit
 from memoranda.scope import Owner, Reach
-from memoranda.stores.base import Generation, Moment, Ranked, SearchPlan
+from memoranda.stores.data import Moment, Ranked, SearchPlan
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql.cache import Ahead, Cache, Columns, LaneName, read_vectors
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.distant import distant_cosines

@@ -25,20 +25,20 @@ from memoranda.records import (
     Usage,
     now,
 )
-from memoranda.stores.base import (
+from memoranda.stores.base import Store
+from memoranda.stores.data import (
     Appended,
     Batch,
     Commit,
     EpisodePage,
     Foreseen,
-    Generation,
     Moment,
     Pending,
     SearchPlan,
     Snapshot,
-    Store,
     Work,
 )
+from memoranda.stores.generation import Generation
 from memoranda.stores.sql import (
     apikeys,
     auditing,

@@ -16,7 +16,7 @@ from memoranda.stores.sql.owners import ensure_owner, touch
 from memoranda.stores.sql.rows import find_owner, from_us, to_us
 
 if TYPE_CHECKING:
-    from memoranda.stores.base import Batch, Draft
+    from memoranda.stores.data import Batch, Draft
 
 __all__ = ['admitted', 'bury', 'erased_until', 'lift', 'project_key', 'tombstone']
 

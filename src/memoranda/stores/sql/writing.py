@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from memoranda.errors import Conflict
 from memoranda.records import Change, Episode, Usage, content_hash, new_id, now
 from memoranda.scope import Owner, Scope
-from memoranda.stores.base import (
+from memoranda.stores.data import (
     JOB_FORMAT,
     Appended,
     Batch,
@@ -20,12 +20,12 @@ from memoranda.stores.base import (
     Commit,
     Draft,
     Erased,
-    Generation,
     LeaseLost,
     Quiet,
     VersionWrite,
     Work,
 )
+from memoranda.stores.generation import Generation
 from memoranda.stores.history import entry_of
 from memoranda.stores.sql import auditing, reviewing
 from memoranda.stores.sql.begun import begun, last_said

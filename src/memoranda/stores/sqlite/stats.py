@@ -6,7 +6,7 @@ import os
 
 import apsw
 
-from memoranda.stores.base import Stats
+from memoranda.stores.data import Stats
 from memoranda.stores.sql import generations
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sqlite.schema import SCHEMA_VERSION

@@ -20,10 +20,7 @@ from memoranda._threads import Pool, settle
 from memoranda.errors import StoreError, StoreUnwritable
 from memoranda.filters import fold
 from memoranda.scope import Erasure
-from memoranda.stores.base import (
-    ErasureResult,
-    Stats,
-)
+from memoranda.stores.data import ErasureResult, Stats
 from memoranda.stores.erasures import Trace
 from memoranda.stores.sql import (
     erasing,
