@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from memoranda.errors import ConfigurationError, shown
-from memoranda.records import Trust
+from memoranda.records import Category, Trust
 from memoranda.scope import Level
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     'SECRETS',
     'SPECIAL_CATEGORIES',
     'Action',
-    'Category',
     'Policy',
     'ReadRule',
     'Retention',
@@ -26,8 +25,6 @@ __all__ = [
     'check_policy',
 ]
 
-Category: TypeAlias = Literal['secret', 'personal data', 'special category']
-"""What sort of words a policy tells apart. Each has kinds of its own."""
 SECRETS: Final = ('private key', 'api key', 'token', 'password', 'pin', 'seed phrase', 'card number')
 PERSONAL_DATA: Final = ('email address', 'phone number', 'iban', 'national id', 'postal address', 'ip address')
 SPECIAL_CATEGORIES: Final = (

@@ -23,6 +23,7 @@ __all__ = [
     'RECALL_TAG',
     'WORKSPACE_TAG',
     'AddResult',
+    'Category',
     'Change',
     'ChangePage',
     'ContextBlock',
@@ -74,6 +75,8 @@ WORKSPACE_TAG = 'workspace'
 
 Status = Literal['active', 'pending', 'superseded', 'retracted', 'rejected', 'expired']
 Trust = Literal['user', 'assistant', 'tool', 'external']
+Category = Literal['secret', 'personal data', 'special category']
+"""What sort of words a policy tells apart. Each has kinds of its own."""
 Role = Literal['user', 'assistant', 'system', 'tool']
 JobStatus = Literal['unsaved', 'queued', 'running', 'retrying', 'done', 'dead', 'dropped']
 """How far messages are on their way to memories.

@@ -44,7 +44,7 @@ Reason: TypeAlias = Literal[
 - `missing`: entries are gone
 - `surplus`: entries follow after the last one that the owner knows of
 - `head`: the owner's note of how many entries there are, or of the last one's hash, is not right
-- `owner`: the chain was begun for another owner
+- `owner`: the chain was begun, or imported, for another owner
 - `blank`: its words are gone, and no erasure says so
 - `restored`: an erasure took its words, and they are there
 - `truncated`: entries are gone that were there when the anchor was made

@@ -126,7 +126,7 @@ class SubjectExport:
         """The same for a reader: memories with the words they rest on, messages, what was changed. Not for import."""
         from memoranda.subject.markdown import render
 
-        return render(self)
+        return render(self._header, self.items)
 
     def canonical(self) -> Iterator[str]:
         """What the digest is over, line by line, for comparing two exports: see `Digests`."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memoranda.consent.wording import why
 from memoranda.subject.document import scope_of
 
 if TYPE_CHECKING:
-    from memoranda.subject.export import SubjectExport
+    from memoranda.subject.document import Header
 
 __all__ = ['render']
+
+Items: TypeAlias = Callable[[str], Iterator[dict[str, Any]]]
+"""Gives those of a section."""
 
 # What could draw a picture from the network, hide or reorder words, or steer a terminal: it is somebody's words.
 _MARKUP = re.compile(r'([\\`*_\[\]<>#|~&$])')
@@ -36,27 +39,27 @@ _FROM = {
 }
 
 
-def render(export: SubjectExport) -> Iterator[str]:
+def render(header: Header, items: Items) -> Iterator[str]:
     """The document in parts: memories with the words they rest on, messages, what was changed, jobs."""
-    whose = ', '.join(f'{name.removesuffix("_id")} {value}' for name, value in scope_of(export.scope).items())
+    whose = ', '.join(f'{name.removesuffix("_id")} {value}' for name, value in scope_of(header.scope).items())
     yield f'# What is held on {_words(whose or "everybody")}\n\n'
-    yield f'Project {_words(export.project)}, exported {_moment(export.exported_at.isoformat())}.\n'
-    if export.forgotten_at is not None:
-        yield f'Forgotten on {_moment(export.forgotten_at.isoformat())}; what follows was said since.\n'
+    yield f'Project {_words(header.project)}, exported {_moment(header.exported_at.isoformat())}.\n'
+    if header.forgotten_at is not None:
+        yield f'Forgotten on {_moment(header.forgotten_at.isoformat())}; what follows was said since.\n'
     yield '\n| what | how many |\n|---|---|\n'
-    yield ''.join(f'| {name} | {count:,} |\n' for name, count in export.counts.items())
+    yield ''.join(f'| {name} | {count:,} |\n' for name, count in header.counts.items())
     yield '\nThis is for reading. The JSON form of the export holds the same and more, and can be imported again.\n'
-    yield from _memories(export)
-    yield from _messages(export)
-    yield from _history(export)
-    yield from _jobs(export)
+    yield from _memories(items)
+    yield from _messages(items)
+    yield from _history(items)
+    yield from _jobs(items)
 
 
-def _memories(export: SubjectExport) -> Iterator[str]:
-    quotes = _quotes(export)
+def _memories(items: Items) -> Iterator[str]:
+    quotes = _quotes(items)
     for title, statuses in _GROUPS:
         begun = False
-        for memory in export.items('memories'):
+        for memory in items('memories'):
             latest: dict[str, Any] = memory['versions'][-1]
             if latest['status'] not in statuses:
                 continue
@@ -96,22 +99,22 @@ def _memory(
             yield f'({version["status"]})\n'
 
 
-def _quotes(export: SubjectExport) -> dict[tuple[str, int, int], str]:
+def _quotes(items: Items) -> dict[tuple[str, int, int], str]:
     """The words that current versions rest on."""
     wanted: dict[str, set[tuple[int, int]]] = {}
-    for memory in export.items('memories'):
+    for memory in items('memories'):
         for span in memory['versions'][-1].get('evidence', ()):
             wanted.setdefault(span['episode_id'], set()).add((span['start'], span['end']))
     return {
         (episode['id'], start, end): episode['text'][start:end]
-        for episode in export.items('episodes')
+        for episode in items('episodes')
         for start, end in wanted.get(episode['id'], ())
     }
 
 
-def _messages(export: SubjectExport) -> Iterator[str]:
+def _messages(items: Items) -> Iterator[str]:
     last = None
-    for number, episode in enumerate(export.items('episodes')):
+    for number, episode in enumerate(items('episodes')):
         if not number:
             yield '\n## Messages\n'
         # Messages that were stored without a conversation have one each, which nobody has named.
@@ -124,8 +127,8 @@ def _messages(export: SubjectExport) -> Iterator[str]:
         yield f'\n**{_words(who)}**, {_moment(episode["occurred_at"])}:\n\n{lines}\n'
 
 
-def _history(export: SubjectExport) -> Iterator[str]:
-    for number, entry in enumerate(export.items('history')):
+def _history(items: Items) -> Iterator[str]:
+    for number, entry in enumerate(items('history')):
         if not number:
             yield '\n## What was changed\n\n'
         after: Mapping[str, Any] = entry.get('after') or {}
@@ -135,8 +138,8 @@ def _history(export: SubjectExport) -> Iterator[str]:
         yield f'{entry["seq"]}\\. {_moment(entry["at"])}, {entry["op"]} by {_words(entry["actor"])}{why}{told}\n\n'
 
 
-def _jobs(export: SubjectExport) -> Iterator[str]:
-    left = (job for job in export.items('jobs') if job['state'] != 'done')
+def _jobs(items: Items) -> Iterator[str]:
+    left = (job for job in items('jobs') if job['state'] != 'done')
     for number, job in enumerate(left):
         if not number:
             yield '\n## Jobs that are not done\n\n'

@@ -66,6 +66,7 @@ _WANTED: Final = re.compile(
     r'|\b(?:has|have|hat|haben|a|ont|tiene|ha|tem) (?:\w+ )?(?:permission|authori[sz]ation|erlaubnis|l\'autorisation'
     r'|permiso|permesso|permissao)\b'
     r'|\b(?:sollst|wirst|musst|darfst|duerfen|durfen|ist|sind|hat|haben) (?:[^.!?\n]{0,60} )?zu \w+e?n\b'
+    r'|\bif you(?: are|\'re)\b|\bwenn du\b|\bsi (?:eres|tu es|vous etes|usted es)\b|\bse (?:sei|fores|voce e)\b'
     r'|\b(?:sollst|musst)\b|\b(?:sono|siete|sei) pregat\w|\b(?:est|sont|etes) prie\w*|\bse (?:ruega|pide|solicita)\b'
     r'|\b(?:pede|solicita)-se\b|\bsupposed to\b|\brather\b|\bw(?:e|ir) (?:ask|bitten)\b'
 )
@@ -145,8 +146,17 @@ _AGREED: Final = re.compile(
     rf'|{_ACCOUNT} (?:is|ist|est|es|e) (?:now |jetzt |a |an |ein |un |um |the |verified |verifizierter )*'
     r'(?:admin\w*|root|superuser|verified)\b'
 )
-_MATTERS: Final = re.compile(rf'{_TELLS.pattern}|{USER}|\b{_KEPT}|{SINK}|{EVERY_TURN.pattern}')
-"""What a machine that remembers is wanted for."""
+_MATTERS: Final = re.compile(
+    rf'{_TELLS.pattern}|{USER}|\b{_KEPT}|{SINK}|{EVERY_TURN.pattern}|{LATER.pattern}'
+    r'|\bfrom (?:this|that|now|today|here)\b|\b(?:henceforth|hereafter|going forward|kunftig|fortan|desormais'
+    r'|dorenavant|en adelante|doravante)\b|\b(?:ab|von) (?:jetzt|sofort|nun|heute)\b'
+    r"|\b(?:a partir de|de ahora|desde (?:ahora|hoy)|d'ora in|da oggi|daqui em)\b"
+    r'|\b(?:answer|reply|summari[sz]|process|index|rank|screen|recommend)ing\b'
+    r'|\b(?:th[ei]se?|dies\w*|ce|cette|est[eao]|quest[oa]) (?:page|files?|texts?|documents?|notes?|records?|articles?|entr\w+'
+    r'|listings?|messages?|seite|datei|dokument|eintrag|fichier|texte|fiche|pagina|archivo|texto|documento|ficha'
+    r'|ficheiro|testo|scheda)\b'
+)
+"""What a machine that reads and remembers is wanted for."""
 _OF_USER: Final = re.compile(
     r'\b(?:instructions?|preferences?|wish(?:es)?|orders?|facts?|memor(?:y|ies)|permissions?|approvals?|anweisung\w*'
     r'|wunsch\w*|vorgabe\w*|vorlieben?|erlaubnis|freigabe\w*|fakten|instruccion\w*|preferencias?|deseos?|permisos?'

@@ -60,11 +60,13 @@ STAND: Final = (
     r'|immer|niemals|nie|ab (?:jetzt|sofort|heute|nun)|von (?:nun|jetzt) an|kunftig|zukunftig|in zukunft|jedes ?mal'
     r'|stets'
     r'|fortan|wann immer|immer wenn|grundsatzlich'
-    r"|toujours|jamais|desormais|dorenavant|(?:a partir d'|des )(?:aujourd'hui|a present)|des maintenant|a partir de (?:maintenant|ce moment|aujourd'hui)|a l'avenir|chaque fois"
+    r"|toujours|jamais|desormais|dorenavant|(?:a partir d'|des )(?:aujourd'hui|a present)"
+    r"|des maintenant|a partir de (?:maintenant|ce moment|aujourd'hui)|a l'avenir|chaque fois"
     r'|systematiquement'
     r'|siempre|nunca|jamas|(?:a partir de|desde) (?:ahora|hoy|ya|este momento)|de ahora en adelante|en adelante'
     r'|en el futuro|cada vez|en lo sucesivo'
-    r"|sempre|mai|d'ora in (?:poi|avanti)|da (?:ora|adesso|oggi) in (?:poi|avanti)|a partire da (?:ora|adesso|oggi)|in futuro|ogni volta"
+    r"|sempre|mai|d'ora in (?:poi|avanti)|da (?:ora|adesso|oggi) in (?:poi|avanti)"
+    r'|a partire da (?:ora|adesso|oggi)|in futuro|ogni volta'
     r'|(?:a partir de|de) (?:agora|hoje)(?: em diante)?|doravante|daqui (?:em diante|para a frente)|no futuro|toda vez'
     r'|sempre que)\b'
 )

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from memoranda import __version__
 from memoranda.errors import MemorandaError
-from memoranda.policy import Category, Policy, Retention
+from memoranda.policy import Policy, Retention
+from memoranda.records import Category
 from memoranda.server.console import _keys, _upkeep
 from memoranda.server.console.page import Viewer, done, page, viewer
 from memoranda.server.problems import Problem, problem_of

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
-    from memoranda.stores.sql.database import Connection
 
 __all__ = ['POSTGRESQL', 'SQLITE', 'Dialect', 'JsonKind', 'Postgresql', 'Sqlite']
 
@@ -106,8 +105,8 @@ class Dialect(Protocol):
         """
         ...
 
-    def number_owners_from(self, connection: Connection, first: int) -> None:
-        """Give owners that are new numbers from this one on."""
+    def number_owners_from(self, first: int) -> Sequence[tuple[str, tuple[int, ...]]]:
+        """Statements with their values, after which owners that are new have numbers from this one on."""
         ...
 
 
@@ -173,9 +172,11 @@ class Sqlite:
     def cosines(self, table: str) -> str | None:
         return None
 
-    def number_owners_from(self, connection: Connection, first: int) -> None:
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'owner'")
-        connection.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('owner', ?)", (first - 1,))
+    def number_owners_from(self, first: int) -> Sequence[tuple[str, tuple[int, ...]]]:
+        return (
+            ("DELETE FROM sqlite_sequence WHERE name = 'owner'", ()),
+            ("INSERT INTO sqlite_sequence(name, seq) VALUES('owner', ?)", (first - 1,)),
+        )
 
 
 def _floats(stored: Sequence[bytes], dimensions: int) -> NDArray[np.float32]:
@@ -277,8 +278,8 @@ class Postgresql:
             'WHERE row BETWEEN ?2 AND ?3'
         )
 
-    def number_owners_from(self, connection: Connection, first: int) -> None:
-        connection.execute("SELECT setval(pg_get_serial_sequence('owner', 'id'), ?, false)", (first,)).fetchall()
+    def number_owners_from(self, first: int) -> Sequence[tuple[str, tuple[int, ...]]]:
+        return (("SELECT setval(pg_get_serial_sequence('owner', 'id'), ?, false)", (first,)),)
 
 
 _POSTGRESQL_KINDS: Final = {'text': 'string', 'number': 'number', 'integer': 'number'}

@@ -49,7 +49,8 @@ def join(connection: Connection, location: str, member: Membership) -> None:
         "INSERT INTO meta VALUES('shard', ?)", (json.dumps([member.group, member.number, member.count]),)
     )
     connection.execute("UPDATE meta SET value = ? WHERE key = 'secret'", (member.secret.hex(),))
-    connection.dialect.number_owners_from(connection, member.first_owner)
+    for statement, values in connection.dialect.number_owners_from(member.first_owner):
+        connection.execute(statement, values)
 
 
 def generations(connection: Connection) -> list[Generation]:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from memoranda.errors import ConfigurationError
-from memoranda.policy import PERSONAL_DATA, SECRETS, SPECIAL_CATEGORIES, Action, Category, Policy
+from memoranda.policy import PERSONAL_DATA, SECRETS, SPECIAL_CATEGORIES, Action, Policy
+from memoranda.records import Category
 from memoranda.write.detect.cards import cards, count_digits
 from memoranda.write.detect.findings import Finding, merged, replaced
 from memoranda.write.detect.keys import keys

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from memoranda.policy import Category
+from memoranda.records import Category
 
 __all__ = ['Finding', 'Spoken', 'merged', 'places', 'replaced']
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast, get_args
 
 from memoranda.errors import ConfigurationError, DetectorFailed, shown
-from memoranda.policy import Category
+from memoranda.records import Category
 from memoranda.write.detect.findings import Finding
 
 __all__ = ['GROUP', 'Detector', 'find_others', 'kinds_of', 'load', 'reload']

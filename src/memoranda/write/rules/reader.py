@@ -213,7 +213,12 @@ class Reader:
             begin = sentence.start + shift
             yield from self._proposals([command], begin, begin + len(text), text, passing=True)
             return
-        yield from self._clauses(sentence, ctx)
+        found = list(self._clauses(sentence, ctx))
+        wish = None if found or sentence.question or sentence.passing else instructions.wished(text)
+        if wish is not None:
+            begin = sentence.start + shift
+            found = list(self._proposals([wish], begin, begin + len(text), text))
+        yield from found
 
     def _meant(self, text: str, start: int) -> bool:
         """`Sorry, I meant Porto`: puts the word into the fact said last, if it fits there."""
