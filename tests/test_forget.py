@@ -575,6 +575,18 @@ def test_a_tombstone_that_is_gone_is_missed_unless_it_was_lifted(path: Path) -> 
     assert verify_erasure(path, again).problems == ('the tombstone is gone, and no history tells that it was lifted',)
 
 
+def test_a_restore_of_somebody_who_was_forgotten_before_is_told_as_one(path: Path) -> None:
+    with fast(path) as memory:
+        memory.add(SENTENCE, **ANA)
+        memory.forget(**ANA)
+        memory.add('Likes tea', **ANA)
+        document = memory.export(**ANA)
+        receipt = memory.forget(**ANA)
+        memory.import_subject(document, restore=True)  # with the tombstone of the first time
+        report = memory.verify_erasure(receipt)
+        assert (report.problems, report.restored, report.rows['memory']) == ((), True, 1)
+
+
 def test_words_that_are_still_there_are_found_wherever_they_are(path: Path) -> None:
     with fast(path) as memory:
         memory.add(SENTENCE, **ANA)

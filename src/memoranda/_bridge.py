@@ -157,7 +157,7 @@ class Errand(Generic[T]):
             _driven.depth -= 1
 
     async def wait(self, seconds: float | None) -> bool:
-        """Go on until it is done, at most so long. Whether it is, else it is left to `carry_on`. One waits at a time."""
+        """Go on until it is done, at most so long. Whether it is; if not, `carry_on` has it. One waits at a time."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while not self.done.done():
             if not await wait_within(self._awaited, None if deadline is None else deadline - time.monotonic()):

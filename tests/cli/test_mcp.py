@@ -6,14 +6,20 @@ import json
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
 from memoranda.cli._app import app
+
+if not all(find_spec(name) for name in ('jsonschema', 'mcp')):
+    pytest.skip('goes without extras', allow_module_level=True)
+
+import jsonschema
+
 from memoranda.mcp import Principal
 
 TEXTS = {'type': 'object', 'additionalProperties': {'type': 'string'}}

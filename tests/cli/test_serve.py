@@ -11,10 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from _fakes import fast, subprocess_environment
@@ -22,6 +22,11 @@ from memoranda.keys import well_formed
 
 if TYPE_CHECKING:
     from conftest import Cli
+
+if not all(find_spec(name) for name in ('fastapi', 'httpx', 'uvicorn')):
+    pytest.skip('goes without extras', allow_module_level=True)
+
+import httpx
 
 posix = pytest.mark.skipif(os.name != 'posix', reason='signals are POSIX ones')
 SECONDS = 90

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from _console import Console, SignedIn, browser_path, browsing, serving
 
 # `make test-lowest` goes without extras.
 _THERE = all(find_spec(name) for name in ('fastapi', 'uvicorn', 'httpx', 'jinja2', 'python_multipart'))
 collect_ignore_glob = [] if _THERE else ['*']
+if TYPE_CHECKING or _THERE:
+    from _console import Console, SignedIn, browser_path, browsing, serving
 
 
 @pytest.fixture(scope='module')

@@ -90,6 +90,16 @@ class TestReceipts:
             receipt['counts']['episodes'] += 1
             assert 'It was altered' in said(sent(http, '/console/receipts', document=json.dumps(receipt)))
 
+    def test_one_that_a_restore_has_undone_is_not_said_to_hold(self, console: Console) -> None:
+        console.memory.add('I like tea', user_id='rex')
+        kept = console.memory.export(user_id='rex')
+        receipt = console.memory.forget(user_id='rex').to_json()
+        console.memory.import_subject(kept, restore=True)
+        with console.session('admin') as http:
+            told = said(sent(http, '/console/receipts', document=receipt))
+        assert 'It was undone.' in told
+        assert 'It holds.' not in told
+
     @pytest.mark.parametrize('document', ['', 'no json', '{}', '[1]', '{"format": 99}'])
     def test_what_is_none_is_refused(self, console: Console, document: str) -> None:
         with console.session('admin') as http:

@@ -108,6 +108,7 @@ def test_memories_become_facts_with_dates_and_versions(memory: Memory, store: Pa
     assert not city.locked
     said = [e.after['text'] for e in memory.history(city.id, user_id='ana') if e.after]
     assert list(dict.fromkeys(said)) == ['Ana lives in Berlin', 'Ana lives in Lisbon', 'Ana lives in Porto']
+    assert {e.actor for e in memory.history(city.id, user_id='ana')} == {'import:mem0'}  # no person edited them
     tea = next(m for m in memory.get_all(user_id='ana') if 'green' in m.text)
     assert (tea.said_under.agent_id, tea.said_under.run_id) == ('helper', 'r1')
     assert {m.text: m.trust for m in memory.get_all(user_id='ana')}['The user drinks tea every morning'] == 'assistant'

@@ -3,11 +3,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import random
 import re
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from _postgres import PASSWORD, ROLE, Server, admin, available, fresh_database, 
 from memoranda import ConfigurationError
 from memoranda._bridge import run
 from memoranda.errors import StoreBusy, StoreError, StoreUnreachable, StoreUnreadable, StoreUnwritable
+from memoranda.records import MemoryRecord
 from memoranda.scope import Scope
 from memoranda.testing._bench import Bench
 
@@ -373,14 +376,71 @@ def journeys(proxy: Proxy, do: Callable[[], object]) -> int:
 
 def test_few_journeys_are_made_to_the_server(url: str, proxy: Proxy) -> None:
     with opened(through(proxy, url)) as bench:
+        numbers = itertools.count()
         bench.learn('green tea')
         generation = bench.generation()
-        for _ in range(3):
-            assert bench.found('tea', generation=generation) == ['green tea']
-        assert journeys(proxy, lambda: bench.found('tea', generation=generation)) == 2
-        # Message and job, the job's work, the change: all that is stored of a fact.
-        numbers = itertools.count()
-        assert journeys(proxy, lambda: bench.learn(f'black coffee {next(numbers)}')) <= 13
+        find = partial(bench.found, 'tea', generation=generation)
+        for _ in range(6):
+            assert find() == ['green tea']
+        assert journeys(proxy, find) == 1  # by what is in memory
+
+        def add() -> None:
+            bench.learn(f'black coffee {next(numbers)}')
+
+        # Message and job, the job's work, the generation, the change: all that is stored of a fact.
+        assert journeys(proxy, add) <= 9
+
+        def add_and_find() -> None:
+            add()
+            assert 'green tea' in find()
+
+        assert journeys(proxy, add_and_find) <= 9 + 2
+
+
+def ranked_by(bench: Bench) -> list[Any]:
+    """What a search of memories is given to rank, and what it finds."""
+    hits = bench.search('tea green lisbon', generation=bench.generation())
+    (lane,) = bench.lanes
+    assert lane.dense is not None
+    keys, dense = lane.key.tolist(), [None if x != x else round(x, 5) for x in lane.dense.tolist()]
+    rows = zip(keys, lane.length.tolist(), lane.at.tolist(), dense, lane.allowed.tolist(), strict=True)
+    said = {
+        term: sorted((keys[i], n) for i, n in zip(*(p.tolist() for p in posting), strict=True) if lane.allowed[i])
+        for term, posting in lane.postings.items()
+    }
+    return [sorted(row for row in rows if row[-1]), said, sorted((hit.text, hit.id) for hit in hits)]
+
+
+def test_what_is_found_by_what_is_in_memory_is_what_the_database_holds(url: str) -> None:
+    chance = random.Random(1)
+    words = 'tea coffee cats dogs lisbon porto green black'.split()
+    with opened(url) as reading, opened(url) as writing:
+        generation = writing.generation()
+        assert isinstance(reading.store, PostgresStore)
+        cache, by_memory = reading.store._cache, 0
+        memories: list[MemoryRecord] = []
+        for turn in range(40):
+            action = chance.randrange(8)
+            if action < 4 or not memories:
+                scope = Scope(user_id='ana', run_id=chance.choice([None, 'r1']))
+                memories.append(writing.learn(' '.join(chance.choices(words, k=3)) + f' {turn}', scope=scope))
+            elif action < 7:
+                memory = memories.pop(chance.randrange(len(memories)))
+                if action == 4:
+                    edit = writing.revise(memory, op='retract', status='retracted')
+                else:
+                    edit = writing.revise(memory, text=f'green {turn}', pinned=True)
+                    memories.append(edit.after)
+                writing.commit(edit, generation=generation)
+            else:
+                run(writing.store.erase(Scope(user_id='ana', run_id='r1').erasure('default')))
+                memories[:] = [m for m in memories if m.said_under.run_id != 'r1']
+            for _ in range(chance.choice((1, 6))):
+                by_memory += cache.remembered(ANA.home('default')) is not None
+                found = ranked_by(reading)
+            with opened(url) as fresh:
+                assert found == ranked_by(fresh)
+        assert by_memory > 10
 
 
 def test_what_fails_while_nobody_waits_for_it_is_told_and_nothing_is_stored(url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, Final, TypeVar, cast
 
 from memoranda.agents.provider import Errors, MemoryConfig, RetrievedMemory
-from memoranda.errors import ConfigurationError, shown
+from memoranda.errors import ConfigurationError, InvalidInput, shown
 
 __all__ = [
     'as_list',
@@ -94,7 +94,15 @@ def check_config(config: object) -> MemoryConfig:
 
 def as_list(messages: Sequence[Any] | Mapping[str, Any] | str) -> list[Any]:
     """Messages; one by itself is one, and not as many as it has letters or keys."""
-    return [messages] if isinstance(messages, str | Mapping) else list(messages)
+    if isinstance(messages, str | Mapping):
+        return [messages]
+    given = cast('object', messages)
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise InvalidInput(
+            f'messages={shown(given)} is a {type(given).__name__}: pass the messages of a run, dicts with role and '
+            'content, or text'
+        )
+    return list(messages)
 
 
 def as_score(value: object) -> float:

@@ -161,6 +161,10 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         timeout = cast('object', self.timeout)
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float('inf'):
             raise ConfigurationError(f'timeout={shown(timeout)} is not a number of seconds: pass one above 0')
+        if self.config is not None:
+            from memoranda.agents._providing import check_config
+
+            check_config(self.config)
         if self.id is None:
             raise ConfigurationError('id=None: operations of a durable workflow need a name, pass id=...')
         if self.defer_loading and 'auto' in (self._recalls, self._remembers):
@@ -221,6 +225,11 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """
         if user_id is not None and user_id_from is not None:
             raise ConfigurationError(f'user_id={user_id!r} and user_id_from={user_id_from!r}: pass one of them')
+        if user_id is user_id_from is agent_id is app_id is None:
+            raise ConfigurationError(
+                'nobody is named, so everybody would share one memory: say in user_id_from where deps name the user, such '
+                'as user.id, or pass user_id, agent_id or app_id'
+            )
         scope: Scope | ScopeFromDeps = (
             Scope(user_id=user_id, agent_id=agent_id, app_id=app_id)
             if user_id_from is None
@@ -407,16 +416,20 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """Store the prompt, and till that is done read the question. What is found is the same as afterwards."""
         stored: Future[None] = Future()
 
-        async def keep() -> None:
-            try:
-                await self._keep_prompt(ctx, heard, scope)  # nothing stops it, whatever happens to the run
-            finally:
-                stored.set_result(None)
+        found: Recalled | None = None
+
+        async def find() -> None:
+            nonlocal found
+            with after(stored):
+                found = await self._find(ctx, heard, scope)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(keep)
-            with after(stored):
-                return await self._find(ctx, heard, scope)
+            group.start_soon(find)
+            try:  # first of all: from then on it survives whatever happens
+                await self._keep_prompt(ctx, heard, scope)
+            finally:
+                stored.set_result(None)
+        return found
 
     @property
     def _most(self) -> int:

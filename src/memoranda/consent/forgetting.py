@@ -386,8 +386,10 @@ async def verify(engine: Engine, receipt: ErasureReceipt, texts: Sequence[str] =
     left = await store.remains(receipt.asked, receipt.subject, receipt.at, receipt.chains)
     found = {trace.text: trace.where for trace in await store.traces(texts)} if texts else {}
     problems, notes = list(left.chain), list[str]()
-    restored = receipt.tombstone and left.tombstone is None and left.lifted
-    if receipt.tombstone and left.tombstone is None and not left.lifted:
+    # What is restored brings along the tombstone of an earlier erasure, if there was one.
+    missing = receipt.tombstone and (left.tombstone is None or left.tombstone < receipt.at)
+    restored = missing and left.lifted
+    if missing and not left.lifted:
         problems.append('the tombstone is gone, and no history tells that it was lifted')
     if restored:
         notes.append('the tombstone was lifted: the subject was restored from an export, as its history tells')

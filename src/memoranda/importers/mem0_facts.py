@@ -56,6 +56,8 @@ async def import_mem0(
         on_problem: Told of each that can't be used, after which it goes on. Without it the first one raises.
     """
     report = Mem0Report()
+    if memory.actor is None:
+        memory = memory.acting_as(_ACTED)  # no person has edited anything
     for one in memories:
         try:
             report = await _store(memory, one, report)

@@ -152,6 +152,18 @@ class JobTests(StoreTests):
         assert work.owner == ANA.home('default')
         assert work.job.payload['infer'] is True
 
+    def test_a_job_that_is_told_when_it_is_stored_is_the_one_that_is_read_later(self, store: Store) -> None:
+        bench = self.bench(store)
+        scope = Scope(user_id='ana', agent_id='guide', run_id='r1')
+        for texts in (('hello', 'I live in Lisbon. ' * 200), ('and I like tea', 'and coffee')):
+            said = bench.say(*texts, scope=scope, name='Ana', metadata={'k': [1, {'x': 'ü'}]}, history=False)
+            read = bench.work(said)
+            assert said.leased
+            assert said.work in (None, read)
+            bench.finish(read)
+        waiting = [bench.say('first', scope=scope), bench.say('second', scope=scope)]
+        assert waiting[1].work is None, 'whose turn it is not'
+
     def test_segments_with_a_vector_are_not_embedded_again(self, store: Store) -> None:
         bench = self.bench(store)
         appended = bench.say('one', 'two')

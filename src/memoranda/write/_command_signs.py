@@ -152,8 +152,8 @@ _MATTERS: Final = re.compile(
     r'|dorenavant|en adelante|doravante)\b|\b(?:ab|von) (?:jetzt|sofort|nun|heute)\b'
     r"|\b(?:a partir de|de ahora|desde (?:ahora|hoy)|d'ora in|da oggi|daqui em)\b"
     r'|\b(?:answer|reply|summari[sz]|process|index|rank|screen|recommend)ing\b'
-    r'|\b(?:th[ei]se?|dies\w*|ce|cette|est[eao]|quest[oa]) (?:page|files?|texts?|documents?|notes?|records?|articles?|entr\w+'
-    r'|listings?|messages?|seite|datei|dokument|eintrag|fichier|texte|fiche|pagina|archivo|texto|documento|ficha'
+    r'|\b(?:th[ei]se?|dies\w*|ce|cette|est[eao]|quest[oa]) (?:page|files?|texts?|documents?|notes?|records?'
+    r'|articles?|entr\w+|listings?|messages?|seite|datei|dokument|eintrag|fichier|texte|fiche|pagina|archivo|texto|documento|ficha'
     r'|ficheiro|testo|scheda)\b'
 )
 """What a machine that reads and remembers is wanted for."""

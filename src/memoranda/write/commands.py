@@ -17,7 +17,7 @@ from memoranda.write._command_signs import Reach, signs
 from memoranda.write._command_words import COND, EVERY_TURN, LEAD, OUTPUT, SPEECH, STAND, STANDS, VERB
 from memoranda.write.plain import bare, plain, readings
 
-__all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing']
+__all__ = ['asks_agent', 'commands', 'commits', 'hides', 'is_standing', 'wishes']
 
 _ENDS: Final = re.compile(r'(?:[^.!?\n;\u3002]|[.](?=[a-z])){1,800}[.!?;\n\u3002]*')
 _MOST: Final = 20_000
@@ -64,6 +64,10 @@ _ME: Final = (
 _WISHES: Final = (
     re.compile(rf'^\W*{_ME}[^.!?\n]{{0,120}}?(?:{STAND}|{EVERY_TURN.pattern})'),
     re.compile(rf'^\W*(?:\w+,? )?(?:{STAND}|\b(?:in|a|en|em|bei|auf) {EVERY_TURN.pattern[2:]})[,:]?\s+{_ME}'),
+    re.compile(
+        rf'^\W*(?:{STAND},? )?(?:please |bitte )?(?:do not|don\'t|never|always|keep|limit|begin|start|end) '
+        rf'(?:\w+ ){{0,4}}?your {OUTPUT}\b[^.!?\n]{{0,60}}'
+    ),
     re.compile(
         rf'^\W*(?:{EVERY_TURN.pattern})[^.!?\n]{{0,40}}\b(?:should|must|has to|shall|soll\w*|muss|doit|doivent'
         r'|debe\w*|deve\w*|devono)\b'
@@ -158,9 +162,10 @@ def commits(text: str) -> bool:
 def is_standing(text: str) -> bool:
     """Whether somebody's own words ask the agent for something that is to hold from now on."""
     read = plain(text).text
-    if any(pattern.search(read) for pattern in _OWN):
-        return True
     clauses = _CLAUSE.split(read)
-    return any(
-        pattern.search(clause) for clause in clauses for pattern in (*_WISHES, *(_OWN if len(clauses) > 1 else ()))
-    )
+    return any(pattern.search(part) for part in dict.fromkeys((read, *clauses)) for pattern in (*_OWN, *_WISHES))
+
+
+def wishes(text: str) -> bool:
+    """Whether somebody says in so many words how the agent is to speak to them, or to answer, from now on."""
+    return any(pattern.search(clause) for clause in _CLAUSE.split(plain(text).text) for pattern in _WISHES)

@@ -62,5 +62,6 @@ def begun(
         episodes=episodes,
         segments=segments,
         previous=previous,
+        merged=[],
         epoch=owner.epoch,
     )

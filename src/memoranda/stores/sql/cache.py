@@ -23,6 +23,7 @@ from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.fresh import MEMORY, SEGMENT, Fresh
 from memoranda.stores.sql.keys import vector_tables
 from memoranda.stores.sql.rows import OwnerRow, row_range, within
+from memoranda.stores.sql.words import Words
 
 __all__ = ['Ahead', 'Cache', 'Columns', 'LaneName', 'read_vectors']
 
@@ -30,6 +31,9 @@ LaneName: TypeAlias = Literal['memories', 'episodes']
 Ints: TypeAlias = NDArray[np.int64]
 _FAR = np.iinfo(np.int64).max
 _SEEN: Final = 10_000
+_SEARCHES: Final = 3
+_ROWS_A_SEARCH: Final = 50
+"""Rows whose words take about as long to read as a search saves that has them; measured."""
 _OBJECTS: Final = 2_500
 """Bytes of an entry beside the elements of its arrays; measured."""
 
@@ -66,11 +70,16 @@ class _Entry:
     columns: Columns
     buffer: NDArray[np.float32] | None
     """What the vectors are the beginning of: behind them is room for more."""
+    words: Words | None = None
+    """The keyword index, once it was searched often enough as it is."""
+    asked: int = 0
+    """How often that was."""
 
     @property
     def nbytes(self) -> int:
         """Memory held, that of Python's objects too."""
-        return (0 if self.buffer is None else self.buffer.nbytes) + 80 * len(self.columns.row) + _OBJECTS
+        vectors, words = (0 if part is None else part.nbytes for part in (self.buffer, self.words))
+        return vectors + words + 80 * len(self.columns.row) + _OBJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,8 @@ class Cache:
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
         self._loading: dict[_Key, threading.Lock] = {}
+        self.generation: Generation | None = None
+        """The one that was current at the last search."""
         sized(self)
 
     @property
@@ -106,6 +117,36 @@ class Cache:
     def seen(self, owner: Owner) -> tuple[int, bytes] | None:
         """An owner's number and salt as they were last time, to ask by before it is known whether they still are."""
         return self._seen.get(hash(owner))
+
+    def remembered(self, owner: Owner) -> tuple[OwnerRow, Words] | None:
+        """An owner as it was when its memories were read, if their vectors and words are kept."""
+        known = self.seen(owner)
+        entry = None if known is None else self._entries.get((known[0], 'memories', True))
+        if known is None or entry is None or entry.words is None:
+            return None
+        return OwnerRow(known[0], owner, entry.version, entry.epoch, known[1], 0), entry.words
+
+    def wants_words(self, owner: OwnerRow) -> bool:
+        """Whether the words of an owner's memories shall be kept too.
+
+        They are read anew whenever something was written, so that is after as many searches without as it costs.
+        """
+        with self._lock:
+            entry = self._entries.get((owner.id, 'memories', True))
+            if entry is None or (entry.version, entry.epoch) != (owner.version, owner.epoch) or entry.words is not None:
+                return False
+            entry.asked += 1
+            return entry.asked > _SEARCHES + len(entry.columns.row) // _ROWS_A_SEARCH
+
+    def keep_words(self, owner: OwnerRow, words: Words) -> None:
+        """Keep them, with what they belong to."""
+        with self._lock:
+            entry = self._entries.get((owner.id, 'memories', True))
+            if entry is not None and (entry.version, entry.epoch) == (owner.version, owner.epoch):
+                self._held -= entry.nbytes
+                entry.words = words
+                self._held += entry.nbytes
+                self._make_room()
 
     def number_of(self, owner: Owner) -> int | None:
         """An owner's number as it was last time, if it was read."""
@@ -194,11 +235,14 @@ class Cache:
             old = self._entries.pop(key, None)
             self._held += entry.nbytes - (old.nbytes if old else 0)
             self._entries[key] = entry
-            while self._held > self.max_bytes and len(self._entries) > 1:
-                dropped, gone = self._entries.popitem(last=False)
-                self._held -= gone.nbytes
-                self._loading.pop(dropped, None)
+            self._make_room()
         return entry.columns
+
+    def _make_room(self) -> None:
+        while self._held > self.max_bytes and len(self._entries) > 1:
+            dropped, gone = self._entries.popitem(last=False)
+            self._held -= gone.nbytes
+            self._loading.pop(dropped, None)
 
     def owners(self) -> set[int]:
         """The owners something is kept of."""
@@ -330,12 +374,14 @@ def _fill(
     vectors.update(known or {})
     late = [(i, vectors[int(old.row[i])]) for i in np.flatnonzero(old.missing) if int(old.row[i]) in vectors]
     count, total = len(old.row), len(old.row) + len(new.row)
-    if late or total > len(buffer):
+    if total > len(buffer):
         grown = np.zeros((total + total // 8 + 2, generation.dimensions), dtype=np.float32)
         grown[:count] = buffer[:count]
         buffer = grown
     missing = old.missing
     if late:
+        # In place, as copying all for a message's sake takes longer than a search: in what was handed out before,
+        # `missing` says that these rows count for nothing, whatever they hold.
         missing = missing.copy()
         for i, late_one in late:
             buffer[i] = late_one

@@ -41,6 +41,10 @@ class Dialect(Protocol):
     """What a condition for the messages that memories quote has before and behind a list of the row keys of these; None
     where it is as well to look at the memories first."""
 
+    whole_index: str | None
+    """A statement that gives the keyword index of an owner's lane as three bytea: the terms, ascending, as big-endian
+    int64, the lengths of their data as int32, and the data; None where looking up terms one by one is as good."""
+
     def numbers(self, mark: str) -> str:
         """A subquery of `value`s, from a JSON list of whole numbers in a parameter."""
         ...
@@ -121,6 +125,7 @@ class Sqlite:
     counted = "SELECT value FROM meta WHERE key = 'clock'"
     stored_vector = 'vector'
     quoted: tuple[str, str] | None = None
+    whole_index: str | None = None
 
     def numbers(self, mark: str) -> str:
         return f'(SELECT value FROM json_each({mark}))'
@@ -212,6 +217,11 @@ class Postgresql:
         'row = ANY(ARRAY(SELECT CAST(part.value ->> 0 AS BIGINT) FROM memory m, '
         'json_array_elements(CAST(m.evidence AS json)) AS part(value) WHERE m.row',
         '))',
+    )
+    whole_index: str | None = (
+        'SELECT string_agg(int8send(term), gap), string_agg(int4send(length(data)), gap), string_agg(data, gap) '
+        "FROM (SELECT term, data, CAST('' AS bytea) AS gap FROM posting WHERE owner = ? AND lane = ? "
+        'ORDER BY term, chunk) AS ordered'
     )
 
     def numbers(self, mark: str) -> str:

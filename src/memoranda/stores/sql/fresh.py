@@ -18,6 +18,9 @@ MEMORY: Final = ('row', 'live', 'run_key', 'length', 'valid_from', 'valid_to', '
 SEGMENT: Final = ('row', 'length', 'at', 'conversation', 'position', 'role', 'speaker')
 _MOST: Final = 64
 """Rows that are asked for in advance: more are rare, and their vectors large."""
+_UNSEEN: Final = '(SELECT CAST(? AS BIGINT))'
+"""A number as a query: as a value the server would look at it, guess that hardly a row is behind it, and plan the
+statement anew each time, which takes longer than to run it."""
 _LIMIT: Final = f'LIMIT {_MOST + 1}'
 _WIDTH: Final = len(MEMORY)
 
@@ -50,15 +53,12 @@ class Fresh:
         if lane == 'memories':
             columns = ', '.join(f't.{name}' for name in MEMORY)
             join += ' AND t.live = 1' if join else ''
-            # The version as a query: as a value the server would look at it, and plan anew each time.
-            after = '(SELECT CAST(? AS BIGINT))'
-            sql = f'SELECT {columns}{vector} FROM memory t {join} WHERE t.owner = ? AND t.touched > {after} {_LIMIT}'
+            sql = f'SELECT {columns}{vector} FROM memory t {join} WHERE t.owner = ? AND t.touched > {_UNSEEN} {_LIMIT}'
             self._found = connection.ask(sql, (owner, version))
         else:
             columns = ', '.join(f't.{name}' for name in SEGMENT)
-            sql = (
-                f'SELECT {columns}{vector} FROM segment t {join} WHERE t.row > ? AND t.row <= ? ORDER BY t.row {_LIMIT}'
-            )
+            between = f't.row > {_UNSEEN} AND t.row <= {_UNSEEN} ORDER BY t.row'
+            sql = f'SELECT {columns}{vector} FROM segment t {join} WHERE {between} {_LIMIT}'
             self._found = connection.ask(sql, (last, row_range(owner)[1]))
         self.generation = generation
         self._dialect = connection.dialect

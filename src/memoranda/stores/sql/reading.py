@@ -29,6 +29,7 @@ from memoranda.stores.sql.where import MEMORY_FIELDS, compile_filter
 __all__ = [
     'MEMORY',
     'by_slot',
+    'condition_for',
     'episodes',
     'get',
     'history',
@@ -146,19 +147,27 @@ def _listing(
     connection: Connection, reaches: Sequence[Reach], where: Filter | None, moment: Moment, inactive: bool
 ) -> Iterator[tuple[OwnerRow, str, list[Any]]]:
     """Of each owner that is known, the condition for its memories, and the values in it."""
+    for reach in reaches:
+        owner = find_owner(connection, reach.owner)
+        if owner is not None:
+            yield owner, *condition_for(connection, owner, reach, where, moment, inactive=inactive)
+
+
+def condition_for(
+    connection: Connection, owner: OwnerRow, reach: Reach, where: Filter | None, moment: Moment, *, inactive: bool
+) -> tuple[str, list[Any]]:
+    """The condition for the memories of an owner that are read, and the values in it."""
     held, values = ('retired_at IS NULL', []) if inactive else temporal(moment)
     if not inactive and moment.as_of is None and moment.known_at is None:
         held = 'retired_at IS NULL AND ' + held
-    for reach in reaches:
-        owner = find_owner(connection, reach.owner)
-        if owner is None:
-            continue
-        runs, run_values = _runs(reach)
-        more, more_values = '', []
-        if where is not None:
-            more, more_values = compile_filter(connection, where, MEMORY_FIELDS, row_range(owner.id))
-        condition = f'owner = ? AND {held}{more and " AND "}{more}{runs}'
-        yield owner, condition, [owner.id, *values, *more_values, *run_values]
+    runs, run_values = _runs(reach)
+    more, more_values = '', []
+    if where is not None:
+        more, more_values = compile_filter(connection, where, MEMORY_FIELDS, row_range(owner.id))
+    return (
+        f'owner = ? AND {held}{more and " AND "}{more}{runs}',
+        [owner.id, *values, *more_values, *run_values],
+    )
 
 
 def _runs(reach: Reach) -> tuple[str, tuple[str, ...]]:

@@ -24,7 +24,9 @@ from memoranda.stores.sql.nearest import cosines
 from memoranda.stores.sql.reading import MEMORY, temporal
 from memoranda.stores.sql.rows import (
     EPISODE_COLUMNS,
+    MEMORY_COLUMNS,
     OwnerRow,
+    from_us,
     owner_sought,
     quotes_sought,
     read_episodes,
@@ -33,14 +35,25 @@ from memoranda.stores.sql.rows import (
     sought,
     to_us,
 )
-from memoranda.stores.sql.usage import uses_sought
 from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sql.words import words_sought
 from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, generation_sought, term_key
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ['Kept', 'asked_ahead', 'dense', 'search', 'speakers']
+__all__ = [
+    'Grounds',
+    'Kept',
+    'Said',
+    'asked_ahead',
+    'dense',
+    'hits_sought',
+    'is_plain',
+    'ranked_lanes',
+    'search',
+    'speakers',
+]
 
 _POSTING = np.dtype([('seq', '<u4'), ('tf', 'u1')])
 _PART = (
@@ -56,37 +69,58 @@ Bools = NDArray[np.bool_]
 
 def search(connection: Connection, cache: Cache, plan: SearchPlan) -> list[Hit]:
     """Gather the lanes of all owners, rank them, read the rows that won."""
-    owners, held, heard, said, ahead = _grounds(connection, cache, plan)
-    # Vectors of another one are not for these questions to be compared with: keywords only.
-    generation = held if held is not None and held.id == plan.generation else None
+    grounds = _grounds(connection, cache, plan)
+    cache.generation = held = grounds.generation
     # Lanes are kept with the vectors there are, also for a search that needs none: else one would push out the other.
     # Where an index elsewhere compares them, they are kept without.
-    kept = Kept(connection, cache, held if plan.nearest is None else None, ahead)
-    lanes = [_lane(kept, plan, owners, name, generation, heard, said) for name in plan.lanes]
-    ranked = plan.rank(lanes)
-    by_name = {lane.name: lane for lane in lanes}
-    known = {owner.id: owner.owner for owner, _ in owners}
-    return plan.finish(_read_hits(connection, plan, ranked, by_name, known))
+    kept = Kept(connection, cache, held if plan.nearest is None else None, grounds.ahead)
+    ranked, lanes = ranked_lanes(kept, plan, grounds)
+    sought_words = [
+        (owner, words_sought(connection, owner.id, MEMORIES))
+        for owner, _ in (grounds.owners if is_plain(plan) and connection.dialect.whole_index is not None else ())
+        if cache.wants_words(owner)
+    ]
+    sought_hits = hits_sought(connection, plan, ranked, lanes)
+    connection.last()
+    for owner, look in sought_words:
+        cache.keep_words(owner, look())
+    return plan.finish(sought_hits({owner.id: owner.owner for owner, _ in grounds.owners}))
 
 
-_Said: TypeAlias = Mapping[LaneName, Mapping[str, bytes]]
+def is_plain(plan: SearchPlan) -> bool:
+    """Whether a search takes no more of the database than lanes of memories as they are now."""
+    now = plan.moment.as_of is None and plan.moment.known_at is None
+    return now and plan.where is None and plan.nearest is None and tuple(plan.lanes) == ('memories',)
+
+
+def ranked_lanes(kept: Kept, plan: SearchPlan, grounds: Grounds) -> tuple[Sequence[Ranked], Mapping[str, Lane]]:
+    """The candidates in their order, and the lanes they are in."""
+    held = grounds.generation
+    # Vectors of another one are not for these questions to be compared with: keywords only.
+    generation = held if held is not None and held.id == plan.generation else None
+    lanes = [_lane(kept, plan, grounds, name, generation) for name in plan.lanes]
+    return plan.rank(lanes), {lane.name: lane for lane in lanes}
+
+
+Said: TypeAlias = Mapping[LaneName, Mapping[str, bytes]]
+"""Of each lane and term its postings."""
 _Aheads: TypeAlias = Mapping[tuple[int, LaneName], Ahead]
 """What was asked about lanes in advance, by the owner's number."""
 
 
-class _Grounds(NamedTuple):
+class Grounds(NamedTuple):
     """What a search stands on."""
 
     owners: list[tuple[OwnerRow, Reach]]
     generation: Generation | None
     heard: Mapping[int, Sequence[str | None]]
     """Of each owner its speakers."""
-    said: Mapping[int, _Said]
+    said: Mapping[int, Said]
     """Of each owner where the words are said."""
     ahead: _Aheads
 
 
-def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> _Grounds:
+def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> Grounds:
     """All is asked at once, by the numbers that the owners had last time; again where they have others now."""
     guessed = [known for reach in plan.reaches if (known := cache.seen(reach.owner)) is not None]
     sought_owners = [(owner_sought(connection, reach.owner), reach) for reach in plan.reaches]
@@ -99,7 +133,7 @@ def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> _Grounds
         sought_words = _words(connection, plan, found)
         for owner, _ in owners:
             cache.see(owner)
-    return _Grounds(owners, sought_generation(), *sought_words(), ahead)
+    return Grounds(owners, sought_generation(), *sought_words(), ahead)
 
 
 def asked_ahead(connection: Connection, cache: Cache, owners: Iterable[int], lanes: Sequence[LaneName]) -> _Aheads:
@@ -116,7 +150,7 @@ def asked_ahead(connection: Connection, cache: Cache, owners: Iterable[int], lan
 
 def _words(
     connection: Connection, plan: SearchPlan, owners: Sequence[tuple[int, bytes]]
-) -> Callable[[], tuple[Mapping[int, Sequence[str | None]], Mapping[int, _Said]]]:
+) -> Callable[[], tuple[Mapping[int, Sequence[str | None]], Mapping[int, Said]]]:
     heard = _heard_sought(connection, [number for number, _ in owners] if 'episodes' in plan.lanes else ())
     said = {number: _postings(connection, number, salt, plan.lanes, plan.terms) for number, salt in owners}
     return lambda: (heard(), {number: look() for number, look in said.items()})
@@ -142,23 +176,15 @@ class Kept:
         return self.cache.columns(self.connection, owner, name, generation, ahead)
 
 
-def _lane(
-    kept: Kept,
-    plan: SearchPlan,
-    owners: Sequence[tuple[OwnerRow, Reach]],
-    name: LaneName,
-    generation: Generation | None,
-    heard: Mapping[int, Sequence[str | None]],
-    said: Mapping[int, _Said],
-) -> Lane:
-    connection, names = kept.connection, _names(heard)
+def _lane(kept: Kept, plan: SearchPlan, grounds: Grounds, name: LaneName, generation: Generation | None) -> Lane:
+    connection, heard, names = kept.connection, grounds.heard, _names(grounds.heard)
     columns: list[Columns] = []
     allowed: list[Bools] = []
     hits: dict[str, tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]] = {t: ([], []) for t in plan.terms}
     speakers: list[NDArray[np.int64]] = []
     offset = 0
     past = plan.moment.as_of is not None or plan.moment.known_at is not None
-    for owner, reach in owners:
+    for owner, reach in grounds.owners:
         if past and name == 'memories':
             part = _past(connection, owner, plan.moment, generation)
         else:
@@ -170,7 +196,7 @@ def _lane(
             if any(run and not reach.sees(run) for run in runs):
                 mask &= ~np.isin(part.row, _of_other_runs(connection, owner, reach))
         allowed.append(mask)
-        for term, data in said[owner.id][name].items():
+        for term, data in grounds.said[owner.id][name].items():
             found, tf = _held(owner, data, part.row)
             rows, counts = hits[term]
             rows.append(found + offset)
@@ -248,7 +274,7 @@ _LANE_NUMBERS: Mapping[LaneName, int] = {'memories': MEMORIES, 'episodes': SEGME
 
 def _postings(
     connection: Connection, owner: int, salt: bytes, lanes: Sequence[LaneName], terms: Sequence[str]
-) -> Callable[[], _Said]:
+) -> Callable[[], Said]:
     """Of each lane and term where it is said, and how often."""
     keys = {term_key(salt, term): term for term in terms}
     numbers = [_LANE_NUMBERS[name] for name in lanes]
@@ -260,7 +286,7 @@ def _postings(
         values=(owner, *numbers),
     )
 
-    def look() -> _Said:
+    def look() -> Said:
         chunks: dict[tuple[int, str], list[bytes]] = {(number, term): [] for number in numbers for term in terms}
         for lane, term, data in found():
             chunks[lane, keys[term]].append(data)
@@ -371,36 +397,43 @@ def _past(connection: Connection, owner: OwnerRow, moment: Moment, generation: G
     )
 
 
-def _read_hits(
-    connection: Connection,
-    plan: SearchPlan,
-    ranked: Sequence[Ranked],
-    lanes: Mapping[str, Lane],
-    known: Mapping[int, Owner],
-) -> list[tuple[Ranked, Hit]]:
+_HIT: Final = (
+    f'SELECT {", ".join(f"m.{name}" for name in MEMORY_COLUMNS.split(", "))}, u.uses, u.last_used_at FROM memory m '
+    'LEFT JOIN usage u ON u.owner = m.owner AND u.memory = m.id '
+)
+_USES: Final = len(MEMORY_COLUMNS.split(', '))
+
+
+def hits_sought(
+    connection: Connection, plan: SearchPlan, ranked: Sequence[Ranked], lanes: Mapping[str, Lane]
+) -> Callable[[Mapping[int, Owner]], list[tuple[Ranked, Hit]]]:
+    """The rows of the best, given the owners by their numbers; to be looked at later."""
     keys = [(one, int(lanes[one.lane].key[one.row])) for one in ranked]
     facts = [key for one, key in keys if one.lane == 'memories']
-    sought_rows = sought(connection, MEMORY + 'WHERE row', facts)
+    sought_rows = sought(connection, _HIT + 'WHERE m.row' if plan.uses else MEMORY + 'WHERE row', facts)
     sought_quotes = quotes_sought(connection, facts)
-    sought_uses = uses_sought(connection, facts if plan.uses else ())
     sought_turns = _turns(connection, [key for one, key in keys if one.lane == 'episodes'], to_us(plan.moment.now))
-    connection.last()
-    rows = sought_rows()
-    memories = dict(zip((r[0] for r in rows), read_memories(connection, rows, known, sought_quotes), strict=True))
-    uses, (segments, stale, ended, withheld) = sought_uses(), sought_turns(known)
-    hits: list[tuple[Ranked, Hit]] = []
-    for one, key in keys:
-        if one.lane == 'memories':
-            used = uses.get(key)
-            told = one if used is None else one.used(used.times, used.last)
-            hits.append((told, Hit(memory=memories[key], score=one.score)))
-        elif key in segments:
-            turn, episode, first, last = segments[key]
-            hit = Hit(episode=episode, start=first, end=last, score=one.score, stale=turn in stale)
-            if turn in ended or turn in withheld:
-                hit = replace(hit, ended=tuple(ended.get(turn, ())), withheld=tuple(withheld.get(turn, ())))
-            hits.append((one, hit))
-    return hits
+
+    def look(known: Mapping[int, Owner]) -> list[tuple[Ranked, Hit]]:
+        rows = sought_rows()
+        memories = dict(zip((r[0] for r in rows), read_memories(connection, rows, known, sought_quotes), strict=True))
+        uses = {row[0]: row[_USES:] for row in rows if row[_USES:] and row[_USES] is not None}
+        segments, stale, ended, withheld = sought_turns(known)
+        hits: list[tuple[Ranked, Hit]] = []
+        for one, key in keys:
+            if one.lane == 'memories':
+                used = uses.get(key)
+                told = one if used is None else one.used(used[0], from_us(used[1]))
+                hits.append((told, Hit(memory=memories[key], score=one.score)))
+            elif key in segments:
+                turn, episode, first, last = segments[key]
+                hit = Hit(episode=episode, start=first, end=last, score=one.score, stale=turn in stale)
+                if turn in ended or turn in withheld:
+                    hit = replace(hit, ended=tuple(ended.get(turn, ())), withheld=tuple(withheld.get(turn, ())))
+                hits.append((one, hit))
+        return hits
+
+    return look
 
 
 Spans: TypeAlias = dict[int, list[tuple[int, int]]]

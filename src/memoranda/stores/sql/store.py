@@ -47,6 +47,7 @@ from memoranda.stores.sql import (
     counting,
     exporting,
     generations,
+    glancing,
     jobs,
     lacking,
     membership,
@@ -60,6 +61,7 @@ from memoranda.stores.sql import (
     retaining,
     reviewing,
     searching,
+    standing,
     subjects,
     tombstones,
     trail,
@@ -160,6 +162,10 @@ class SqlStore(Store):
 
     async def search(self, plan: SearchPlan) -> list[Hit]:
         """Candidates, ranking and rows in one snapshot."""
+        if glancing.remembers(self._cache, plan):
+            hits = await self._read(lambda c: glancing.glance(c, self._cache, plan))
+            if hits is not None:
+                return hits
         return await self._read(lambda c: searching.search(c, self._cache, plan))
 
     def index_source(self) -> IndexSource:
@@ -305,12 +311,7 @@ class SqlStore(Store):
         self, reaches: Sequence[Reach], *, wheres: Sequence[Filter | None], moment: Moment, limit: int
     ) -> tuple[list[MemoryRecord], Sequence[str]]:
         """What is told whatever the question is, and the speakers' names, in one snapshot."""
-
-        def read(connection: Connection) -> tuple[list[MemoryRecord], Sequence[str]]:
-            pages = [reading.page(connection, reaches, w, moment, False, limit, None, True)[0] for w in wheres]
-            return [memory for page in pages for memory in page], searching.speakers(connection, reaches)
-
-        return await self._read(read)
+        return await self._read(lambda c: standing.standing(c, reaches, wheres, moment, limit))
 
     async def get(self, memory_id: str, *, project: str) -> MemoryRecord | None:
         """The latest version of a memory."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from memoranda._locks import short_lock
 from memoranda.scope import Owner
 from memoranda.stores.sql.daily import Recalls, count_recalls
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.rows import from_us, owner_sought, sought, to_us
+from memoranda.stores.sql.rows import owner_sought, to_us
 
-__all__ = ['Counts', 'PendingUses', 'Recalled', 'Uses', 'uses_sought', 'write', 'write_recalls']
+__all__ = ['Counts', 'PendingUses', 'Recalled', 'write', 'write_recalls']
 
 MAX_PENDING: Final = 100_000
 """Memories counted between two writes; uses of more are lost."""
@@ -33,13 +33,6 @@ _COUNT: Final = (
 Counts: TypeAlias = Mapping[tuple[Owner, str], tuple[int, datetime]]
 Recalled: TypeAlias = Mapping[tuple[str, int], Recalls]
 """By project and day."""
-
-
-class Uses(NamedTuple):
-    """How often a memory was recalled, and when last."""
-
-    times: int
-    last: datetime
 
 
 class PendingUses:
@@ -121,14 +114,3 @@ def write(connection: Connection, counts: Counts) -> Counts:
         connection.execute(_COUNT.format(', '.join(['(?, ?, ?, ?)'] * size)), [value for row in some for value in row])
     busy = set(numbers.values()) - held
     return {key: count for key, count in counts.items() if numbers.get(key[0]) in busy}
-
-
-def uses_sought(connection: Connection, rows: Iterable[int]) -> Callable[[], Mapping[int, Uses]]:
-    """How often memories were recalled and when last, by the row keys of these; to be looked at later."""
-    found = sought(
-        connection,
-        'SELECT m.row, u.uses, u.last_used_at FROM memory m JOIN usage u ON u.owner = m.owner AND u.memory = m.id '
-        'WHERE m.row',
-        rows,
-    )
-    return lambda: {row: Uses(times, from_us(at)) for row, times, at in found()}

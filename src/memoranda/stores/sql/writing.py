@@ -279,7 +279,7 @@ def _conversation_sought(connection: Connection, owner: int, batch: Batch) -> _L
     )
     # Without a run it is a new one.
     goes_on = batch.lease and batch.scope.run_id is not None
-    previous = last_said(connection, owner, id_, batch.owner) if goes_on else tuple[Episode, ...]
+    previous = last_said(connection, owner, id_, batch.owner) if goes_on else list[Episode]
 
     def there() -> tuple[tuple[int, int, int] | None, bool]:
         row, messages, segments, waiting = found.fetchone()

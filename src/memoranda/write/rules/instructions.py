@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from memoranda.write.commands import is_standing
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name, third, turned
 from memoranda.write.rules.words import LANGUAGES
 
-__all__ = ['REMEMBER', 'RULES', 'SENTENCE_RULES', 'passing', 'remembered', 'wished']
+__all__ = ['REMEMBER', 'RULES', 'SENTENCE_RULES', 'passing', 'remembered']
 
 _HIGH = 0.9
 _VERBS = (
@@ -366,14 +365,6 @@ def passing(text: str, ctx: Context) -> Draft | None:
     if not m or re.search(r'\b(?:it|that|me again)$', m['v']):
         return None
     return _draft(_you_to(m['v'], ctx), 0.85)
-
-
-def wished(text: str) -> Draft | None:
-    """What the assistant is to do from now on, in words, or a language, that no rule here reads: as it was said."""
-    words = text.strip(' ,.!')
-    if len(words.split()) > 30 or _IDLE.match(words) or not is_standing(words):
-        return None
-    return Draft(words, 'instruction', form='whole', importance=_HIGH, confidence=0.8)
 
 
 REMEMBER = re.compile(

@@ -29,6 +29,7 @@ from memoranda.write.rules import (
     retractions,
     tastes,
     tools,
+    wishes,
     work,
 )
 from memoranda.write.rules.composed import Composed
@@ -144,10 +145,19 @@ class Reader:
             self.found.begin_sentence()
             for proposal in self._sentence(sentence, after):
                 self.found.add(proposal)
-        for reading in (labels.read, elsewhere.read):
+        for reading in (labels.read, elsewhere.read, wishes.read):
             for draft, start, end in reading(text, self._context(None, None)):
+                if reading is wishes.read and self._is_read(start, end):
+                    continue  # another rule knows more of it
                 for proposal in self._proposals([draft], start, end, text[start:end]):
                     self.found.add(proposal)
+
+    def _is_read(self, start: int, end: int) -> bool:
+        return any(
+            quote.message == self.index and quote.start < end and start < quote.end
+            for proposal in self.found.proposals
+            for quote in proposal.evidence
+        )
 
     def _context(self, sentence: Sentence | None, after: Sentence | None) -> Context:
         ctx = Context(
@@ -213,12 +223,7 @@ class Reader:
             begin = sentence.start + shift
             yield from self._proposals([command], begin, begin + len(text), text, passing=True)
             return
-        found = list(self._clauses(sentence, ctx))
-        wish = None if found or sentence.question or sentence.passing else instructions.wished(text)
-        if wish is not None:
-            begin = sentence.start + shift
-            found = list(self._proposals([wish], begin, begin + len(text), text))
-        yield from found
+        yield from self._clauses(sentence, ctx)
 
     def _meant(self, text: str, start: int) -> bool:
         """`Sorry, I meant Porto`: puts the word into the fact said last, if it fits there."""
