@@ -4,7 +4,7 @@ Usage: python benchmarks/agent_latency.py [--memories 1000] [--runs 200] [--mode
 
 The same agent runs with the capability and without it, in turns. What counts is the time until the model is asked, and
 that of `after_run`, which is over before the run returns; the time in which the question is embedded is shown apart.
-While the model thinks, a worker draws facts from the prompt.
+What is done meanwhile makes that longer, so what is added in all counts too. Facts are drawn after the answer.
 """
 
 from __future__ import annotations

@@ -566,7 +566,7 @@ def test_a_tombstone_that_is_gone_is_missed_unless_it_was_lifted(path: Path) -> 
         receipt = memory.forget(**ANA)
         assert memory.import_subject(document, restore=True).status == 'restored'
         report = memory.verify_erasure(receipt)
-        assert (report.problems, report.rows) == ((), {'episode': 1, 'memory': 1})
+        assert (report.problems, report.restored, report.rows) == ((), True, {'episode': 1, 'memory': 1})
         assert report.notes[0].startswith('the tombstone was lifted')
         again = memory.forget(**ANA)
         assert memory.verify_erasure(receipt).ok

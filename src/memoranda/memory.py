@@ -356,7 +356,7 @@ class AsyncMemory:
             app_id: The application; alone, memories shared by it.
             session_id: See `run_id`.
             metadata: Your own JSON, kept with messages and facts, and filterable.
-            infer: False stores each user message as one fact, as given.
+            infer: False stores each message of the user, and of a tool whose tier is given, as one fact, as given.
             kind: With `infer=False`: what sort of fact, `knowledge` by default.
             slot: With `infer=False`: its single-valued key; a new value supersedes the old.
             value: With `infer=False` and a slot: the bare value, such as `Lisbon` of "Lives in Lisbon".

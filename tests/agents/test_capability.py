@@ -295,6 +295,7 @@ def test_what_only_looks_like_a_block_is_shown_to_people_unless_the_application_
         ({'top_k': 0}, 'top_k'),
         ({'max_tokens': 20}, 'max_tokens'),
         ({'timeout': 0}, 'timeout=0'),
+        ({'config': {'top_k': 3}}, 'pass MemoryConfig(...)'),
         ({'id': None}, 'id=None'),
         ({'defer_loading': True}, 'defer_loading=True'),
         ({'scope': Scope.GLOBAL}, 'names nobody'),
@@ -305,6 +306,16 @@ def test_what_can_not_be_used_is_refused_at_once(arguments: dict[str, object], w
     with pytest.raises((ConfigurationError, InvalidScope, ValueError)) as caught:
         LongTermMemory(Memory(':memory:'), **{'scope': Scope(user_id='ana'), **arguments})
     assert words in str(caught.value)
+
+
+def test_a_specification_that_names_nobody_says_how_the_user_is_named() -> None:
+    with pytest.raises(ConfigurationError, match='user_id_from'):
+        LongTermMemory.from_spec(':memory:')
+
+
+def test_a_view_that_is_bound_is_refused_at_once_and_not_in_every_run() -> None:
+    with pytest.raises(ConfigurationError, match=r'bound to .*pass the memory that'):
+        LongTermMemory(Memory(':memory:').scoped(Scope(user_id='ana')), scope=Scope(user_id='ana'))
 
 
 @pytest.mark.parametrize('memory', [None, 'memory.db', object(), Memory])

@@ -342,6 +342,8 @@ def test_arguments_that_can_not_be_used_are_refused(given: dict[str, Any]) -> No
             await memory.retrieve_memories(**{'query': 'tea', **given}, user_id='ana')
         with pytest.raises(InvalidInput):
             await memory.get_all_memories(user_id='ana', limit=0)
+        with pytest.raises(InvalidInput, match='messages=42'):
+            await memory.store_memories(42, user_id='ana')  # pyright: ignore[reportArgumentType]
 
     within(use)
 

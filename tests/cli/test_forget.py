@@ -145,6 +145,9 @@ def test_an_id_that_nothing_is_held_on_is_doubted(cli: Cli) -> None:
     assert 'Nothing is held on user anna: is the id right?' in ran.err
     assert 'Nothing was there to be erased.' in ran.err
     assert 'Checked' not in ran.out
+    assert 'needs --user' not in ran.err
+    cli('add', 'Likes tea', '-u', 'ana', '--run', 's1')
+    assert 'A conversation of a user needs --user.' in cli('forget', '--run', 's1', '--yes').err
     assert 'Nothing is held' not in cli('forget', '--all', '-u', 'ana', input='no\n').err
 
 

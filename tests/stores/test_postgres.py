@@ -20,8 +20,9 @@ from _postgres import PASSWORD, ROLE, Server, admin, available, fresh_database, 
 from memoranda import ConfigurationError
 from memoranda._bridge import run
 from memoranda.errors import StoreBusy, StoreError, StoreUnreachable, StoreUnreadable, StoreUnwritable
-from memoranda.records import MemoryRecord
+from memoranda.records import Edit, MemoryRecord
 from memoranda.scope import Scope
+from memoranda.stores.data import Clash
 from memoranda.testing._bench import Bench
 
 psycopg = pytest.importorskip('psycopg')
@@ -441,6 +442,36 @@ def test_what_is_found_by_what_is_in_memory_is_what_the_database_holds(url: str)
             with opened(url) as fresh:
                 assert found == ranked_by(fresh)
         assert by_memory > 10
+
+
+def test_an_owner_who_has_another_number_by_now_is_found_under_it(url: str) -> None:
+    with opened(url) as bench, opened(url) as other:
+        bench.learn('of the first')
+        for _ in range(6):
+            assert bench.found('first', generation=bench.generation()) == ['of the first']
+        run(other.store.erase(ANA.erasure('default')))
+        other.learn('of somebody else', scope=Scope(user_id='eve'))
+        other.learn('of the second')
+        assert bench.found('first', generation=bench.generation()) == ['of the second']
+        run(other.store.erase(ANA.erasure('default')))
+        other.learn('of the third')
+        for text in ('of the fourth', 'of the fifth'):
+            bench.learn(text)
+        assert bench.texts() == ['of the third', 'of the fourth', 'of the fifth']
+        assert other.found(scope=Scope(user_id='eve')) == ['of somebody else']
+
+
+def test_a_constraint_that_is_violated_at_the_end_of_a_commit_is_told_as_a_clash(url: str) -> None:
+    with opened(url) as bench:
+        bench.learn('tea', slot='drink')
+        work = bench.work(bench.say('coffee', history=False))
+        coffee = bench.fact('coffee', work.episodes, slot='drink')
+        with pytest.raises(Clash, match='a current memory already says this, or holds this slot'):
+            bench.finish(work, Edit(op='add', before=None, after=coffee))
+        assert bench.texts() == ['tea']
+        bench.finish(work)
+        bench.learn('black coffee')
+        assert bench.texts() == ['tea', 'black coffee']
 
 
 def test_what_fails_while_nobody_waits_for_it_is_told_and_nothing_is_stored(url: str) -> None:

@@ -63,6 +63,8 @@ Mode = Literal['auto', 'tool', 'off']
 
 WRITE_SECONDS: Final = 10.0
 """What storing a message, or a tool that writes, may take of a run. Our own storage gives up sooner by itself."""
+PROMPT_SHARE: Final = 0.25
+"""Of `timeout`: so long the prompt may take to be stored till what is known is looked up without waiting for that."""
 TOP_K: Final = 5
 OVERFETCH: Final = 3
 """So many times what is told is looked up when the model may still see a part of it."""
@@ -176,6 +178,12 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     def _check_memory(self) -> None:
         if isinstance(self.memory, AsyncMemory | Memory | AsyncClient | Client):
+            bound = self.memory.bound_to
+            if bound is not None and self.config is None:
+                raise ConfigurationError(
+                    f'memory is bound to {shown(bound)}, which has no place for conversations: pass the memory that '
+                    'scoped() was called on, and say whose it is in scope'
+                )
             return
         from memoranda.agents.provider import MemoryProvider
 
@@ -227,8 +235,8 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
             raise ConfigurationError(f'user_id={user_id!r} and user_id_from={user_id_from!r}: pass one of them')
         if user_id is user_id_from is agent_id is app_id is None:
             raise ConfigurationError(
-                'nobody is named, so everybody would share one memory: say in user_id_from where deps name the user, such '
-                'as user.id, or pass user_id, agent_id or app_id'
+                'nobody is named, so everybody would share one memory: say in user_id_from where deps name the user, '
+                'such as user.id, or pass user_id, agent_id or app_id'
             )
         scope: Scope | ScopeFromDeps = (
             Scope(user_id=user_id, agent_id=agent_id, app_id=app_id)
@@ -420,7 +428,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
         async def find() -> None:
             nonlocal found
-            with after(stored):
+            with after(stored, PROMPT_SHARE * self.timeout):
                 found = await self._find(ctx, heard, scope)
 
         async with anyio.create_task_group() as group:

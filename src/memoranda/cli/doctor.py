@@ -255,7 +255,8 @@ def _judge_jobs(report: _Report, stats: Stats) -> None:
     if waiting and jobs['overdue_seconds'] > _OVERDUE_SECONDS and 'running' not in jobs:
         report.warnings.append(
             f'{many(waiting, "job")} not done, the first due for {span(jobs["overdue_seconds"])}, and nobody is at it: '
-            'run `memoranda worker`, or `memoranda worker --once` now and then'
+            'keep the memory open in the program that adds (`async with memory`), or run `memoranda worker`, or '
+            '`memoranda worker --once` now and then'
         )
 
 

@@ -112,7 +112,10 @@ def _retract(target: Target, memory_id: str, *, by: str | None, yes: bool) -> No
 
 def _scope(target: Target, memory: Memory, *, yes: bool) -> ErasureReceipt:
     if not target.as_json and not _holds_something(memory, target.ids):
-        note(f'Nothing is held on {target.whose}: is the id right? What was said before is refused from then on.')
+        whose = ' A conversation of a user needs --user.' if list(target.ids) == ['run_id'] else ''
+        note(
+            f'Nothing is held on {target.whose}: is the id right?{whose} What was said before is refused from then on.'
+        )
     if not yes:
         note(f'Everything of {target.whose} will be erased: memories, messages, history.', style='yellow')
         _confirm(next(iter(target.ids.values())))

@@ -45,15 +45,13 @@ MAX_QUERY_CHARS = 100_000
 RELATED_CHARS = 2_000
 MAX_PARTS = 6
 """Parts of a long batch that known memories are looked up for."""
-SAID_SECONDS = 0.25
-"""How long a search waits for what is being stored, see `after`."""
-_said_before: ContextVar[Future[None] | None] = ContextVar('memoranda_said_before', default=None)
+_said_before: ContextVar[tuple[Future[None], float] | None] = ContextVar('memoranda_said_before', default=None)
 
 
 @contextmanager
-def after(said: Future[None]) -> Generator[None]:
-    """Searches in here look at the store once this is done, or took too long; what comes before they do meanwhile."""
-    token = _said_before.set(said)
+def after(said: Future[None], seconds: float) -> Generator[None]:
+    """Searches in here look at the store once this is done, or took so long; what comes before they do meanwhile."""
+    token = _said_before.set((said, seconds))
     try:
         yield
     finally:
@@ -239,7 +237,7 @@ async def _search(
         uses=request.counted and request.strategy == 'hybrid' and not request.nearest,
     )
     if (said := _said_before.get()) is not None:
-        await wait_within(said, SAID_SECONDS)
+        await wait_within(*said)
     hits = await going.read(lambda: store.search(plan))
     if stale and not again:  # another process has switched to new vectors since this one last looked
         await going.read(lambda: engine.generation(fresh=True))

@@ -10,7 +10,6 @@ async def add(body: Thing, caller: Annotated[Caller, needs('writer')]) -> ...:
 ```
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
@@ -150,7 +149,3 @@ def role_of(dependant: Dependant) -> str | None:
     if named:
         return max(named, key=ROLES.index)
     return _PUBLIC if _PUBLIC in found else None
-
-
-Check = Callable[[str], Awaitable[Caller | None]]
-"""Who holds a key; None: nobody does."""

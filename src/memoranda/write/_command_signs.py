@@ -8,6 +8,7 @@ order and however the rest is worded. They read plain text: small letters, no ac
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from memoranda.write._command_words import (
@@ -80,7 +81,22 @@ _TELLS: Final = re.compile(
     r'|ofrecer|ofrezca\w*|remitir|derivar|afirmar|aconsejar|ocultar|callar'
     r'|dare|dia|dirgli|dica\w*|rispondere|raccomandare|consigliare|indicare|indichi\w*|menzionare|citare|rimandare'
     r'|suggerire|tacere|offrire|fornire|dizer|dizem|dar-lhe\w*|recomendar|indicar|mencionar|oferecer|aconselhar'
-    r'|encaminhar)\b'
+    r'|encaminhar|(?:the|la|die|a) (?:right |only |correct |einzige )?'
+    r'(?:answer|antwort|reponse|respuesta|risposta|resposta) (?:is|ist|lautet|est|es|e))\b'
+)
+_HANDS_ON: Final = (
+    r'\b(?:[a-z]{3,}(?:[aeiou]r|[aeiou])(?:les?|los?|las?|gli|lhe)s?|[a-z]{3,}-(?:le|la|les|lui|leur|lhe|lo|o|a)s?'
+    r'|(?:send|point|direct|steer|refer|route|ask|tell|give) (?:them|him|her|people|everyone|everybody|anyone))\b'
+)
+"""Something is done with somebody who is not spoken to: `remitelo`, `chiedergli`, `send them`."""
+_TOPIC: Final = re.compile(
+    rf'{COND}[^.!?\n]*\b(?:answer|antwort|reponse|respuesta|risposta|resposta) (?:is|ist|lautet|est|es|e)\b'
+    rf'|{_HANDS_ON}[^.!?\n]{{0,60}}(?:{SINK})'
+    r'|\b(?:remember|store|save|record|keep|note|speicher\w*|merke?|trage?|vermerke?|enregistre[rz]?|note[rz]?|retien\w*'
+    r'|ajoute[rz]?|guarda|guarde|registra|registre|anade|anota|incorpora\w*|graba|salva|aggiungi|memorizza|annota'
+    r'|grave|adiciona|anote) [^.!?\n]{0,40}\b(?:in|im|into|under|zum|dans|au|en|a|al|nel|no|na)\b [^.!?\n]{0,20}'
+    r'\b(?:memor\w+|gedachtnis|profile?|profil|perfil|profilo|preferen\w+|vorlieben)\b[^.!?\n]{0,30}'
+    rf'(?:{USER}|:)'
 )
 _SOMEBODY: Final = (
     r'(?:somebody|someone|anybody|anyone|people|they|he|she|the (?:reader|person|other side)|readers?|jemand|man|wer'
@@ -88,7 +104,8 @@ _SOMEBODY: Final = (
     r'|clientes?|qualcuno|lettor\w+|visitator\w+|client[ei]|alguem|leitor\w*|pessoas?|personas?|personnes?)'
 )
 _INQUIRES: Final = (
-    r'(?:ask\w*|mention\w*|wants? to know|wonder\w*|inquir\w*|enquir\w*|bring\w* up|needs? (?:advice|help)|fragt|fragen'
+    r'(?:ask\w*|mention\w*|wants? (?:to|a|an|some)|vuole|veut|quiere'
+    r'|wonder\w*|inquir\w*|enquir\w*|bring\w* up|needs? (?:advice|help)|fragt|fragen'
     r'|wissen (?:will|mochte)|erkundig\w*|erwahn\w*|demand\w+|veut savoir|mentionn\w+|parle\w*|cherch\w+|pregunt\w+'
     r'|quier\w+ saber|mencion\w+|busqu?\w+|chied\w+|vuol\w* sapere|cerc\w+|menzion\w+|pergunt\w+|quiser\w* saber'
     r'|procur\w+)'
@@ -179,6 +196,12 @@ _SPOKEN_TO: Final = re.compile(
     re.MULTILINE,
 )
 """A salutation, or a heading, and what follows is for them."""
+_NOTED: Final = re.compile(
+    r'\b(?:notes?|notice|hints?|p\.?s\.?|messages?|instructions?|reminder|memo|hinweis\w*|notiz|nota|avis|consignes?'
+    r'|aviso|mensaje|messaggio|recado|lembrete)\b[^.!?\n:]{0,20}\b(?:for|to|an|fur|pour|aux?|para|al?|aos?|per|agli)'
+    r' [^.!?\n:]{0,30}\b(?:agents?|agentes?|agenti|agenten|models?|modele?s?|modelos?|modelli|bots?|assist\w+'
+    r'|asist\w+)\b[^.!?\n:]{0,60}:'
+)
 _BEHIND: Final = re.compile(
     r'\b(?:ohne|sans|sin|senza|sem)\b[^.!?\n]{0,25}\b(?:zu sagen|ruckfrage\w*|ruckzufragen|nachzufragen|zu fragen'
     r'|zustimmung|lui dire|le dire|en parler|le? (?:lui )?demander|prevenir|decir\w+|preguntar\w*|avisar\w*|confirmar'
@@ -186,19 +209,76 @@ _BEHIND: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A pattern, and parts of words without one of which it can't match: looking for these first is much faster."""
+
+    pattern: re.Pattern[str]
+    stems: tuple[str, ...]
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """Where it is first."""
+        return self.pattern.search(sentence) if any(stem in sentence for stem in self.stems) else None
+
+
+def _sign(pattern: re.Pattern[str], stems: str) -> _Sign:
+    return _Sign(pattern, tuple(stems.split()))
+
+
+_PEOPLE: Final = (
+    'user human operator holder owner visitor caller guest shopper patient person client customer utz kund '
+)
+_IS_MACHINE: Final = _sign(
+    _MACHINE,
+    'ai assist asist asyst agent bot llm gpt claude gemini model modell ki ia artif kunstl digit virtu automat intel '
+    'smart electronic hilfssys assistenz sprach mitles hulp pomocnik yapay yard machine reader lect let '
+    '\u0430\u0441\u0441 \u043f\u043e\u043c \u30a2 \u52a9 \uc5b4 \ube44 copilot co-pilot helper',
+)
+_IS_READ: Final = _sign(
+    _READS,
+    'read stor sav index process summar pars ingest scan crawl analy memor digest liest lesen arbeit fasse fassung '
+    'zusammenf speicher indexier auswert merkt lis lit lir trait enregistr resum lee lea le proces guard almacen '
+    'armazen anali legg elabor salv indicizz riassum',
+)
+_IS_OF_USER: Final = _sign(_OF_USER, _PEOPLE + 'anwend utili usuari utent sistema system')
+_IS_NEXT_TIME: Final = _sign(NEXT_TIME, 'next nachst prochain proxim prossim volgende')
+_IS_EVERY_TURN: Final = _sign(
+    EVERY_TURN,
+    'answer repl respon conversation question quer topic antwor frage them gesprach repons demande sujet respuest '
+    'pregunt consult respost pergunt conversa rispost domand richiest vra onderwerp gesprek',
+)
+_IS_TOPIC: Final = _sign(
+    _TOPIC, 'answer antwort repons respuest rispost respost http www @ . memor gedachtnis prof perf preferen vorlieb'
+)
+_IS_AGREED: Final = _sign(_AGREED, 'user utz account anwend utili usuari utent')
+_IS_LEAK: Final = _sign(
+    _LEAKS,
+    'pass pin credential key code card account bank iban addr kennw zugang schluss konto karten anschrift telefon '
+    'telephon phone mot identif numero coordon contras clav direc domicil dati indirizz codic palavra senha dados '
+    'morada enderec http www @ .',
+)
+_IS_BEHIND: Final = _sign(_BEHIND, 'ohne sans sin senza sem keep')
+_IS_ASKED: Final = _sign(
+    _ASKED,
+    'ask mention want wonder nquir bring need frag wissen kundig erwahn demand savoir parle cherch pregunt quier '
+    'mencion busc busq chied vuol cerc menzion pergunt quis procur question quer request consult domand duvid '
+    'jede veut',
+)
+
+
 def signs(sentence: str) -> Reach | None:
     """What a sentence of a text that is nobody's own spoils, as a command to an agent; None: it is none."""
-    machines = {m[0] for m in _MACHINE.finditer(sentence)}
-    wanted = _WANTED.search(sentence) is not None
+    machines = {m[0] for m in _MACHINE.finditer(sentence)} if _IS_MACHINE.search(sentence) else set[str]()
+    wanted = bool(machines) and _WANTED.search(sentence) is not None
     if machines and (_SPOKEN_TO.search(sentence) or (wanted and _MATTERS.search(sentence))):
         return 'all'
-    if (machines or wanted) and _READS.search(sentence):
+    if _IS_READ.search(sentence) and (machines or _WANTED.search(sentence)):
         return 'all'
-    if _OF_USER.search(sentence):
+    if _IS_OF_USER.search(sentence) or (':' in sentence and _NOTED.search(sentence)):
         return 'all'
-    if NEXT_TIME.search(sentence) and re.search(rf'{USER}|\b{_SOMEBODY}\b', sentence):
+    if _IS_NEXT_TIME.search(sentence) and re.search(rf'{USER}|\b{_SOMEBODY}\b', sentence):
         return 'all'
-    if machines and EVERY_TURN.search(sentence):
+    if machines and _IS_EVERY_TURN.search(sentence):
         return 'all'
     for_machines = not all(map(_PERSON_TOO.fullmatch, machines)) and not _DONE_TO.search(sentence)
     return 'sentence' if (wanted and for_machines) or _tells_people(sentence) else None
@@ -206,9 +286,12 @@ def signs(sentence: str) -> Reach | None:
 
 def _tells_people(sentence: str) -> bool:
     """Whether it tells what to do or to believe, in words that people could be told, too."""
-    if _AGREED.search(sentence) or _LEAKS.search(sentence) or _BEHIND.search(sentence):
+    if any(sign.search(sentence) for sign in (_IS_TOPIC, _IS_AGREED, _IS_LEAK, _IS_BEHIND)):
         return True
-    if EVERY_TURN.search(sentence) and TO_DO.search(sentence) and not re.search(PROTOCOL, sentence):
+    if _IS_EVERY_TURN.search(sentence) and TO_DO.search(sentence) and not re.search(PROTOCOL, sentence):
         return True
-    asked = _ASKED.search(sentence)
-    return asked is not None and _TELLS.search(f'{sentence[: asked.start()]} , {sentence[asked.end() :]}') is not None
+    asked = _IS_ASKED.search(sentence)
+    if asked is None:
+        return False
+    rest = f'{sentence[: asked.start()]} , {sentence[asked.end() :]}'
+    return _TELLS.search(rest) is not None or re.search(_HANDS_ON, rest) is not None

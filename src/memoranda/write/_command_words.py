@@ -42,7 +42,7 @@ USER: Final = (
     r'|operator|account holder'
     r'|owner|visitors?|callers?|guests?|shoppers?|patients?|person you)\b|\busers?\b(?! (?:guide|manual|group|name|id))'
     r'|\b(?:der|den|dem|die|des|jede[nmr]?|alle[n]?) (?:be)?nutzer\w*|\b(?:der|den|dem|die) (?:anwender|kund)\w*'
-    r"|\b(?:l'|cet |chaque |aux? |les |un )utilisateur\w*|\b(?:le|au|aux|les|du) clients?\b"
+    r"|\b(?:l'|cet |chaque |aux? |les |un )utilisat(?:eur|rice)\w*|\b(?:le|la|au|aux|les|du) client(?:e?s?)\b"
     r'|\b(?:el|al|la|los|las|del|cada|un) (?:usuari|client)\w+'
     r"|\b(?:l'|all'|dell'|gli |un |ogni )?utent[ei]\b|\b(?:il|al|del|ogni) cliente\b"
     r'|\b(?:o|a|ao|os|aos|do|cada) (?:usuari|utilizador|client)\w*)'

@@ -62,6 +62,10 @@ _ME: Final = (
 )
 """Somebody asks it for themself: `call me`, `nenn mich`, `tutoie-moi`, `rispondimi`, `llamame`, `chama-me`."""
 _WISHES: Final = (
+    re.compile(
+        rf"^\W*i(?:'d| would)? (?:do not |don't )?(?:want|like|need|expect) you to\b[^.!?\n]{{0,80}}?"
+        rf'(?:{STAND}|\byour {OUTPUT}\b|\bany ?more\b)'
+    ),
     re.compile(rf'^\W*{_ME}[^.!?\n]{{0,120}}?(?:{STAND}|{EVERY_TURN.pattern})'),
     re.compile(rf'^\W*(?:\w+,? )?(?:{STAND}|\b(?:in|a|en|em|bei|auf) {EVERY_TURN.pattern[2:]})[,:]?\s+{_ME}'),
     re.compile(

@@ -230,7 +230,7 @@ def _found(text: str) -> Iterator[Span]:
     yield from enclosed
     quoted = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
     yield from quoted
-    yield from (m.span() for m in _LABELLED.finditer(text) if '\n' in text.strip() or not _POSSESSIVE.search(m[0]))
+    yield from (m.span() for m in _LABELLED.finditer(text) if not _is_typed(text))
     yield from (m.span() for m in _STAMPED.finditer(text))
     spoken = list(_SPOKEN.finditer(text))
     if len(spoken) > 1 and any(_FIRST_PERSON.search(m['words']) for m in spoken):
@@ -239,13 +239,18 @@ def _found(text: str) -> Iterator[Span]:
         yield begin, len(text)
     for pattern in _ANNOUNCED:
         for m in pattern.finditer(text):
-            if not _is_own(m[0]):
+            if not _is_own(m[0]) and not (pattern is _ANNOUNCED[-1] and _is_typed(text)):
                 yield _announced(text, m, (*enclosed, *quoted))
 
 
 def _is_own(lead: str) -> bool:
     last = lead[max(lead.rfind(c) for c in '.!?\n') + 1 :]
     return re.search(_OWN_NOUN, last) is not None or re.search(_CARE, last) is not None
+
+
+def _is_typed(text: str) -> bool:
+    """Whether somebody may use a word and a colon of their own: in a single line, of what is theirs."""
+    return '\n' not in text.strip() and _POSSESSIVE.search(text) is not None
 
 
 def _announced(text: str, m: re.Match[str], given: Sequence[Span]) -> Span:

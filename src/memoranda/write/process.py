@@ -195,7 +195,8 @@ class Process:
         options = work.job.payload
         if not options.get('infer', True):
             whole = options.get('lesson') or options.get('trust')
-            given = [i for i, m in enumerate(work.episodes) if m.role == 'user' or whole]
+            # Of tools only what came with a tier of its own was stored: that too was given.
+            given = [i for i, m in enumerate(work.episodes) if m.role in ('user', 'tool') or whole]
             return Extraction(proposals=[_as_given(i, work.episodes[i], options) for i in given]), ()
         engine = self._engine
         readable = await engine.compute(lambda: [m for m in work.episodes if worth_reading(m)])

@@ -73,7 +73,7 @@ class _Entry:
     words: Words | None = None
     """The keyword index, once it was searched often enough as it is."""
     asked: int = 0
-    """How often that was."""
+    """How often that was, after the first time."""
 
     @property
     def nbytes(self) -> int:
@@ -135,8 +135,7 @@ class Cache:
             entry = self._entries.get((owner.id, 'memories', True))
             if entry is None or (entry.version, entry.epoch) != (owner.version, owner.epoch) or entry.words is not None:
                 return False
-            entry.asked += 1
-            return entry.asked > _SEARCHES + len(entry.columns.row) // _ROWS_A_SEARCH
+            return entry.asked >= _SEARCHES + len(entry.columns.row) // _ROWS_A_SEARCH
 
     def keep_words(self, owner: OwnerRow, words: Words) -> None:
         """Keep them, with what they belong to."""
@@ -166,10 +165,14 @@ class Cache:
         return entry is not None and entry.generation == generation.id
 
     def ahead(self, connection: Connection, owner: int, lane: LaneName) -> Ahead | None:
-        """Ask what was written of a lane since it was kept, for `columns`; None when nothing of it is kept."""
+        """Ask what was written of a lane since it was kept, for `columns`.
+
+        None when nothing of it is kept, or nothing was written while it was searched several times: then it is likely
+        that nothing was again.
+        """
         with self._lock:
             entry = self._entries.get((owner, lane, True)) or self._entries.get((owner, lane, False))
-        if entry is None:
+        if entry is None or entry.asked >= _SEARCHES:
             return None
         last = _last(owner, entry)
         return Ahead(entry, Fresh(connection, owner, lane, entry.generation, entry.version, last))
@@ -202,6 +205,7 @@ class Cache:
                     self._entries.move_to_end(key)
             if entry is not None and entry.epoch == owner.epoch and entry.generation == number:
                 if entry.version == owner.version:
+                    entry.asked += 1
                     return entry.columns
                 if entry.version < owner.version:
                     since = ahead.fresh.rows(generation) if ahead is not None and ahead.entry is entry else None
