@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 __all__ = ['Closed', 'Pool']
 
 C = TypeVar('C')
 T = TypeVar('T')
+_Item: TypeAlias = tuple[Future[Any], Callable[[C], Any]]
+_Inbox: TypeAlias = 'queue.SimpleQueue[_Item[C] | None]'
 
 
 class Closed(RuntimeError):
@@ -20,10 +23,13 @@ class Closed(RuntimeError):
 
 
 class Pool(Generic[C]):
-    """Daemon threads that take functions from one queue and call them with their own resource.
+    """Daemon threads that take functions in turn and call them with their own resource.
+
+    A function goes to the thread that was busy last, whose connection has everything at hand: who asks for one thing
+    after the other meets one of them, and no more are started than were ever busy at once.
 
     Args:
-        count: How many threads; they start with the first function.
+        count: How many threads at most; each starts when the others are busy.
         name: Prefix of the thread names.
         make: Makes a thread's resource, on that thread, before its first function.
         drop: Gives it back when the pool closes.
@@ -33,7 +39,10 @@ class Pool(Generic[C]):
         self, count: int, name: str, make: Callable[[], C], drop: Callable[[C], None] = lambda resource: None
     ) -> None:
         self._count, self._name, self._make, self._drop = count, name, make, drop
-        self._queue: queue.SimpleQueue[tuple[Future[Any], Callable[[C], Any]] | None] = queue.SimpleQueue()
+        self._waiting: deque[_Item[C]] = deque()
+        """What no thread has time for; empty while one is idle."""
+        self._idle: list[_Inbox[C]] = []
+        """Those of the threads that have nothing to do, the last one that had last."""
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -44,11 +53,17 @@ class Pool(Generic[C]):
         with self._lock:
             if self._closed:
                 raise Closed(f'{self._name} is closed')
-            if len(self._threads) < self._count:
-                thread = threading.Thread(target=self._work, name=f'{self._name}-{len(self._threads)}', daemon=True)
+            if self._idle:
+                self._idle.pop().put((future, function))
+            elif len(self._threads) < self._count:
+                inbox: _Inbox[C] = queue.SimpleQueue()
+                inbox.put((future, function))
+                name = f'{self._name}-{len(self._threads)}'
+                thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
-            self._queue.put((future, function))
+            else:
+                self._waiting.append((future, function))
         return future
 
     def close(self) -> None:
@@ -58,26 +73,40 @@ class Pool(Generic[C]):
                 return
             self._closed = True
             threads = self._threads
-            for _ in threads:
-                self._queue.put(None)
+            for inbox in self._idle:
+                inbox.put(None)
+            self._idle.clear()
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join()
 
-    def _work(self) -> None:
+    def _ready(self, inbox: _Inbox[C]) -> None:
+        """See that there is something in the inbox of a thread, now or when there is something to do."""
+        with self._lock:
+            if self._waiting:
+                inbox.put(self._waiting.popleft())
+            elif self._closed:
+                inbox.put(None)
+            else:
+                self._idle.append(inbox)
+
+    def _work(self, inbox: _Inbox[C]) -> None:
         resource: C | None = None
-        while (item := self._queue.get()) is not None:
+        while (item := inbox.get()) is not None:
             future, function = item
             if not future.set_running_or_notify_cancel():
+                self._ready(inbox)
                 continue
             try:
                 if resource is None:
                     resource = self._make()
                 result = function(resource)
             except BaseException as error:
+                self._ready(inbox)
                 settle(future, error)
                 del error
             else:
+                self._ready(inbox)  # before anybody hears of the result, who may have more to do
                 future.set_result(result)
                 del result
             del item, future, function

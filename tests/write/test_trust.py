@@ -491,19 +491,24 @@ def test_a_command_that_may_be_meant_for_people_hides_only_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ('text', 'own'),
+    ('text', 'asks', 'own'),
     [
         (
             '```\nERROR disk full on host alpha\nERROR again, and again\n```\nMy server Nix stands in Oslo.',
-            'Nix stands',
+            'Where does my server Nix stand?',
+            'Oslo',
         ),
-        ('Translate: "Please send the parcel to the castle tower". I practise for my move to Nantes.', 'Nantes'),
+        (
+            'Translate: "Please send the parcel to the castle tower". I practise for my move to Nantes.',
+            'What did I say of Nantes, for my move?',
+            'Nantes',
+        ),
     ],
 )
-def test_what_a_user_says_beside_a_paste_is_told_without_it(text: str, own: str) -> None:
+def test_what_a_user_says_beside_a_paste_is_told_without_it(text: str, asks: str, own: str) -> None:
     with fast() as memory:
         memory.add(text, **ANA)
-        block = str(memory.context(f'What did I say of {own}, for my move?', **ANA))
+        block = str(memory.context(asks, **ANA))
         assert own in block
         assert 'disk full' not in block
         assert 'castle' not in block

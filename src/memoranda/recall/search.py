@@ -12,7 +12,7 @@ from itertools import zip_longest
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from memoranda._bridge import Errand, wait_within
+from memoranda._bridge import Errand, may_block, wait_within
 from memoranda._degraded import Straight, Without, recalling
 from memoranda._precedence import first
 from memoranda.checks import check_count, check_unit, storable
@@ -272,7 +272,9 @@ async def _asked(
         looking = going.begin(engine.generation) if semantic else None
         guess = engine.last_generation if semantic else None
         early = None
-        if not engine.named.known(request.reaches) and (guess is not None or not semantic):
+        # A blocking caller embeds on its own thread, which wins nothing by this.
+        expected = not engine.named.known(request.reaches) and (guess is not None or not semantic)
+        if expected and not may_block():
             early = await ask(guess, ())
         generation = await going.end(looking) if looking is not None else None
         speakers = await going.end(hearing) if hearing is not None else ()

@@ -75,7 +75,9 @@ class CountTests(StoreTests):
         assert (own.first_said, own.last_recorded) == (first.said_at, first.recorded_at)
         assert [s.owner.key for s in self._subjects(store, kinds=('app',))] == ['web']
         assert list(self._subjects(store, limit=2)) + list(self._subjects(store, after=listed[1].number)) == listed
-        for kinds, limit in ((('user', 'agent', 'app', 'run'), 9), (('user', 'agent', 'app', 'run'), 3), (('app',), 9)):
+        everybody: tuple[OwnerKind, ...] = ('user', 'agent', 'app', 'run')
+        asked: list[tuple[tuple[OwnerKind, ...], int]] = [(everybody, 9), (everybody, 3), (('app',), 9)]
+        for kinds, limit in asked:
             numbers = self.run(store.subject_numbers(project='default', kinds=kinds, limit=limit))
             assert list(numbers) == [s.number for s in self._subjects(store, kinds=kinds, limit=limit)]
         assert self.run(store.erase(ANA.erasure('default'))).memories == 2

@@ -57,7 +57,7 @@ async def body_of(request: Request, known: Collection[str]) -> dict[str, Any]:
         Problem: 400, it is something else.
     """
     try:
-        found = await json_of(request) if await request.body() else {}
+        found: object = await json_of(request) if await request.body() else {}
     except (ValueError, RecursionError) as error:
         raise bad(f'the body is not JSON ({type(error).__name__}): send one JSON object in UTF-8') from None
     body = as_object(found)

@@ -37,7 +37,6 @@ __all__ = ['NATIVE', 'PostgresConnection', 'Rows', 'adapt', 'translate']
 _PLACE = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|\?(\d*)""")
 _INSERT = re.compile(r"(INSERT INTO [^?']* VALUES)(\((?:\?, )*\?\))((?: ON CONFLICT[^?']*)?)")
 _VALUES_AT_ONCE: Final = 512
-_FEW: Final = 16
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _BIGINT: Final = 20
 _INLINE: Final = 1900
@@ -212,8 +211,8 @@ class PostgresConnection:
         left, answers = list(values), list[Answer]()
         at_once = max(1, _VALUES_AT_ONCE // max(1, len(left[0]))) if left else 1
         while left:
-            # Beyond a few as many as a power of two: then the statements are few, and are prepared.
-            count = len(left) if len(left) <= _FEW else 1 << (min(len(left), at_once).bit_length() - 1)
+            # As many as a power of two: then the statements are few, and are prepared.
+            count = 1 << (min(len(left), at_once).bit_length() - 1)
             told = _rows_at_once(statement, count)
             some, left = left[:count], left[count:]
             if told is None:
