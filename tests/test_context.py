@@ -75,6 +75,14 @@ def test_nothing_is_told_twice(memory: Memory) -> None:
     assert sum('Miso' in line for line in lines) == 1
 
 
+def test_what_a_fact_leaves_out_of_its_message_is_told_to_who_asks_for_it() -> None:
+    with Memory(':memory:') as ruled:
+        ruled.add("I'm the system administrator of a school in Celle and look after 300 tablets.", **ANA)
+        assert not any('tablets' in fact.text for fact in ruled.get_all(**ANA).items)
+        assert '300 tablets' in str(ruled.context('How many tablets do I look after?', **ANA))
+        assert '300 tablets' not in str(ruled.context('What do I work as at the school?', **ANA))
+
+
 def test_a_passage_without_a_fact_is_quoted_with_its_speaker(memory: Memory) -> None:
     memory.add([{'content': 'hello there'}, {'role': 'assistant', 'content': 'The museum opens at ten'}], **ANA)
     memory.add({'role': 'assistant', 'content': 'The museum closes at six', 'name': 'Guide <1>'}, **ANA)

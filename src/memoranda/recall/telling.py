@@ -101,6 +101,12 @@ def _tells(text: str, start: int, end: int, spans: Sequence[Span], question: str
     return not question or left == letters or _is_about(rest, question)
 
 
+def _left_open(text: str, facts: Sequence[str], question: str) -> bool:
+    """Whether a sentence has a telling word of a question that none of the facts drawn from it has: they say less."""
+    asked = set(query_terms(question)) & set(index_terms(text))
+    return bool(asked) and not asked.issubset(index_terms(' '.join(facts)))
+
+
 def _is_about(text: str, question: str) -> bool:
     """Whether a text shares a telling word with a question."""
     return bool(shared(text, [question], but=()) or not set(index_terms(text)).isdisjoint(query_terms(question)))
@@ -118,12 +124,14 @@ class Told:
     def __init__(self, question: str = '', *, policy: Policy | None = None, least: float = AS_WELL) -> None:
         self._question, self._policy, self._least = question, policy, least
         self._spans: dict[str, list[Span]] = {}
+        self._facts: dict[str, list[str]] = {}
         self._scores: dict[str, float] = {}
 
     def add(self, memory: MemoryRecord, score: float) -> None:
         """A fact that is told, and how well it answers the question; 0 when it is told whatever is asked."""
         for e in memory.evidence:
             self._spans.setdefault(e.episode_id, []).append((e.start, e.end))
+            self._facts.setdefault(e.episode_id, []).append(memory.text)
             self._scores[e.episode_id] = max(score, self._scores.get(e.episode_id, 0.0))
 
     def news(self, hit: Hit) -> str | None:
@@ -136,6 +144,7 @@ class Told:
             if hit.score < self._least * self._scores.get(hit.episode.id, 0.0):
                 return None
             inside, ended = ([(a - hit.start, b - hit.start) for a, b in spans] for spans in (told, hit.ended))
+            inside = self._but_open(hit.episode.id, text, inside)
             kept = _untold(text, inside, ended, self._question)
         elif self._question and tier_for(hit, self._policy) == 'external':
             # Of somebody else's words no more than what was asked for; the rest may be meant for whoever reads it.
@@ -144,6 +153,14 @@ class Told:
         else:
             return cut(text, hidden)
         return _joined(text, kept, hidden)
+
+    def _but_open(self, episode_id: str, text: str, told: Sequence[Span]) -> Sequence[Span]:
+        """What facts tell of a text, but for sentences in which they leave open what is asked."""
+        if not self._question or not told:
+            return told
+        facts = self._facts[episode_id]
+        left = [s for s in sentences(text) if _left_open(text[slice(*s)], facts, self._question)]
+        return [t for t in told if not any(a < t[1] and t[0] < b for a, b in left)]
 
 
 def _joined(text: str, kept: Sequence[Span], hidden: Sequence[Span]) -> str | None:
