@@ -575,6 +575,20 @@ def test_a_tombstone_that_is_gone_is_missed_unless_it_was_lifted(path: Path) -> 
     assert verify_erasure(path, again).problems == ('the tombstone is gone, and no history tells that it was lifted',)
 
 
+def test_a_tombstone_does_not_pass_for_lifted_because_somebody_elses_was(path: Path) -> None:
+    with fast(path) as memory:
+        memory.add(SENTENCE, **ANA)
+        receipt = memory.forget(**ANA)
+        memory.add('Likes tea', user_id='ben')
+        document = memory.export(user_id='ben')
+        memory.forget(user_id='ben')
+    with contextlib.closing(apsw.Connection(str(path))) as connection:
+        connection.execute('DELETE FROM tombstone WHERE subject = ?', (receipt.subject,))
+    with fast(path) as memory:
+        assert memory.import_subject(document, restore=True).status == 'restored'
+    assert verify_erasure(path, receipt).problems == ('the tombstone is gone, and no history tells that it was lifted',)
+
+
 def test_a_restore_of_somebody_who_was_forgotten_before_is_told_as_one(path: Path) -> None:
     with fast(path) as memory:
         memory.add(SENTENCE, **ANA)

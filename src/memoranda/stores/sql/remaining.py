@@ -67,14 +67,21 @@ def remains(connection: Connection, asked: Asked, subject: str, at: int, chains:
     return Remains(
         chain=tuple(problem for chain in chains if (problem := _misplaced(connection, chain)) is not None),
         tombstone=None if found is None else from_us(found),
-        lifted=bool(
-            connection.execute(
-                "SELECT EXISTS(SELECT 1 FROM history WHERE memory_id = '' AND op = 'restore' AND at >= ?)", (at,)
-            ).fetchone()[0]
-        ),
+        lifted=_was_lifted(connection, subject, at),
         rows={table: count for table, count in rows.items() if count},
         scrub_pending=bool(connection.execute('SELECT EXISTS(SELECT 1 FROM scrub)').fetchone()[0]),
     )
+
+
+def _was_lifted(connection: Connection, subject: str, since: int) -> bool:
+    """Whether some history tells that the tombstone of this subject was lifted."""
+    found = connection.execute(
+        'SELECT t.after FROM history h JOIN history_text t ON t.row = h.row '
+        "WHERE h.memory_id = '' AND h.op = 'restore' AND h.at >= ?",
+        (since,),
+    ).fetchall()
+    noted = [json.loads(after).get('lifted') for (after,) in found if after]
+    return any(isinstance(subjects, list) and subject in subjects for subjects in noted)
 
 
 def _misplaced(connection: Connection, chain: ChainPosition) -> str | None:

@@ -78,21 +78,21 @@ def lift(connection: Connection, owner: Owner, actor: str, reason: str) -> int:
     """Remove the tombstones of an owner and of its parts, and note it in its chain."""
     key = auditing.secret(connection)
     find_owner(connection, owner, hold=True)
-    connection.execute(
-        'DELETE FROM tombstone WHERE project = ? AND of_owner = ?',
+    subjects = connection.execute(
+        'DELETE FROM tombstone WHERE project = ? AND of_owner = ? RETURNING subject',
         (project_key(key, owner.project), subject_key(key, owner.project, owner, {})),
-    )
-    lifted = connection.changes()
-    if lifted:
+    ).fetchall()
+    if subjects:
         entry = Entry(
             op='restore',
             actor=actor,
             reason=reason,
             change_id=new_id(),
             at=to_us(now()),
-            after=dump_state({'lifted': lifted}),
+            # Which they were: that of somebody else must not pass for lifted.
+            after=dump_state({'lifted': sorted(subject for (subject,) in subjects)}),
         )
         row = ensure_owner(connection, owner)
         auditing.append(connection, row, [entry])
         touch(connection, row.id)
-    return lifted
+    return len(subjects)
