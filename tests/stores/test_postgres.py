@@ -420,6 +420,7 @@ def test_what_is_found_by_what_is_in_memory_is_what_the_database_holds(url: str)
         assert isinstance(reading.store, PostgresStore)
         cache, by_memory = reading.store._cache, 0
         memories: list[MemoryRecord] = []
+        found: list[Any] = []
         for turn in range(40):
             action = chance.randrange(8)
             if action < 4 or not memories:
