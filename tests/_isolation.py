@@ -21,6 +21,7 @@ IDS = (
     'default', 'user', '0', '\\', '{"user_id": "ana"}', 'ana\u202eana', 'x' * 256, 'x' * 255,
 )  # fmt: skip
 UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+LINEAGE = re.compile(rf"""supersede(?:s|d_by)['"]?[=:] ?['"]{UUID.pattern}""")
 MARK = re.compile(r'zq[a-z]+zq')
 
 
@@ -130,11 +131,21 @@ class World:
             return any(who.sees(p, **how) for p in facts)
         return mark in self.said and who.sees(self.said[mark], shared=how.get('shared', False))
 
-    def check(self, who: Who, result: object, **how: Any) -> None:
-        """Nothing in a result, wherever it stands, is somebody else's."""
+    def check(self, who: Who, result: object, *, chain: bool = False, **how: Any) -> None:
+        """Nothing in a result, wherever it stands, is somebody else's, or erased.
+
+        Args:
+            who: Who is told.
+            result: What.
+            chain: Whether it shows entries of an audit chain, which stay without their words.
+            how: See `Who.sees`.
+        """
         text = repr(result)
-        for id_ in set(UUID.findall(text)):
+        for id_ in () if chain else set(UUID.findall(LINEAGE.sub('', text))):
             assert id_ not in self.gone, f'{who} is told of {id_}, which was erased'
+        for id_ in set(UUID.findall(text)):
+            # What came before or after a memory stays named there by its id, also when it was erased by itself.
+            assert id_ not in self.gone or who.sees(self.gone[id_], **how), f'{who} is told of {id_} of others'
             if id_ in self.memories:
                 assert who.sees(self.memories[id_][0], **how), f'{who} is told of memory {self.memories[id_]}'
             elif id_ in self.episodes:  # perhaps as evidence: a user's messages are the user's

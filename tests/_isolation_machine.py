@@ -274,7 +274,7 @@ class Machine(RuleBasedStateMachine):
         who = self.who(by)
         exported = self.ask('export', who, pick)
         if not isinstance(exported, Exception):
-            self.world.check(who, b''.join(exported.json()).decode())
+            self.world.check(who, b''.join(exported.json()).decode(), chain=True)
             self.exports.append((who, b''.join(exported.json())))
 
     @rule(by=ANY_PLACE, pick=ANY_PLACE, restore=st.booleans())
@@ -285,7 +285,7 @@ class Machine(RuleBasedStateMachine):
         whose, document = self.exports[pick % len(self.exports)]
         who = self.who(by)
         self.done['import_subject'] += 1
-        back = set(self.world.gone)
+        back = dict(self.world.gone)
         try:
             self.memory.in_project(who.project).scoped(who.scope).import_subject(document, restore=restore)
         except (InvalidInput, Conflict) as error:
@@ -293,10 +293,10 @@ class Machine(RuleBasedStateMachine):
             self.world.check(who if who == whose else whose, str(error))
         else:
             assert (who.project, who.scope) == (whose.project, whose.scope), f'{who} imported what is of {whose}'
-            for id_ in back:  # a restore brings what was erased
-                del self.world.gone[id_]
+            self.world.gone.clear()  # a restore brings what was erased
         self.wrote(who, lambda place, _: place.owner == who.home == whose.home)
-        self.world.gone |= {id_: who.home for id_ in back if id_ not in self.world.memories | self.world.episodes}
+        there = self.world.memories | self.world.episodes
+        self.world.gone |= {id_: place for id_, place in back.items() if id_ not in there}
 
     @rule(by=ANY_PLACE, pick=ANY_PLACE, name=st.sampled_from(('verify', 'checkpoint', 'audit_log', 'reads')))
     def prove(self, by: int, pick: int, name: str) -> None:
