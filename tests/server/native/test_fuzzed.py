@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from memoranda import AsyncMemory
 from memoranda.keys import NewKey, make_key
 from memoranda.server.app import create_app
+from memoranda.settings import Settings
 from memoranda.testing import HashingEmbedder
 
 EXAMPLES = int(os.environ.get('TEST_FUZZ', '0'))
@@ -22,7 +23,8 @@ fuzz = pytest.importorskip('_fuzz', reason='schemathesis is not installed')
 
 
 def application(key: NewKey) -> FastAPI:
-    memory = AsyncMemory(':memory:', embedder=HashingEmbedder())
+    unlimited = Settings(server_rate=0, server_key_concurrency=1000)  # however fast the machine asks
+    memory = AsyncMemory(':memory:', embedder=HashingEmbedder(), settings=unlimited)
     return create_app(memory, keys=[key], parts=('memoranda.server.native',))
 
 
