@@ -146,6 +146,11 @@ class Memory:
         """What all views share. For adapters."""
         return self.aio.engine
 
+    @property
+    def works(self) -> bool:
+        """See `AsyncMemory.works`."""
+        return self.aio.works
+
     def __enter__(self) -> Self:
         run(self.aio.__aenter__())
         return self

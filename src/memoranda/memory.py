@@ -253,6 +253,11 @@ class AsyncMemory:
         """What all views share: store, embedder, settings. For adapters; its methods may change between versions."""
         return self._engine
 
+    @property
+    def works(self) -> bool:
+        """Whether workers of this process do jobs now: it was opened, and the setting `workers` isn't 0."""
+        return self._background.works
+
     async def __aenter__(self) -> Self:
         try:
             await open_store(self._engine)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import pytest
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelRequest, TextContent, UserPromptPart
@@ -13,6 +16,7 @@ from _thinking import SECONDS, Thinking, quick
 from memoranda import ConfigurationError, InvalidScope, Memory, Scope
 from memoranda.agents import LongTermMemory, strip_recalled
 from memoranda.recall.block import count_tokens
+from memoranda.settings import Settings
 
 
 def test_a_second_conversation_knows_what_was_said_in_the_first() -> None:
@@ -48,6 +52,19 @@ def test_five_lines_are_enough_and_a_blocking_memory_will_do() -> None:
         memory.flush()
         result = agent.run_sync('Which city do I live in?')
         assert ['I live in Lisbon' in text for text in blocks(result.all_messages())] == [True]
+
+
+@pytest.mark.parametrize('workers', [8, 0])
+def test_a_memory_that_was_not_opened_says_once_that_nobody_draws_facts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, workers: int
+) -> None:
+    memory = fast(tmp_path / 'm.db', settings=Settings(workers=workers))
+    with event_loop(), contextlib.closing(memory):
+        agent = Agent(TestModel(), capabilities=[LongTermMemory(memory, scope=Scope(user_id='ana'))])
+        agent.run_sync('I live in Lisbon')
+        agent.run_sync('I like tea')
+        assert not memory.works
+    assert caplog.text.count('the memory was not opened') == (1 if workers else 0)
 
 
 def test_what_is_known_is_one_part_of_its_own_after_the_prompt_and_says_what_it_holds() -> None:

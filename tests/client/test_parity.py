@@ -37,6 +37,7 @@ MISSING = {
     'index_drop': _OF_THE_STORAGE,
     'finish_erasure': _OF_THE_STORAGE,
     'process_one_job': _OF_THE_STORAGE,
+    'works': _OF_THE_STORAGE,
     'register_profile': 'extraction runs on the server',
     'apply': 'a preview holds a plan, which stays on the server',
 }

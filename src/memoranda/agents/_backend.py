@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ __all__ = [
     'shortened',
     'standing_lines',
 ]
+
+log = logging.getLogger('memoranda')
 
 MAX_PAGES = 10
 """Of 1,000 memories each, among which the one with a short id is looked for."""
@@ -170,6 +173,11 @@ class EngineBackend:
 
     def __init__(self, memory: AsyncMemory) -> None:
         self.memory = memory
+        self._told_unread = False
+
+    def _unread(self) -> bool:
+        """Whether nobody in this process draws facts from what is stored, though the settings don't say so."""
+        return self.memory.engine.settings.workers > 0 and not self.memory.works
 
     def _acting(self, scope: Scope) -> AsyncMemory:
         """On the agent's account, unless the memory is on somebody's already."""
@@ -207,7 +215,7 @@ class EngineBackend:
         self, messages: Sequence[Said], scope: Scope, *, key: str, metadata: Mapping[str, Any] | None
     ) -> None:
         """One row in the outbox; facts are drawn later, by a worker: from a prompt and its answer in one go."""
-        await self.memory.add(
+        receipt = await self.memory.add(
             [as_dict(m) for m in messages],
             **_ids(scope),
             metadata=metadata,
@@ -215,6 +223,12 @@ class EngineBackend:
             idempotency_key=key,
             batch_turns=min(1000, ADDS_A_TURN * await self._batch_turns()),
         )
+        if receipt.status == 'queued' and not self._told_unread and self._unread():
+            self._told_unread = True
+            log.warning(
+                'what agents hear is stored, and no facts are drawn from it here: the memory was not opened. Open it '
+                'for as long as they run (async with memory: ...), run `memoranda worker`, or set workers=0 if it runs'
+            )
 
     async def flush(self) -> None:
         """Nothing waits here."""

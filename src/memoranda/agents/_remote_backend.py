@@ -32,6 +32,9 @@ class RemoteBackend(EngineBackend):
     def _acting(self, scope: Scope) -> Any:
         return self.memory
 
+    def _unread(self) -> bool:
+        return False  # the server's workers see to it
+
     async def _policy(self) -> Policy:
         return (await self._client.rules()).policy
 
