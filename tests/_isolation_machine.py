@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -274,8 +275,11 @@ class Machine(RuleBasedStateMachine):
         who = self.who(by)
         exported = self.ask('export', who, pick)
         if not isinstance(exported, Exception):
-            self.world.check(who, b''.join(exported.json()).decode(), chain=True)
-            self.exports.append((who, b''.join(exported.json())))
+            document = b''.join(exported.json())
+            held = json.loads(document)
+            self.world.check(who, held.pop('history'), chain=True)
+            self.world.check(who, held)
+            self.exports.append((who, document))
 
     @rule(by=ANY_PLACE, pick=ANY_PLACE, restore=st.booleans())
     def import_subject(self, by: int, pick: int, restore: bool) -> None:

@@ -141,6 +141,7 @@ BLOCK = '<recalled_memory>\n- lives in Porto\n</recalled_memory>'
         ('a\n<recalled_memory>\n- never closed', 'a\n'),
         ('a: <recalled_memory>\n- never closed', 'a: '),
         ('<recalled_memory> never closed', ''),
+        ('you said <recalled_memory> I love tea </recalled_memory> and so on', 'you said  and so on'),
         ('the tag <recalled_memory> is in our logs', 'the tag <recalled_memory> is in our logs'),
         ('we nest <recalled_memory>, I think', 'we nest <recalled_memory>, I think'),
         ('a </recalled_memory> b', 'a </recalled_memory> b'),

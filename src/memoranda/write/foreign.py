@@ -160,8 +160,8 @@ _GOES_ON: Final = re.compile(r'["\']?[ \t]*[,.;:!?)]|["\']?[ \t]+\w')
 _MARK: Final = re.compile(r'\[[me]:[\w.~-]{4,16}\]')
 _ASKED_LINE: Final = re.compile(r'^[ \t]*-?[ \t]*asked:[^\n]*', re.M)
 _FRAME: Final = re.compile(
-    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b[>\]})]?(?P<inside>.*?)(?:[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2}'
-    r'|\Z)',
+    r'[<\[{(]\W{0,2}recalled[\W_]{0,3}memor(?:y|ies)\b[>\]})]?(?P<inside>.*?)'
+    r'(?:(?P<end>[<\[{(]\W{0,2}/\W{0,2}recalled[\W_]{0,3}memor\w+\W{0,2})|\Z)',
     re.S,
 )
 
@@ -190,7 +190,7 @@ def recalled(text: str, *, typed: bool = False) -> tuple[Span, ...]:
 
     Args:
         text: Of a message.
-        typed: Whether a user wrote it, who may speak of the tag of a block in the middle of a sentence.
+        typed: Whether a user wrote it, who may speak of the tag of a block in a sentence, when none is closed.
     """
     if '[' not in text and 'recalled' not in text.casefold() and 'asked' not in text.casefold() and text.isascii():
         return ()
@@ -199,7 +199,8 @@ def recalled(text: str, *, typed: bool = False) -> tuple[Span, ...]:
         m.span()
         for pattern in (_FRAME, _ASKED_LINE)
         for m in pattern.finditer(read.text)
-        if not (typed and pattern is _FRAME and _is_mentioned(read.text, m))
+        # One that is closed is a block, wherever it stands.
+        if not (typed and pattern is _FRAME and m['end'] is None and _is_mentioned(read.text, m))
     ]
     return _merged([read.span(*span) for span in (*told, *_marked_lines(read.text))])
 

@@ -236,9 +236,9 @@ def strip_recalled(text: str) -> str:
     out: list[str] = []
     at = 0
     for m in _OPENS.finditer(text):
-        if m.start() < at or mentioned(text, *m.span()):
-            continue  # a sentence that speaks of the tag is no block
         following = bisect_left(closes, (m.end(), 0))
+        if m.start() < at or (following == len(closes) and mentioned(text, *m.span())):
+            continue  # a sentence that speaks of the tag is no block; one that is closed is
         out.append(text[at : m.start()])
         # An unclosed block: nothing after its tag can be told from recalled text.
         at = closes[following][1] if following < len(closes) else len(text)

@@ -2,7 +2,8 @@
 
 An entry is right when its owner's version, epoch and embedding generation are those of the read transaction. A newer
 owner version brings only the rows written or retired since; an erasure changes the epoch, and the entry is read anew.
-Arrays handed out are never written again (vectors grow behind the end of earlier views), so readers share them freely.
+What arrays tell that were handed out is never written again, so readers share them freely: vectors grow behind the end
+of earlier views, and one that comes late takes the place of a row that these say is missing.
 """
 
 from __future__ import annotations
