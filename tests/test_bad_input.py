@@ -305,8 +305,8 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute(f'PRAGMA user_version = {version + 1}')
         file.commit()
-    with pytest.raises(StoreUnreadable, match=r'newer'):
-        fast(path).add('x', **ANA)
+    with contextlib.closing(fast(path)) as older, pytest.raises(StoreUnreadable, match=r'newer'):
+        older.add('x', **ANA)
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute(f'PRAGMA user_version = {version}')
         file.commit()

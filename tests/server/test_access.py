@@ -117,7 +117,7 @@ def test_a_key_for_one_person_reaches_nobody_else() -> None:
 
 def test_stored_keys_open_until_they_are_revoked_or_expire() -> None:
     async def asked() -> None:
-        memory = fast_async()
+        memory = fast_async(settings=Settings(server_rate=0))  # however fast the machine asks
         async with serving(memory, parts=PARTS) as server, server.client(None) as http:
 
             async def status(secret: str) -> int:
