@@ -30,12 +30,15 @@ IDLE = Settings(workers=0)
 
 # The command as it is, but for a model that can be held up, and an embedder that needs no loading.
 PROCESS = """
-    import asyncio, os, sys
+    import asyncio, os, signal, sys, threading
     import memoranda.embedders, memoranda.write.rules
     from memoranda.testing import HashingEmbedder
     from memoranda.write.extract import Extraction, Proposal, Quote
 
     mode, go = sys.argv.pop(1), sys.argv.pop(1)
+    if mode == 'elsewhere':  # signals are taken by a thread that is not the main one
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     class Model:
         name = 'model of the test'
@@ -44,7 +47,7 @@ PROCESS = """
             os.write(1, b'begun\\n')
             if mode == 'fails':
                 raise RuntimeError('no answer to: ' + request.messages[0].text)
-            while mode == 'held' and not os.path.exists(go):
+            while mode in ('held', 'elsewhere') and not os.path.exists(go):
                 await asyncio.sleep(0.005)
             return Extraction(
                 proposals=[Proposal(text=m.text, evidence=(Quote(i, 0, len(m.text)),))
@@ -89,6 +92,7 @@ def told(process: subprocess.Popen[str], words: str) -> str:
     said = ''
     for line in process.stderr:
         said += line
+        print('worker:', line, end='')  # shown where the test fails, were it by the time that it may take
         if words in line:
             return said
     raise AssertionError(f'it ended without {words!r}: {said}')
@@ -194,6 +198,19 @@ def test_a_second_signal_gives_back_at_once(
         _, error = ended(process)
     assert 'giving back' in error
     assert states(database) == [('queued', 0)]
+
+
+@posix
+def test_a_signal_that_the_main_thread_does_not_take_ends_its_wait(tmp_path: Path, go: Path) -> None:
+    database = tmp_path / 'm.db'
+    queue_up(database, 'ana')
+    with worker('elsewhere', go, database, '--once') as process:
+        begun(process)
+        process.terminate()
+        told(process, 'ending')
+        go.touch()
+        _, error = ended(process)
+    assert 'ended: 1 job done' in error
 
 
 @posix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import sys
 import threading
 import time
@@ -193,6 +194,10 @@ class _Shift:
         """
         self._loop = asyncio.get_running_loop()
         self.doer.watcher = self._ended
+        with _waking(self._loop):
+            await self._work()
+
+    async def _work(self) -> None:
         if not await self._open():
             return
         self.opened = True
@@ -350,6 +355,29 @@ class _Shift:
         if self.left is not None:
             said.append(f'{self.left:,} left')
         log.info('ended: %s', ', '.join(said))
+
+
+@contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Generator[None]:
+    """Let a signal end the wait of the loop.
+
+    Its handler runs between two steps of Python in the main thread: of a signal that comes just before the loop begins
+    to wait, or that the system gives to another thread, the loop would hear with the next event only, if there is one.
+    """
+    if sys.platform == 'win32' or threading.current_thread() is not threading.main_thread():
+        yield  # the loop of Windows sees to it itself; elsewhere than in the main thread others have the signals
+        return
+    ours, systems = socket.socketpair()
+    with ours, systems:
+        ours.setblocking(False)
+        systems.setblocking(False)
+        loop.add_reader(ours, ours.recv, 4096)
+        before = signal.set_wakeup_fd(systems.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(ours)
 
 
 def _raise_if_unreadable(looked: asyncio.Future[Any]) -> None:
