@@ -330,6 +330,14 @@ def admin(statement: str, values: Sequence[Any] = (), *, database: str = 'postgr
             connection.close()
 
 
+@atexit.register
+def _close_admins() -> None:
+    """psycopg warns of connections that are left at the end. A child of a fork leaves those of its parent alone."""
+    for (pid, _), connection in _admins.items():
+        if pid == os.getpid():
+            connection.close()
+
+
 def name_of(url: str) -> str:
     """The database that a URL names."""
     return url.rpartition('/')[2].partition('?')[0]

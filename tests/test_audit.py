@@ -26,6 +26,7 @@ from memoranda import (
     Scope,
     Verification,
 )
+from memoranda.moving import migrate
 
 SIZE = int(os.environ.get('AUDIT_ENTRIES', '600'))
 """Entries of the long chain: set AUDIT_ENTRIES=1000000 for the long variant."""
@@ -338,6 +339,97 @@ def test_a_memory_that_is_gone_or_has_no_entry_is_found(memory: Memory, inside: 
     (found,) = memory.verify(user_id='ben').breaks
     assert (found.seq, found.reason, found.memory_id) == (None, 'unchained', 'x')
     assert str(found).startswith("user 'ben', a memory without an entry")
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        "text = 'likes coffee'",
+        "text = 'likes coffee', content_hash = 'made to fit'",
+        "role = 'assistant'",
+        "name = 'Ben'",
+        'text = 7',
+    ],
+)
+def test_a_message_that_a_memory_rests_on_and_that_was_changed_is_found(tmp_path: Path, change: str) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes jazz', user_id='ana')
+        known = memory.add('likes tea', user_id='ana').memories[0]
+        memory.update(known.id, text='likes green tea', user_id='ana')
+        message = known.evidence[0].episode_id
+        with closing(apsw.Connection(str(tmp_path / 'm.db'))) as inside:
+            inside.set_busy_timeout(10_000)
+            inside.execute(f"UPDATE episode SET {change} WHERE text = 'likes tea'")
+        (broken,) = memory.verify(user_id='ana').breaks
+        assert (broken.seq, broken.reason, broken.memory_id) == (2, 'altered', known.id)
+        assert broken.detail == f'message {message} it rests on is not what was said'
+
+
+def test_the_second_message_that_says_the_same_is_watched_too(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes tea', user_id='ana', run_id='r1')
+        memory.add({'role': 'user', 'content': 'likes tea', 'timestamp': '2026-05-01T10:00:00Z'}, user_id='ana')
+        assert len(memory.get_all(user_id='ana').items[0].evidence) == 2
+        assert memory.verify(user_id='ana').ok
+        for place, change in ((1, 'run_id IS NOT NULL'), (2, 'run_id IS NULL')):
+            with closing(apsw.Connection(str(tmp_path / 'm.db'))) as inside, undone(inside, 'episode'):
+                inside.set_busy_timeout(10_000)
+                inside.execute(f"UPDATE episode SET text = 'likes rum' WHERE {change}")
+                assert [(b.seq, b.reason) for b in memory.verify(user_id='ana').breaks] == [(place, 'altered')]
+        with closing(apsw.Connection(str(tmp_path / 'm.db'))) as inside:
+            inside.set_busy_timeout(10_000)
+            inside.execute('UPDATE episode SET occurred_at = occurred_at + 1 WHERE dated')
+        assert [b.seq for b in memory.verify(user_id='ana').breaks] == [2]
+
+
+def test_the_digest_of_a_message_goes_with_the_message(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes tea', user_id='ana', run_id='r1')
+        said = memory.add('likes tea', user_id='ana', run_id='r2').memories[0]
+        alone = memory.add('likes rum', user_id='ana').memories[0]
+        told = {e.seq: json.loads(e.after or '{}')['message_digests'] for e in memory.audit_log(user_id='ana')}
+        first, second = (e.episode_id for e in said.evidence)
+        assert [set(told[seq]) for seq in (1, 2, 3)] == [{first}, {second}, {alone.evidence[0].episode_id}]
+        memory.forget(episode_id=second, user_id='ana')
+        memory.forget(episode_id=alone.evidence[0].episode_id, user_id='ana')
+        left = '\n'.join(map(str, memory.audit_log(user_id='ana')))
+        assert told[1][first] in left
+        for seq in (2, 3):
+            assert not any(digest in left for digest in told[seq].values())
+        assert memory.verify(user_id='ana').ok
+        assert [m.text for m in memory.get_all(user_id='ana')] == ['likes tea']
+
+
+def test_digests_of_messages_come_along_to_another_storage(tmp_path: Path) -> None:
+    with fast(tmp_path / 'm.db') as memory:
+        memory.add('likes tea', user_id='ana')
+        memory.export(user_id='ana').save(tmp_path / 'ana.json')
+    migrate(tmp_path / 'm.db', tmp_path / 'moved.db')
+    with fast(tmp_path / 'imported.db') as memory:
+        memory.import_subject(tmp_path / 'ana.json')
+    for name in ('moved', 'imported'):
+        with fast(tmp_path / f'{name}.db') as memory:
+            assert every(memory).ok
+            with closing(apsw.Connection(str(tmp_path / f'{name}.db'))) as inside:
+                inside.set_busy_timeout(10_000)
+                inside.execute("UPDATE episode SET text = 'likes rum'")
+            assert [(b.seq, b.reason) for b in every(memory).breaks] == [(1, 'altered')]
+
+
+def test_entries_that_hold_no_digests_are_proved_as_before(tmp_path: Path) -> None:
+    with closing(apsw.Connection(str(tmp_path / 'old.db'))) as inside:
+        inside.execute((Path(__file__).parent / 'data' / 'schema_v3.sql').read_text('utf-8'))
+    with fast(tmp_path / 'old.db') as memory:
+        assert every(memory).ok
+        known = memory.get_all(user_id='ana', filters={'text': {'contains': 'tea'}}).items[0]
+        memory.update(known.id, pinned=True, user_id='ana')
+        memory.add('likes jazz', user_id='ana')
+        with closing(apsw.Connection(str(tmp_path / 'old.db'))) as inside:
+            inside.set_busy_timeout(10_000)
+            inside.execute("UPDATE episode SET text = text || '!' WHERE text LIKE '%tea%'")
+            assert every(memory).ok
+            inside.execute("UPDATE episode SET text = text || '!' WHERE text LIKE '%jazz%'")
+            assert [b.reason for b in every(memory).breaks] == ['altered']
 
 
 def forge(inside: apsw.Connection, owner: int, *, upto: int | None = None, actor: str | None = None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,10 @@ def check_message(error: BaseException) -> None:
 WRONG: list[tuple[str, Callable[[Memory, str], object]]] = [
     (r'messages is empty or white space', lambda m, _: m.add('', **ANA)),
     (r'messages is empty or white space', lambda m, _: m.add(' \u00a0\n', infer=False, **ANA)),
-    (r'messages is a int', lambda m, _: m.add(7, **ANA)),
+    (r'messages is an int', lambda m, _: m.add(7, **ANA)),
+    (r'messages is a UUID', lambda m, _: m.add(uuid.uuid4(), **ANA)),
+    (r'messages is an object', lambda m, _: m.add(object(), **ANA)),
+    (r"level='agent' needs an agent_id", lambda m, _: m.add('x', level='agent', infer=False, **ANA)),
     (r'messages\[1\] is a NoneType', lambda m, _: m.add(['fine', None], **ANA)),
     (r'messages\[1\] is empty', lambda m, _: m.add(['fine', ' '], **ANA)),
     (r'messages has 1,000,001 characters', lambda m, _: m.add('x' * 1_000_001, **ANA)),
@@ -127,7 +131,7 @@ WRONG: list[tuple[str, Callable[[Memory, str], object]]] = [
     (r'metadata is a list', lambda m, id_: m.update(id_, metadata=[], **ANA)),
     (r'importance=-1 is not', lambda m, id_: m.update(id_, importance=-1, **ANA)),
     (r"pinned='yes' is a str", lambda m, id_: m.update(id_, pinned='yes', **ANA)),
-    (r'locked=1 is a int', lambda m, id_: m.update(id_, locked=1, **ANA)),
+    (r'locked=1 is an int', lambda m, id_: m.update(id_, locked=1, **ANA)),
     (r"expires_at='soon' is not a moment", lambda m, id_: m.update(id_, expires_at='soon', **ANA)),
     (r"slot='A B' is not a key", lambda m, _: m.get_slot('A B', **ANA)),
     (r'slot=None is not a key', lambda m, _: m.get_slot(None, **ANA)),

@@ -177,7 +177,7 @@ def test_no_filter_lets_everything_through() -> None:
         ({'kind': {'$gt': 'x'}}, r"did you mean 'gt'\?"),
         ({'kind': {'like': 'x'}}, 'use one of eq ne gt'),
         ({'kind': {}}, 'has no operator'),
-        ({'kind': 3}, 'kind eq 3 is a int that does not fit: give a text'),
+        ({'kind': 3}, 'kind eq 3 is an int that does not fit: give a text'),
         ({'kind': ['a', 'b']}, r'operators such as \{"in"'),
         ({'kind': {'in': 'a'}}, 'give a list'),
         ({'kind': {'in': ['a', None]}}, 'give a text'),

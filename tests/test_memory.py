@@ -579,8 +579,8 @@ def test_a_quote_is_always_the_stored_words(
 
 
 def test_both_twins_have_the_same_methods() -> None:
-    public = {name for name in vars(AsyncMemory) if not name.startswith('_')}
-    assert public == {name for name in vars(Memory) if not name.startswith('_')}
+    public = {name for name in dir(AsyncMemory) if not name.startswith('_')}
+    assert public == {name for name in dir(Memory) if not name.startswith('_')}
 
 
 def test_the_async_memory_does_the_same() -> None:

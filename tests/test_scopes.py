@@ -300,7 +300,7 @@ def test_ids_may_hold_anything_visible(memory: Memory, id_: str) -> None:
         ('a\x7fb', 'control characters'),
         ('a\ud800b', 'half a surrogate pair'),
         ('a' * 257, '257 characters'),
-        (7, 'is a int'),
+        (7, 'is an int'),
         (b'ana', 'is a bytes'),
         (['ana'], 'is a list'),
         (True, 'is a bool'),

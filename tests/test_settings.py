@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memoranda.errors import ConfigurationError
+from memoranda.policy import Policy
 from memoranda.settings import DatabaseTarget, Settings, default_database, resolve_database
 
 
@@ -98,6 +99,14 @@ def test_an_unknown_argument_is_an_error() -> None:
         ('special_categories', 'health=hide'),
         ('personal_data', 'redact; drop'),
         ('personal_data', ';'),
+        ('write', 'web=auto'),
+        ('write', 'tool=fence'),
+        ('write', 'auto'),
+        ('write', 'tool=auto; tool=drop'),
+        ('read', 'tool=review'),
+        ('passages', '{"external": "hide"}'),
+        ('regions', 'DE, Germany'),
+        ('regions', 'de'),
         ('project', ' padded '),
         ('project', '*'),
         ('trace_include_content', 'perhaps'),
@@ -204,7 +213,7 @@ def test_a_relative_database_in_a_settings_file_starts_at_the_file(
         ('a\0b', 'is no path'),
         ('sqlite:///var/a%00b', 'is no path'),
         (b'x.db', 'is a bytes'),
-        (5, 'is a int'),
+        (5, 'is an int'),
         ('.', 'is a directory'),
         ('new/', 'is a directory'),
         ('sqlite:///memory.db', 'root directory'),
@@ -260,4 +269,38 @@ def test_actions_are_given_by_kind_in_the_environment_and_in_the_file(
     assert policy.action('personal data', 'email address') == 'allow'
     monkeypatch.setenv('MEMORANDA_SPECIAL_CATEGORIES', 'medicine=drop')
     with pytest.raises(ConfigurationError, match=r"special_categories names 'medicine', which nothing detects"):
+        Settings().policy()
+
+
+def test_rules_by_tier_and_countries_are_given_in_the_environment_and_in_the_file(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().policy() == Policy()
+    monkeypatch.setenv('MEMORANDA_WRITE', 'tool=auto; external=drop')
+    monkeypatch.setenv('MEMORANDA_PASSAGES', '{"tool": "exclude"}')
+    monkeypatch.setenv('MEMORANDA_REGIONS', 'DE,AT')
+    (nowhere / 'memoranda.toml').write_text('read = { external = "include", tool = "include" }\nregions = ["PT"]')
+    policy = Settings().policy()
+    assert policy == Policy(
+        write={'tool': 'auto', 'external': 'drop'},
+        read={'external': 'include', 'tool': 'include'},
+        passages={'tool': 'exclude'},
+        regions=('DE', 'AT'),
+    )
+    assert policy.passages['external'] == 'include'  # what is said of a tier in `read` is meant for its messages too
+    monkeypatch.delenv('MEMORANDA_REGIONS')
+    assert Settings().policy().regions == ('PT',)
+    assert Settings().origin('regions').value == 'PT'
+
+
+def test_a_wrong_tier_or_rule_is_told_with_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('MEMORANDA_WRITE', 'web=auto')
+    with pytest.raises(ConfigurationError, match=r"'web' is no tier, which are user, assistant, tool, external"):
+        Settings()
+    monkeypatch.setenv('MEMORANDA_WRITE', 'tool=fence')
+    with pytest.raises(ConfigurationError, match=r"'fence' is no rule for tool, which are auto, review, drop"):
+        Settings()
+    monkeypatch.setenv('MEMORANDA_WRITE', 'assistant=review')
+    monkeypatch.setenv('MEMORANDA_REVIEW', 'off')
+    with pytest.raises(ConfigurationError, match=r"review='off' contradicts write\['assistant'\]"):
         Settings().policy()

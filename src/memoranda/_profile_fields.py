@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from memoranda.checks import check_slot
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput, shown, with_article
 from memoranda.records import MemoryRecord
 from memoranda.timewords import find_time
 from memoranda.write.extract import SlotSpec
@@ -252,8 +252,9 @@ def _walk(
         inner, nullable = _inner(field.annotation)
         if inner is not None and not any(_is_scalar(f) for f in forms):
             if inner in (*within, model):
+                own = with_article(inner.__name__)
                 raise InvalidInput(
-                    f'field {".".join(here)!r} of {model.__name__} is a {inner.__name__} inside a {inner.__name__}, '
+                    f'field {".".join(here)!r} of {model.__name__} is {own} inside {own}, '
                     'and a profile has an end: leave it out with Annotated[..., Slot(None)] and a default'
                 )
             nodes.append(Node(here, field.is_required(), nullable))

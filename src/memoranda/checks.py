@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput, shown, what_is
 from memoranda.records import KINDS
 
 __all__ = [
     'KEEP',
     'Keep',
+    'Moments',
     'as_moment',
     'check_count',
+    'check_cursor',
     'check_flag',
     'check_kind',
     'check_slot',
@@ -24,9 +26,12 @@ __all__ = [
     'storable',
 ]
 
+Moments: TypeAlias = datetime | str | float | None
+"""What `as_moment` takes for a moment, or none."""
 MAX_TAGS: Final = 64
 _KIND = re.compile(r'[a-z][a-z0-9_-]{0,63}')
 _SLOT = re.compile(r'[^\W_](?:[\w.@+#-]{0,126}\w)?')
+_CURSOR = re.compile(r'\d{1,19}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 _UNSTORABLE = re.compile('[\x00\ud800-\udfff]')
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
@@ -95,7 +100,7 @@ def check_slot(slot: object) -> str:
 def check_tags(tags: object) -> tuple[str, ...]:
     """Words to find a memory by."""
     if isinstance(tags, str) or not isinstance(tags, Sequence | set | frozenset):
-        raise InvalidInput(f'tags={shown(tags)} is a {type(tags).__name__}: pass a list of words')
+        raise InvalidInput(f'tags={shown(tags)} is {what_is(tags)}: pass a list of words')
     listed = cast('Sequence[object]', tags)
     if len(listed) > MAX_TAGS:
         raise InvalidInput(f'tags has {len(listed)} entries, and {MAX_TAGS} is the most: use metadata for the rest')
@@ -125,7 +130,7 @@ def check_text(name: str, value: object, most: int) -> str:
 def check_flag(name: str, value: object) -> bool:
     """A yes or no; words for it are refused, because the word `false` would count as true."""
     if not isinstance(value, bool):
-        raise InvalidInput(f'{name}={shown(value)} is a {type(value).__name__}: pass True or False')
+        raise InvalidInput(f'{name}={shown(value)} is {what_is(value)}: pass True or False')
     return value
 
 
@@ -134,3 +139,17 @@ def check_unit(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise InvalidInput(f'{name}={shown(value)} is not a number from 0 to 1: pass one, for example 0.8')
     return float(value)
+
+
+def check_cursor(cursor: object) -> str | None:
+    """Where a page of a list goes on, as the page before said; None is the beginning.
+
+    Raises:
+        InvalidInput: No page said this.
+    """
+    if cursor is None:
+        return None
+    text = check_text('cursor', cursor, 64)
+    if not _CURSOR.fullmatch(text):
+        raise InvalidInput(f'cursor={shown(text)} is not one that a page returned: pass page.cursor as it is')
+    return text

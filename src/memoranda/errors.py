@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,11 +39,15 @@ __all__ = [
     'discreet',
     'is_discreet',
     'shown',
+    'what_is',
+    'with_article',
 ]
 
 _WORD: Final = 64
 """Characters of an id or a name; what was said is longer, or more than one word."""
 _discreet: ContextVar[bool] = ContextVar('memoranda_discreet', default=False)
+_VOWEL: Final = re.compile(r'[aeio]|u(?!ni|s|ti|ui|r)')
+"""A first letter that is spoken as one: not that of a unit, a user or a UUID."""
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
@@ -69,11 +74,21 @@ def shown(value: object) -> str:
             if len(value) > _WORD or len(value.split()) > 1:
                 return f'a text of {len(value):,} characters'
         elif not isinstance(value, bool | int | float | None):
-            return f'a {type(value).__name__}'
+            return what_is(value)
     try:
         return _short.repr(value)
     except ValueError:  # an int too long for Python to print
-        return f'a {type(value).__name__}'
+        return what_is(value)
+
+
+def what_is(value: object) -> str:
+    """What a value is, as an error message says it: `an int`, `a list`."""
+    return with_article(type(value).__name__)
+
+
+def with_article(noun: str) -> str:
+    """`an agent`, `a user`."""
+    return f'{"an" if _VOWEL.match(noun.lower()) else "a"} {noun}'
 
 
 class MemorandaError(Exception):

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
-from memoranda.errors import InvalidFilter, is_discreet, shown
+from memoranda.errors import InvalidFilter, is_discreet, shown, what_is
 from memoranda.records import MemoryRecord
 
 __all__ = [
@@ -299,7 +299,7 @@ class _Parser:
             return self._tree(value, level)
         if not isinstance(value, Mapping):
             raise InvalidFilter(
-                f'filter {_show(value)} is a {type(value).__name__}, and a filter is a mapping: '
+                f'filter {_show(value)} is {what_is(value)}, and a filter is a mapping: '
                 "write {'kind': 'preference'}, {'metadata.team': {'in': ['a', 'b']}} or {'OR': [..., ...]}"
             )
         if not value:
@@ -501,7 +501,7 @@ def _unfit(key: str) -> bool:
 def _wrong(field: Field, op: str, operand: object, expected: str) -> NoReturn:
     hint = ', or operators such as {"in": [...]}' if _is_list(operand) else ''
     raise InvalidFilter(
-        f'filter {field} {op} {_show(operand)} is a {type(operand).__name__} that does not fit: give {expected}{hint}'
+        f'filter {field} {op} {_show(operand)} is {what_is(operand)} that does not fit: give {expected}{hint}'
     )
 
 

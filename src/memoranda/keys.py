@@ -19,8 +19,8 @@ from memoranda.scope import Scope, check_project
 from memoranda.stores.apikeys import ROLES, ApiKey, Role
 
 if TYPE_CHECKING:
+    from memoranda.checks import Moments
     from memoranda.engine import Engine
-    from memoranda.memory import Moments
 
 __all__ = [
     'ROLES',

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from memoranda.errors import InvalidScope, shown
+from memoranda.errors import InvalidScope, shown, what_is
 
 __all__ = ['Erasure', 'Level', 'Owner', 'OwnerKind', 'Reach', 'Scope']
 
@@ -167,15 +167,13 @@ def check_project(value: object) -> str:
 def check_scope(value: object) -> Scope:
     """A scope, checked to be one."""
     if not isinstance(value, Scope):
-        raise InvalidScope(f'scope={shown(value)} is a {type(value).__name__}: pass Scope(user_id=...)')
+        raise InvalidScope(f'scope={shown(value)} is {what_is(value)}: pass Scope(user_id=...)')
     return value
 
 
 def _check_id(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidScope(
-            f'{name}={shown(value)} is a {type(value).__name__}, and an id is text: pass {name}=str(...)'
-        )
+        raise InvalidScope(f'{name}={shown(value)} is {what_is(value)}, and an id is text: pass {name}=str(...)')
     if not value or value.strip() != value:
         problem = 'is empty' if not value.strip() else 'has white space around it'
         raise InvalidScope(f'{name}={shown(value)} {problem}: pass the id itself, or leave {name} out')

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from memoranda._server_settings import EXPECTED as _SERVER_EXPECTED
 from memoranda._server_settings import ServerSettings
-from memoranda.errors import ConfigurationError
+from memoranda.errors import ConfigurationError, what_is
 from memoranda.scope import check_project
 
 if TYPE_CHECKING:
@@ -170,6 +170,15 @@ class Settings(ServerSettings):
     """What becomes of e-mail addresses, phone numbers and the like. All but `allow` needs the extra `privacy`."""
     special_categories: str | dict[str, str] = 'allow'
     """What becomes of words on health, religion, politics and the like."""
+    regions: str | tuple[str, ...] = ''
+    """Countries whose phone numbers and national ids are looked for, such as `DE, AT`; empty: see `Policy.regions`."""
+    write: str | dict[str, str] = ''
+    """What becomes of facts by the weakest tier they rest on, as in `tool=auto; external=drop`. Tiers left out keep
+    their default, as in the next two (`Policy.write`, docs/trust.md)."""
+    read: str | dict[str, str] = ''
+    """How facts get into a prompt, by tier: `include`, `fence` or `exclude`."""
+    passages: str | dict[str, str] = ''
+    """The same for messages, word for word; tiers left out follow `read` where that names them."""
     audit_reads: bool = False
     """Whether it is noted who read which memories; never what they say."""
     agent_lessons: Literal['off', 'review', 'auto'] = 'off'
@@ -245,6 +254,22 @@ class Settings(ServerSettings):
             read_actions(value)
         return value
 
+    @field_validator('write', 'read', 'passages')
+    @classmethod
+    def _ruled(cls, value: str | dict[str, str], info: ValidationInfo) -> str | dict[str, str]:
+        if value:  # reading rules loads the policy
+            from memoranda.consent.actions import read_tiers
+
+            read_tiers(str(info.field_name), value)
+        return value
+
+    @field_validator('regions')
+    @classmethod
+    def _countries(cls, value: str | tuple[str, ...]) -> str:
+        from memoranda.consent.actions import read_regions
+
+        return ', '.join(read_regions(value))
+
     @field_validator('retention', 'run_expiry')
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
@@ -260,7 +285,7 @@ class Settings(ServerSettings):
         Raises:
             ConfigurationError: They contradict each other.
         """
-        from memoranda.consent.actions import read_actions
+        from memoranda.consent.actions import read_actions, read_regions, read_tiers
         from memoranda.consent.retention import read_rules, read_span
         from memoranda.policy import Policy
 
@@ -272,6 +297,10 @@ class Settings(ServerSettings):
             secrets=read_actions(self.secrets),
             personal_data=read_actions(self.personal_data),
             special_categories=read_actions(self.special_categories),
+            regions=read_regions(self.regions),
+            write=read_tiers('write', self.write),
+            read=read_tiers('read', self.read),
+            passages=read_tiers('passages', self.passages),
             audit_reads=self.audit_reads,
         )
 
@@ -344,7 +373,7 @@ def resolve_database(value: str | os.PathLike[str] | None, settings: Settings | 
 def _path_text(value: object) -> str:
     text: object = os.fspath(cast('os.PathLike[str]', value)) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
-        raise ConfigurationError(f'database={text!r} is a {type(text).__name__}, and a path is text: pass str or Path')
+        raise ConfigurationError(f'database={text!r} is {what_is(text)}, and a path is text: pass str or Path')
     if not text.strip() or '\0' in text:
         raise ConfigurationError(f'database={text!r} is no path: name a file, or leave it out for the default')
     return text
@@ -506,6 +535,10 @@ _EXPECTED: Mapping[str, str] = {
     'secrets': 'give allow, redact, review or drop, or these by kind: redact; pin=drop',
     'personal_data': 'give allow, redact, review or drop, or these by kind: redact; email address=allow',
     'special_categories': 'give allow, redact, review or drop, or these by kind: allow; health=drop',
+    'regions': 'give countries such as DE, AT, or leave it out',
+    'write': 'give auto, review or drop by tier, such as tool=auto; external=drop',
+    'read': 'give include, fence or exclude by tier, such as tool=fence; external=exclude',
+    'passages': 'give include, fence or exclude by tier, such as tool=exclude; external=fence',
     'audit_reads': 'give true or false',
     'agent_lessons': 'give off, review or auto',
     'count_uses': 'give true or false',

@@ -34,6 +34,9 @@ class Journal:
         """Steps that were really done, in all attempts."""
         self.at = 0
         self.inside = False
+        self.under_way: list[str] = []
+        self.together: set[str] = set()
+        """Steps that were begun while another one was under way."""
 
     async def attempt(self, workflow: Awaitable[Any]) -> Any:
         """Begin the workflow, or begin it again."""
@@ -50,7 +53,13 @@ class Journal:
         if at < len(self.entries):
             assert self.entries[at][0] == name, 'the replay takes another way'
             return self.entries[at][1]
-        payload = await body()
+        if self.under_way:
+            self.together |= {name, *self.under_way}
+        self.under_way.append(name)
+        try:
+            payload = await body()
+        finally:
+            self.under_way.remove(name)
         self.done.append(name.partition('__capability__')[2] or name)
         self.entries.append((name, payload))
         return payload
@@ -110,6 +119,18 @@ def test_recall_and_remember_are_operations_with_names_that_stay() -> None:
             assert speaker.told == ['Likes green tea']
             assert (await stored(memory))[1:] == ['user: Which tea do I like?', 'assistant: Green']
         assert own(journal) == ['long_term_memory.remember', 'long_term_memory.recall', 'long_term_memory.remember']
+
+    run(main())
+
+
+def test_a_workflow_does_its_operations_one_after_another() -> None:
+    async def main() -> None:
+        journal = Journal()
+        async with fast_async() as memory:
+            agent = durable_agent(memory, journal, Speaker('Green'))
+            await journal.attempt(agent.run('Which tea do I like?'))
+        assert len(own(journal)) == 3
+        assert not journal.together  # outside of a workflow the prompt is stored while what is known is looked up
 
     run(main())
 

@@ -355,6 +355,32 @@ def test_a_sub_agent_of_an_agent_without_memory_does_not_remember_either() -> No
     run(main())
 
 
+def test_what_is_started_by_a_tool_and_runs_after_its_run_is_no_part_of_it() -> None:
+    async def main() -> None:
+        over, begun = asyncio.Event(), asyncio.Event()
+        later: list[asyncio.Task[Any]] = []
+        async with fast_async() as memory:
+            inner = agent_of(memory, Speaker('Green'))
+
+            async def ask() -> None:
+                begun.set()
+                await over.wait()
+                await inner.run('I like tea', deps=Deps())
+
+            async def begin() -> str:
+                """Have it asked later."""
+                later.append(asyncio.create_task(ask()))
+                await begun.wait()
+                return 'later'
+
+            await Agent(Speaker(('begin', {})).model, tools=[begin]).run('Tea, please')
+            over.set()
+            await later[0]
+            assert await stored(memory) == ['user: I like tea', 'assistant: Green']
+
+    run(main())
+
+
 def test_runs_side_by_side_keep_apart() -> None:
     async def main() -> None:
         async with fast_async() as memory:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import PrefixTools
+from pydantic_ai.exceptions import UserError
 from pydantic_ai.models.test import TestModel
 
 from _capability import Deps, Speaker, agent_of, returned, run, stored
@@ -206,6 +207,37 @@ def test_of_one_memory_given_twice_what_the_later_one_says_counts() -> None:
             assert len(await stored(memory)) == 1
 
     run(main())
+
+
+def test_what_the_earlier_one_said_and_does_not_count_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    memory = fast_async()
+
+    def capability(**arguments: Any) -> LongTermMemory[Any]:
+        return LongTermMemory(memory, scope=Scope(user_id='ana'), **arguments)
+
+    Agent(TestModel(), capabilities=[capability(), capability(guidance='Mind it.', tools=('recall',))])
+    assert not caplog.messages
+    Agent(TestModel(), capabilities=[capability(max_tokens=400, recall='off'), capability(recall='auto')])
+    (told,) = caplog.messages
+    assert "have the id 'long_term_memory' and differ in max_tokens, recall" in told
+    assert 'give each its own id' in told
+
+
+@pytest.mark.parametrize('other', [Scope(app_id='team'), lambda _: Scope(user_id='ana')])
+def test_two_scopes_of_one_memory_with_one_id_are_refused(other: Any) -> None:
+    from memoranda import ConfigurationError
+
+    memory = fast_async()
+    given = [LongTermMemory(memory, scope=scope) for scope in (Scope(user_id='ana'), other)]
+    with pytest.raises(ConfigurationError, match=r'2 LongTermMemory capabilities with scopes .* give each its own id'):
+        Agent(TestModel(), capabilities=given)
+
+
+def test_a_prefix_for_the_tools_of_a_second_memory_does_not_hide_that_its_id_is_taken() -> None:
+    memory = fast_async()
+    own, team = (LongTermMemory(memory, scope=scope) for scope in (Scope(user_id='ana'), Scope(app_id='team')))
+    with pytest.raises(UserError, match='long_term_memory'):
+        Agent(TestModel(), capabilities=[own, PrefixTools(team, prefix='team')])
 
 
 def test_two_memories_with_one_id_are_refused() -> None:

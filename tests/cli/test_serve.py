@@ -98,6 +98,22 @@ def running(database: Path, *arguments: str) -> Iterator[Running]:
 
 
 @posix
+def test_prompts_and_facts_follow_the_rules_of_the_settings_for_sources(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MEMORANDA_WRITE', 'tool=auto')
+    (database.parent / 'memoranda.toml').write_text('read = { tool = "exclude" }')
+    with running(database) as server:
+        (secret,) = [line.strip() for line in server.said if well_formed(line.strip())]
+        with httpx.Client(base_url=server.url, headers={'Authorization': f'Bearer {secret}'}, timeout=SECONDS) as http:
+            assert http.get('/v1/me').json()['read']['tool'] == 'exclude'
+            body = {'messages': 'Lives in Porto', 'infer': False, 'trust': 'tool', 'user_id': 'ana'}
+            assert http.post('/v1/memories', json=body).json()['changes']
+            asked = {'query': 'Where does Ana live?', 'user_id': 'ana'}
+            assert 'Porto' not in http.post('/v1/context', json=asked).json()['text']
+
+
+@posix
 def test_without_keys_it_makes_one_for_itself_and_ends_in_order(database: Path) -> None:
     with running(database) as server:
         assert server.url.startswith('http://127.0.0.1:')

@@ -313,6 +313,20 @@ def test_once_does_not_wait_for_a_locked_database(cli: Cli, database: Path, monk
     assert 'stayed locked' in ran.err
 
 
+@pytest.mark.parametrize(('rule', 'known', 'waiting'), [('auto', 1, 0), ('review', 0, 1), ('drop', 0, 0)])
+def test_it_goes_by_the_rules_of_the_settings_for_sources(
+    tmp_path: Path, go: Path, rule: str, known: int, waiting: int
+) -> None:
+    database = tmp_path / 'm.db'
+    with fast(database, settings=IDLE) as memory:
+        memory.add('I live in Porto.', trust='tool', user_id='ana', background=True)
+    with worker('answers', go, database, '--once', write=f'tool={rule}') as process:
+        ended(process)
+    with fast(database, settings=IDLE) as memory:
+        found = len(memory.get_all(user_id='ana').items), len(memory.review.list(user_id='ana').items)
+    assert found == (known, waiting)
+
+
 @pytest.mark.parametrize('once', [(), ('--once',)])
 def test_a_file_of_another_program_ends_it_with_the_error(cli: Cli, tmp_path: Path, once: tuple[str, ...]) -> None:
     path = tmp_path / 'theirs.db'

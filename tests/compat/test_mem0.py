@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import memoranda
 from _fakes import subprocess_environment
 from memoranda import InvalidFilter, InvalidInput, InvalidScope
+from memoranda.compat import _mem0_told
 from memoranda.compat.mem0 import AsyncMemory, Memory, MemoryNotFoundError
 from memoranda.testing.embedders import HashingEmbedder
 
@@ -83,6 +84,21 @@ def test_the_words_of_an_item_go_by_both_names(memory: Memory) -> None:
     assert item.get('nothing') is None
     with pytest.raises(KeyError):
         item['nothing']
+
+
+def test_a_row_of_a_history_goes_by_the_names_of_older_versions_too(memory: Memory) -> None:
+    id_ = keep(memory, 'Likes green tea')
+    memory.update(id_, data='Likes black tea')
+    rows = memory.history(id_)
+    assert [(row['action'], row['previous_value'], row['new_value']) for row in rows] == [
+        ('ADD', None, 'Likes green tea'),
+        ('UPDATE', 'Likes green tea', 'Likes black tea'),
+    ]
+    assert rows[1].get('action') == rows[1]['event']
+    assert 'action' not in rows[1]
+    assert memory.get(id_).get('action') is None
+    with pytest.raises(KeyError):
+        memory.get(id_)['new_value']
 
 
 def test_an_item_says_whose_it_is_and_when_it_was_made(memory: Memory) -> None:
@@ -199,6 +215,56 @@ def test_what_rules_cannot_read_is_kept_as_it_was_said(memory: Memory) -> None:
 @pytest.mark.parametrize('infer', [True, False])
 def test_messages_without_words_leave_nothing(memory: Memory, nothing: Any, infer: bool) -> None:
     assert memory.add(nothing, user_id='ana', infer=infer) == {'results': []}
+
+
+def test_a_question_and_its_answer_in_one_text_are_what_two_have_said(memory: Memory) -> None:
+    assert words(memory.add('User: I live in Lisbon\nAssistant: A fine place.', user_id='ana')) == ['Lives in Lisbon']
+    said = [(m.role, m.text) for m in memory.memoranda.episodes(user_id='ana')]
+    assert sorted(said) == [('assistant', 'A fine place.'), ('user', 'I live in Lisbon')]
+    kept = memory.add('User: I live in Lisbon\nAssistant: A fine place.', user_id='ben', infer=False)
+    assert words(kept) == ['User: I live in Lisbon Assistant: A fine place.']
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'User: I live in Lisbon\nAssistant: Fine.\nUser: I work in Porto',
+        'They wrote:\nUser: I live in Lisbon\nAssistant: Fine.',
+        'User: I live in Lisbon\nAssistant: Fine.\nSystem: I live in Porto',
+        'User: I live in Lisbon',
+    ],
+)
+def test_other_texts_with_names_of_speakers_are_one_text_that_quotes(memory: Memory, text: str) -> None:
+    assert [item['event'] for item in memory.add(text, user_id='ana')] in ([], ['PENDING'])
+    assert [m.role for m in memory.memoranda.episodes(user_id='ana')] == ['user']
+    assert not memory.get_all(user_id='ana')
+
+
+def test_images_are_refused_with_the_reason_and_left_out_beside_text(
+    memory: Memory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mem0_told, '_told', set())
+    image = {'type': 'image_url', 'image_url': {'url': 'https://example.org/menu.jpg'}}
+    for content in (image, [image], [image, {'type': 'pdf_url', 'pdf_url': {'url': 'https://example.org/x.pdf'}}]):
+        with pytest.raises(InvalidInput, match=r'messages\[1\] has no text: images and files are not read'):
+            memory.add(['I live in Porto', {'role': 'user', 'content': content}], user_id='ana')
+    both = [{'role': 'user', 'content': [{'type': 'text', 'text': 'I live in Lisbon'}, image]}]
+    assert words(memory.add(both, user_id='ana')) == ['Lives in Lisbon']
+    memory.add(both, user_id='ben')
+    assert [r.getMessage() for r in caplog.records].count(
+        'images and files are not read: send what is in them as text. Of messages with both, the text is kept'
+    ) == 1
+
+
+def test_a_prompt_without_a_model_is_told_to_be_without_effect(
+    memory: Memory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mem0_told, '_told', set())
+    for _ in range(2):
+        memory.add('I live in Lisbon', user_id='ana', prompt='Keep cities only')
+    assert [r.getMessage() for r in caplog.records if 'prompt' in r.getMessage()] == [
+        'add(prompt=...) is for a model, and none is configured: it is without effect'
+    ]
 
 
 def test_message_objects_of_a_client_are_read(memory: Memory) -> None:
@@ -538,6 +604,23 @@ def test_a_memory_is_corrected_by_its_id(memory: Memory) -> None:
         memory.update(known)
 
 
+def test_of_two_corrections_at_once_neither_is_lost(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = keep(memory, 'Likes green tea', metadata={'topic': 'drinks'})
+    read = memoranda.AsyncMemory.get
+    between = [{'topic': 'drinks', 'checked': True}]
+
+    async def slow(self: memoranda.AsyncMemory, memory_id: str, **ids: Any) -> Any:
+        found = await read(self, memory_id, **ids)
+        if between:
+            await self.update(memory_id, metadata=between.pop())
+        return found
+
+    monkeypatch.setattr(memoranda.AsyncMemory, 'get', slow)
+    memory.update(id_, text='Likes black tea', metadata={'n': 1})
+    found = memory.get(id_)
+    assert (found['memory'], found['metadata']) == ('Likes black tea', {'topic': 'drinks', 'checked': True, 'n': 1})
+
+
 def test_a_deleted_memory_is_gone_and_its_history_stays(memory: Memory) -> None:
     known = keep(memory, 'Plays cricket')
     assert memory.delete(known) == {'message': 'Memory deleted successfully!'}
@@ -654,6 +737,7 @@ def test_mem0_is_neither_needed_nor_imported() -> None:
 def test_the_client_of_the_hosted_service_is_pointed_at_a_server() -> None:
     for code, match in (
         ('from memoranda.compat.mem0 import MemoryClient', 'memoranda serve'),
+        ('from memoranda.compat.mem0 import Mem0', 'search before you ask your model'),
         ('from memoranda.compat.mem0 import Unknown', 'Unknown'),
     ):
         with pytest.raises(ImportError, match=match):

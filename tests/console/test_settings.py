@@ -69,6 +69,7 @@ def test_settings_are_told_with_where_they_come_from_and_without_secrets(console
         assert 'MEMORANDA_READERS' in told
         policy = http.get('/console/settings/policy').text
         assert 'The program that runs this server made this policy' in policy
+        assert 'MEMORANDA_WRITE' not in policy
         assert http.get('/console/settings/storage').text.count('hashing/') >= 1
     foreign = console.memory.in_project('other').keys.create('foreign', role='admin').secret
     with console.http(None) as http:
@@ -127,3 +128,13 @@ def test_a_reindex_is_seen_as_far_as_it_is(console: Console) -> None:
     run(store.drop_generation(building))
     with console.http() as http:
         assert 'data-live' not in http.get('/console/settings/storage').text
+
+
+def test_the_policy_of_settings_is_told_with_where_each_part_comes_from() -> None:
+    settings = Settings(workers=0, clean_every=0, write='tool=drop', regions='DE, AT')
+    with serving(fast(settings=settings)) as console, console.http() as http:
+        told = http.get('/console/settings/policy').text
+    for name, source in (('WRITE', 'argument'), ('REGIONS', 'argument'), ('READ', 'default'), ('PASSAGES', 'default')):
+        assert source in told.partition(f'MEMORANDA_{name}<')[0].rpartition('badge')[2], name
+    assert 'not remembered' in told
+    assert 'DE, AT' in told

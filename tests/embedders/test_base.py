@@ -163,7 +163,7 @@ def test_what_an_embedder_argument_may_be() -> None:
         ('', 'names no provider'),
         ('openai:', 'names no provider'),
         (LocalEmbedder, r'is a class: pass an instance, LocalEmbedder\(\.\.\.\)'),
-        (5, 'is a int, which has no name, dimensions, local'),
+        (5, 'is an int, which has no name, dimensions, local'),
         (len, 'which has no name'),
     ],
 )

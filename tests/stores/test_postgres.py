@@ -398,6 +398,47 @@ def test_few_journeys_are_made_to_the_server(url: str, proxy: Proxy) -> None:
         assert journeys(proxy, add_and_find) <= 9 + 2
 
 
+def test_the_first_search_of_an_owner_makes_three_journeys_and_the_second_two(url: str, proxy: Proxy) -> None:
+    scopes = [Scope(user_id=f'u{number}') for number in range(6)]
+    with opened(url) as writing:
+        for scope in scopes:
+            writing.learn('green tea', scope=scope)
+        generation = writing.generation()
+    with opened(through(proxy, url)) as bench:
+        left = iter(scopes[1:] * 2)  # the one before opens connections
+        assert bench.found('tea', scope=scopes[0], generation=generation) == ['green tea']
+
+        def find() -> None:
+            assert bench.found('tea', scope=next(left), generation=generation) == ['green tea']
+
+        assert [journeys(proxy, find) for _ in range(2)] == [3, 2]
+
+
+def test_an_owner_is_the_same_at_its_first_search_and_at_later_ones(url: str) -> None:
+    lanes = ('memories', 'episodes')
+    with opened(url) as writing:
+        generation = writing.generation()
+        for number in range(30):
+            scope = Scope(user_id='ana', run_id=f'r{number % 3}' if number % 2 else None)
+            writing.learn(f'tea {number}', scope=scope, level='run' if scope.run_id else None)
+        writing.say('tea without a vector', history=False, lease=0.0)
+        reach = Scope(user_id='ana', run_id='r1')
+        told: list[Any] = []
+        with opened(url) as reading, opened(url, cache_mb=0) as uncached:
+            for bench in (*[reading] * 5, *[uncached] * 2):
+                hits = bench.search('tea 3 7', scope=reach, lanes=lanes, generation=generation)
+                told.append([sorted(hit.id for hit in hits)])
+                for lane in bench.lanes:
+                    assert lane.dense is not None
+                    dense = [None if x != x else round(x, 5) for x in lane.dense.tolist()]
+                    columns = (lane.key.tolist(), lane.length.tolist(), lane.at.tolist(), lane.allowed.tolist(), dense)
+                    told[-1].append(list(zip(*columns, strict=True)))
+        assert len(told[0][1]) == 30
+        assert sum(row[3] for row in told[0][1]) == 20  # those of two other conversations are not to be seen
+        assert [row[-1] for row in told[0][2]].count(None) == 1
+        assert all(one == told[0] for one in told)
+
+
 def ranked_by(bench: Bench) -> list[Any]:
     """What a search of memories is given to rank, and what it finds."""
     hits = bench.search('tea green lisbon', generation=bench.generation())

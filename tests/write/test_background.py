@@ -123,9 +123,9 @@ def test_two_memories_on_one_file_share_the_work_and_nothing_is_read_twice(tmp_p
 class Watched(SQLiteStore):
     """Tells when leases are renewed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, renewed: threading.Semaphore) -> None:
         super().__init__(path)
-        self.renewed = threading.Semaphore(0)
+        self.renewed = renewed
 
     async def renew(self, *workers: str, lease_seconds: float) -> None:
         await super().renew(*workers, lease_seconds=lease_seconds)
@@ -133,15 +133,16 @@ class Watched(SQLiteStore):
 
 
 def test_a_model_slower_than_a_lease_keeps_its_jobs(tmp_path: Path) -> None:
-    store, model = Watched(tmp_path / 'm.db'), Thinking(held=True)
+    renewed, model = threading.Semaphore(0), Thinking(held=True)  # whichever of the two has them
+    one, two = (Watched(tmp_path / 'm.db', renewed) for _ in range(2))
     with (
-        fast(None, store=store, extractor=model, settings=quick(lease_seconds=1)) as memory,
-        fast(tmp_path / 'm.db', extractor=model, settings=quick(lease_seconds=1)) as other,
+        fast(None, store=one, extractor=model, settings=quick(lease_seconds=1)) as memory,
+        fast(None, store=two, extractor=model, settings=quick(lease_seconds=1)) as other,
     ):
         receipts = [memory.add('I like tea', background=True, user_id=f'user {n}') for n in range(3)]
         model.wait_asked(3)
         for _ in range(4):  # later than the leases would have ended
-            assert store.renewed.acquire(timeout=SECONDS)
+            assert renewed.acquire(timeout=SECONDS)
         assert other.flush(0) == 3
         model.let_go()
         assert {r.result(SECONDS).status for r in receipts} == {'done'}

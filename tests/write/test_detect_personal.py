@@ -145,6 +145,10 @@ def test_ibans(text: str, kept: str) -> None:
         '85.07.30-033.28',
         '756.9217.0769.85',
         'Steuer-ID 36 574 261 809',
+        'steuer id 86 095 742 719',
+        'meine Steuer ID ist 86095742719',
+        'SteuerID: 86 095 742 719',
+        'steuer id: 86 095 742 718',  # a slip in it
         'SVNR 1237 010180',
         'RCCMNL83S18D969H',
         'DNI 54362315K',
@@ -179,6 +183,9 @@ def test_national_ids_of_the_countries_where_the_languages_are_spoken(id_: str) 
     'text',
     [
         'ticket 44051401359',
+        'ticket 86 095 742 719',
+        'drei steuer ideen 2024 2025',
+        'die Steuer im Jahr 2024 2025',
         'part 54362315A',
         'the ratio is 111222333',
         'my passport expires on 12.05.2031',
@@ -196,10 +203,21 @@ def test_a_bare_number_needs_a_word_that_says_what_it_is(text: str) -> None:
     [
         '221B Baker Street, London NW1 6XE',
         '742 Evergreen Terrace, Springfield, IL 62704',
+        '221B Baker Street, Marylebone, London NW1 6XE',
+        '221B Baker Street London NW1 6XE',
+        '221B Baker Street, London',
+        '221b baker street, london nw1 6xe',
+        '742 evergreen terrace, springfield, il 62704',
+        '1600 Pennsylvania Avenue NW, Washington, DC 20500',
         'Hauptstraße 12, 10115 Berlin',
         'Keizersgracht 123',
         'Berliner Straße 7a',
         '12 rue de la Paix, 75002 Paris',
+        '12 rue de Rivoli, 75001 Paris',
+        '12, Rue de Rivoli 75001 Paris',
+        '12 Rue de Rivoli, Paris',
+        '5 Avenue Foch, 75116 Paris',
+        '12 bis rue de rivoli, 75001 paris',
         'Calle Mayor 5, 28013 Madrid',
         'Via Roma, 10',
         'Rua Augusta 123',
@@ -224,10 +242,30 @@ def test_postal_addresses_with_a_number(address: str) -> None:
         'He walked 5 miles on the street',
         'a place 12 people like',
         'Paris via Lyon 3 times',
+        'Baker Street, London NW1 6XE is where Holmes lives',
+        'the rue de Rivoli, 75001 Paris',
+        'In 2019 Avenue Q came to town',
+        'there are 12 houses on the street, london is full of them',
+        'She came in 3 Place Holder was first',
+        'at 10:30 Baker Street is empty',
+        'la rue 3 fois, puis 12 places de Paris',
     ],
 )
 def test_a_street_without_a_number_is_no_address(text: str) -> None:
     assert redact(text, ALL) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    ('text', 'kept'),
+    [
+        ('address:221B Baker Street, London NW1 6XE', 'address:[postal address]'),
+        ('I live at 221B Baker Street, London.', 'I live at [postal address].'),
+        ('At 12 Baker Street, Ana met Ben', 'At [postal address], Ana met Ben'),
+        ('12 rue de Rivoli, 75001 Paris, deuxième étage', '[postal address], deuxième étage'),
+    ],
+)
+def test_the_town_goes_with_the_street_and_what_follows_stays(text: str, kept: str) -> None:
+    assert redact(text, ALL) == (kept, 1)
 
 
 def test_names_that_look_like_code_are_names() -> None:
@@ -267,6 +305,9 @@ HOSTILE = (
     'DE89 3704 ',
     'DE89',
     '12 Baker Street ',
+    '12 baker street, london ',
+    '12 Baker Street, London, ',
+    '12 rue de la ',
     'Via Roma Via ',
     'A ',
     'Straße 1 ',

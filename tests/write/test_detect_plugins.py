@@ -96,7 +96,7 @@ def test_a_kind_that_nothing_declares_is_an_error_that_lists_those_declared(inst
     ('target', 'told'),
     [
         ('missing', r"detector 'acme' \(acme_detectors:missing\) can not be loaded \(AttributeError"),
-        ('number', r"detector 'acme' \(acme_detectors:number\) is a int, which can not be called"),
+        ('number', r"detector 'acme' \(acme_detectors:number\) is an int, which can not be called"),
         ('misdeclared', r"declares the category 'health' for 'patient number': use one of secret, personal data"),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from memoranda.agents.provider import RetrievedMemory, StoredMemory
-from memoranda.errors import InvalidFilter, StoreUnreachable, shown
+from memoranda.errors import InvalidFilter, StoreUnreachable, shown, what_is
 from memoranda.filters import All, Compare, Field, Filter
 from memoranda.recall.telling import Told, only_asks, untold
 from memoranda.recall.trusting import rule_for
@@ -61,7 +61,7 @@ def _equal(metadata: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[Filte
             yield Compare(Field('metadata', 'json', here), 'eq', value)
         else:
             raise InvalidFilter(
-                f'metadata {".".join(here)}={shown(value)} is a {type(value).__name__}: search for text, a number, '
+                f'metadata {".".join(here)}={shown(value)} is {what_is(value)}: search for text, a number, '
                 'True or False'
             )
 

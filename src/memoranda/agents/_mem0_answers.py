@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from memoranda.agents.provider import StoredMemory
-from memoranda.errors import InvalidFilter, InvalidInput, StoreError, shown
+from memoranda.errors import InvalidFilter, InvalidInput, StoreError, shown, what_is
 from memoranda.records import content_hash
 from memoranda.scope import Scope
 from memoranda.write.messages import Message
@@ -62,7 +62,7 @@ def items_of(answer: object) -> list[Mapping[str, Any]]:
     listed = cast('Mapping[str, object]', answer).get('results', []) if isinstance(answer, Mapping) else answer
     if not isinstance(listed, list):
         raise StoreError(
-            f'Mem0 answered with a {type(listed).__name__}, and results come as a list: check the address and the '
+            f'Mem0 answered with {what_is(listed)}, and results come as a list: check the address and the '
             'version of mem0ai'
         )
     return [cast('Mapping[str, Any]', one) for one in cast('list[object]', listed) if isinstance(one, Mapping)]

@@ -43,6 +43,7 @@ from memoranda.errors import (
     StoreError,
     StoreUnreachable,
     shown,
+    what_is,
 )
 from memoranda.recall.block import count_tokens, short_id
 from memoranda.records import Trust
@@ -308,8 +309,7 @@ def _sound(found: object, *, of: object) -> list[RetrievedMemory]:
     """
     if not isinstance(found, list | tuple):
         raise StoreError(
-            f'{type(of).__name__} answered with a {type(found).__name__}, and memories come as a list: correct the '
-            'provider'
+            f'{type(of).__name__} answered with {what_is(found)}, and memories come as a list: correct the provider'
         )
     sound: list[RetrievedMemory] = []
     answered = cast('Sequence[object]', found)

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, Final, TypeVar, cast
 
 from memoranda.agents.provider import Errors, MemoryConfig, RetrievedMemory
-from memoranda.errors import ConfigurationError, InvalidInput, shown
+from memoranda.errors import ConfigurationError, InvalidInput, shown, what_is
 
 __all__ = [
     'as_list',
@@ -88,7 +88,7 @@ def check_errors(errors: object) -> Errors:
 def check_config(config: object) -> MemoryConfig:
     """A config, checked to be one."""
     if not isinstance(config, MemoryConfig):
-        raise ConfigurationError(f'config={shown(config)} is a {type(config).__name__}: pass MemoryConfig(...)')
+        raise ConfigurationError(f'config={shown(config)} is {what_is(config)}: pass MemoryConfig(...)')
     return config
 
 
@@ -99,7 +99,7 @@ def as_list(messages: Sequence[Any] | Mapping[str, Any] | str) -> list[Any]:
     given = cast('object', messages)
     if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise InvalidInput(
-            f'messages={shown(given)} is a {type(given).__name__}: pass the messages of a run, dicts with role and '
+            f'messages={shown(given)} is {what_is(given)}: pass the messages of a run, dicts with role and '
             'content, or text'
         )
     return list(messages)

@@ -12,10 +12,10 @@ from typing import Any, Final, cast
 
 from pydantic_ai import RunContext
 
-from memoranda.errors import InvalidScope, shown
+from memoranda.errors import InvalidScope, shown, what_is
 from memoranda.scope import Scope
 
-__all__ = ['ScopeFromDeps', 'check_given', 'in_call', 'is_durable', 'is_nested', 'mark', 'scope_of']
+__all__ = ['ScopeFromDeps', 'check_given', 'in_call', 'is_nested', 'mark', 'scope_of']
 
 
 class ScopeFromDeps:
@@ -63,7 +63,7 @@ def check_given(scope: object) -> None:
             )
     elif not callable(scope):
         raise InvalidScope(
-            f'scope={shown(scope)} is a {type(scope).__name__}: pass Scope(user_id=...), or a function of the run '
+            f'scope={shown(scope)} is {what_is(scope)}: pass Scope(user_id=...), or a function of the run '
             'context that returns one'
         )
 
@@ -87,7 +87,7 @@ def scope_of(given: Scope | Callable[[RunContext[Any]], Scope | None], ctx: RunC
     if found is None:
         raise InvalidScope('the scope function returned None')
     if not isinstance(found, Scope):
-        raise InvalidScope(f'the scope function returned a {type(found).__name__}: return Scope(user_id=...)')
+        raise InvalidScope(f'the scope function returned {what_is(found)}: return Scope(user_id=...)')
     if found.is_global:
         raise InvalidScope('the scope function returned Scope(), which names nobody')
     return _in_conversation(found, ctx)
@@ -113,12 +113,6 @@ class _Call:
 
 _CALL: Final = ContextVar[_Call | None]('memoranda.agents.call', default=None)
 _RUN: Final = ContextVar[tuple[str | None, bool]]('memoranda.agents.run', default=(None, False))
-
-
-def is_durable(ctx: RunContext[Any]) -> bool:
-    """Whether a run has operations that a durable workflow does for it; it is taken for one that can't tell."""
-    unknown = object()
-    return bool(getattr(ctx, '_durable_operations', unknown))
 
 
 def mark(ctx: RunContext[Any], *, nested: bool) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 from weakref import WeakValueDictionary
@@ -31,7 +31,7 @@ from memoranda.agents._recalled import (
 )
 from memoranda.agents._remote_backend import RemoteBackend
 from memoranda.agents._reporting import operation, tell, where
-from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_durable, is_nested, mark, scope_of
+from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_nested, mark, scope_of
 from memoranda.agents._sources import tier_of_answer
 from memoranda.agents.toolset import MOST_FOUND, Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
@@ -93,6 +93,16 @@ class _Run:
     """None: there is no memory in it."""
     nested: bool
     realtime: bool
+
+
+def _not_taken(given: AbstractCapability[Any], combined: AbstractCapability[Any]) -> Iterator[str]:
+    """What a capability says, other than by default, that the one which several were combined into says otherwise."""
+    for part in fields(given):
+        # Of tools the combined one has all, and memories are the same, if one is not its blocking twin.
+        if part.compare and part.name not in ('memory', 'tools'):
+            said = getattr(given, part.name)
+            if said not in (part.default, getattr(combined, part.name)):
+                yield part.name
 
 
 @dataclass
@@ -256,10 +266,10 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
 
     @classmethod
     def combine(cls, capabilities: Sequence[AbstractCapability[AgentDepsT]]) -> AbstractCapability[AgentDepsT]:
-        """Of two with one id and the same memory, what the later one says counts.
+        """Of two with one id, the same memory and the same scope, what the later one says counts; the log tells.
 
         Raises:
-            ConfigurationError: They have different memories: one of them would be lost.
+            ConfigurationError: They have different memories or scopes: one of them would be lost.
         """
         memories = [cast('LongTermMemory[AgentDepsT]', c).memory for c in capabilities]
         places = {id(m.aio) if isinstance(m, Memory | Client) else id(m) for m in memories}
@@ -268,7 +278,22 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
                 f'id={capabilities[0].id!r} is that of {len(places)} LongTermMemory capabilities with memories of '
                 'their own, and only one would be used: give each its own id, and prefix the tools of one'
             )
-        return super().combine(capabilities)
+        combined = cast('LongTermMemory[AgentDepsT]', super().combine(capabilities))
+        lost = {name for each in capabilities for name in _not_taken(each, combined)}
+        if 'scope' in lost:
+            raise ConfigurationError(
+                f'id={combined.id!r} is that of {len(capabilities)} LongTermMemory capabilities with scopes of their '
+                'own, and only the last one would be used: give each its own id, and prefix the tools of one'
+            )
+        if lost:
+            log.warning(
+                '%d LongTermMemory capabilities have the id %r and differ in %s, where what the last one says counts: '
+                'keep one of them, or give each its own id and prefix the tools of one',
+                len(capabilities),
+                combined.id,
+                ', '.join(sorted(lost)),
+            )
+        return combined
 
     @cached_property
     def backend(self) -> Backend:
@@ -409,7 +434,7 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         if scope is None or heard is None or ctx.realtime:
             return
         self._tell_nested()
-        if self.backend.overlaps and not is_durable(ctx):
+        if self.backend.overlaps and not ctx.in_durable_context:
             found = await self._find_meanwhile(ctx, heard, scope)
         else:  # a workflow repeats its operations in the order in which they were done
             await self._keep_prompt(ctx, heard, scope)

@@ -30,7 +30,7 @@ from memoranda.agents.provider import (
 )
 from memoranda.checks import check_count
 from memoranda.client import AsyncClient, Client
-from memoranda.errors import ConfigurationError, InvalidInput, InvalidScope, MemoryNotFound, shown
+from memoranda.errors import ConfigurationError, InvalidInput, InvalidScope, MemoryNotFound, shown, what_is
 from memoranda.memory import AsyncMemory
 from memoranda.records import MemoryRecord, Trust
 from memoranda.scope import Scope, check_scope
@@ -290,7 +290,7 @@ class MemorandaProvider(BaseMemoryProvider):
     def _stamp(self, metadata: object) -> dict[str, Any]:
         """What a call gave, on top of what is the same in all of them."""
         if metadata is not None and not isinstance(metadata, Mapping):
-            raise InvalidInput(f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict of JSON values')
+            raise InvalidInput(f'metadata={shown(metadata)} is {what_is(metadata)}: pass a dict of JSON values')
         return {**self.config.metadata, **cast('Mapping[str, Any]', metadata or {})}
 
     @forgiving(list[RetrievedMemory])

@@ -32,7 +32,7 @@ from memoranda.agents._mem0_server import OpenSourceServer, is_open_source
 from memoranda.agents._providing import as_list, as_score, check_errors, forgiving, moment_of
 from memoranda.agents.provider import BaseMemoryProvider, Errors, MemoryConfig, RetrievedMemory, StoredMemory
 from memoranda.checks import check_count, check_text
-from memoranda.errors import ConfigurationError, InvalidScope, shown
+from memoranda.errors import ConfigurationError, InvalidScope, shown, what_is
 from memoranda.scope import Scope, check_scope
 from memoranda.write.messages import normalise
 
@@ -111,7 +111,7 @@ class Mem0Provider(BaseMemoryProvider):
             names = {kind.__name__ for kind in type(self._given).__mro__}
             if not names & (_HOSTED | _OPEN_SOURCE):
                 raise ConfigurationError(
-                    f'client is a {type(self._given).__name__}, which is none of Mem0: pass a mem0.AsyncMemoryClient, '
+                    f'client is {what_is(self._given)}, which is none of Mem0: pass a mem0.AsyncMemoryClient, '
                     'MemoryClient, AsyncMemory or Memory'
                 )
             return bool(names & _HOSTED)
@@ -126,7 +126,7 @@ class Mem0Provider(BaseMemoryProvider):
                 )
             if not isinstance(self._library, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(
-                    f'config={shown(self._library)} is a {type(self._library).__name__}: pass a dict for '
+                    f'config={shown(self._library)} is {what_is(self._library)}: pass a dict for '
                     'mem0.AsyncMemory.from_config, or a MemoryConfig'
                 )
             return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 
-from memoranda.errors import ConfigurationError, shown
+from memoranda.errors import ConfigurationError, shown, what_is
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
@@ -95,7 +95,7 @@ class MemoryConfig:
         for name in ('auto_store', 'auto_retrieve', 'memory_summary_in_system'):
             given = getattr(self, name)
             if not isinstance(given, bool):
-                raise ConfigurationError(f'{name}={shown(given)} is a {type(given).__name__}: pass True or False')
+                raise ConfigurationError(f'{name}={shown(given)} is {what_is(given)}: pass True or False')
         self._check_least('top_k', MOST)
         self._check_least('store_after_turns', MOST)
         score = cast('object', self.min_relevance_score)
@@ -106,9 +106,7 @@ class MemoryConfig:
             )
         metadata = cast('object', self.metadata)
         if not isinstance(metadata, dict):
-            raise ConfigurationError(
-                f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict of JSON values'
-            )
+            raise ConfigurationError(f'metadata={shown(metadata)} is {what_is(metadata)}: pass a dict of JSON values')
         _check_metadata(cast('dict[object, object]', metadata))
         object.__setattr__(
             self, 'retrieval_strategy', _member(RetrievalStrategy, 'retrieval_strategy', self.retrieval_strategy)
@@ -133,7 +131,7 @@ def _check_metadata(metadata: Mapping[object, object], path: str = '') -> None:
             _check_metadata(cast('Mapping[object, object]', value), f'{here}.')
         elif not isinstance(value, str | int | float):
             raise ConfigurationError(
-                f'metadata {here}={shown(value)} is a {type(value).__name__}, and what is retrieved must hold an equal '
+                f'metadata {here}={shown(value)} is {what_is(value)}, and what is retrieved must hold an equal '
                 'value: pass text, numbers, True or False'
             )
 

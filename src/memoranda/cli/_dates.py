@@ -6,6 +6,8 @@ from datetime import datetime
 
 import typer
 
+from memoranda.cli._safe import one_line
+
 __all__ = ['parse_moment']
 
 
@@ -20,4 +22,4 @@ def parse_moment(text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise typer.BadParameter(f'{text!r} is no date: write it as 2024-05-08 or 2024-05-08T13:56') from None
+        raise typer.BadParameter(f'{one_line(text, 60)!r} is no date: write it as 2024-05-08 or 2024-05-08T13:56') from None

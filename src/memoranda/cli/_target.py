@@ -203,7 +203,8 @@ def find_id(given: str, known: Iterable[str], *, noun: str, lister: str) -> str:
     bare = wanted.replace('-', '')
     if len(bare) < 4 or not re.fullmatch(r'[0-9a-f]+', bare):
         raise InvalidInput(
-            f'{one_line(given, 60)!r} is no {noun} id, nor at least 4 characters of one: `{lister}` shows the ids'
+            f'{one_line(given, 60)!r} is no {noun} id, nor a part of one (4 or more of 0-9 and a-f): `{lister}` shows '
+            'the ids'
         )
     found: list[str] = []
     for one in known:

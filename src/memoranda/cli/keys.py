@@ -17,6 +17,7 @@ from rich.text import Text
 from memoranda.cli._dates import parse_moment
 from memoranda.cli._output import emit, moment, note, one_line, out, plain, short_id
 from memoranda.cli._target import DatabaseOption, JsonOption, ProjectOption, Target, find_id
+from memoranda.errors import InvalidInput, KeyNotFound
 from memoranda.records import now
 from memoranda.stores.apikeys import ROLES, ApiKey, Role
 
@@ -56,9 +57,16 @@ def _seconds(text: str) -> float:
 
 def _until(text: str | None) -> datetime | None:
     """A time span from now, or a date."""
-    if text is None or not _SPAN.fullmatch(text.strip().lower()):
+    if text is None:
+        return None
+    if _SPAN.fullmatch(text.strip().lower()):
+        return now() + timedelta(seconds=_seconds(text))
+    try:
         return parse_moment(text)
-    return now() + timedelta(seconds=_seconds(text))
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            f'{one_line(text, 60)!r} is no date and no time span: write it as 2027-01-31, or as 24h, 90d or 1y'
+        ) from None
 
 
 @app.command('create')
@@ -161,7 +169,18 @@ def _resolve(memory: Memory, given: str) -> str:
     named = [key.id for key in known if key.name == given and key.in_force(at)]
     if len(named) == 1:
         return named[0]
-    return find_id(given, (key.id for key in known), noun='key', lister='memoranda keys list --all')
+    if named:  # while a rotated one overlaps with its successor
+        raise InvalidInput(
+            f'{one_line(given, 60)!r} is the name of {len(named)} keys in force: write the id of the one that is meant, '
+            f'{" or ".join(named)}'
+        )
+    lister = 'memoranda keys list --all'
+    if any(key.name == given for key in known):
+        raise KeyNotFound(f'no key {one_line(given, 60)!r} is in force any more: `{lister}` shows when it ended')
+    try:
+        return find_id(given, (key.id for key in known), noun='key', lister=lister)
+    except InvalidInput as error:
+        raise InvalidInput(f'no key in force is called {one_line(given, 60)!r}, and {error}') from None
 
 
 def _as_json(key: ApiKey) -> dict[str, Any]:

@@ -164,7 +164,10 @@ class BaseClient:
         )
         if self._bound is None:
             if given.is_global:
-                raise InvalidScope('no id was given: pass user_id=..., or use scoped(Scope.GLOBAL) for shared memories')
+                raise InvalidScope(
+                    'no id was given: pass user_id, agent_id, run_id or app_id; what a project shares is asked for by '
+                    'scoped(Scope.GLOBAL), over HTTP by shared=true'
+                )
             return given
         for name in ('user_id', 'agent_id', 'run_id', 'app_id'):
             value: str | None = getattr(given, name)

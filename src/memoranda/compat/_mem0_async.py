@@ -12,12 +12,13 @@ from memoranda._bridge import run
 from memoranda.checks import KEEP, as_moment, check_flag, check_text
 from memoranda.compat import _mem0_calls as calls
 from memoranda.compat._mem0_filters import Asked, id_of, read
-from memoranda.compat._mem0_plan import log, memory_of, once
+from memoranda.compat._mem0_plan import memory_of
 from memoranda.compat._mem0_procedural import summed_up
 from memoranda.compat._mem0_refusals import MemoryNotFoundError, Project
 from memoranda.compat._mem0_sections import MemoryConfig
 from memoranda.compat._mem0_shapes import Item, Results, added, item_of, scored, told
-from memoranda.errors import ConfigurationError, InvalidInput, MemoryNotFound, shown
+from memoranda.compat._mem0_told import log, once
+from memoranda.errors import ConfigurationError, InvalidInput, MemoryNotFound, VersionMismatch, shown
 from memoranda.records import MemoryRecord, now
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ SEARCHED: Final = 20
 """Results of a search, unless told otherwise."""
 LISTED: Final = 100
 PAGE: Final = 1_000
+_TRIES: Final = 10
 _PROCEDURAL: Final = 'procedural_memory'
 _ADD: Final = (
     'messages, user_id, agent_id, run_id (session_id), app_id, metadata, timestamp, expiration_date, infer, '
@@ -57,6 +59,7 @@ class AsyncMemory:
     def __init__(self, config: MemoryConfig | Mapping[str, Any] | None = None) -> None:
         self.config = MemoryConfig.read(config)
         made, self._llm = memory_of(self.config)
+        self._by_rules = self._llm is None
         self.memoranda = made
         """The memory it works on, for everything that Mem0's methods have no words for."""
 
@@ -71,7 +74,7 @@ class AsyncMemory:
         self = object.__new__(cls)
         self.config = MemoryConfig()
         self.memoranda = memory.aio if isinstance(memory, native.Memory) else memory
-        self._llm = None
+        self._llm, self._by_rules = None, False
         if self.memoranda.bound_to is not None:
             raise ConfigurationError(
                 f'memory is bound to {self.memoranda.bound_to}, and these methods name whose memories they mean: pass '
@@ -160,7 +163,7 @@ class AsyncMemory:
         moment = moment if timestamp is None else as_moment(timestamp, 'timestamp')
         expires = calls.expiry(expiration_date)
         given = not check_flag('infer', infer)
-        listed = calls.said(messages)
+        listed = calls.said(messages, turns=not given)
         if memory_type is not None:
             listed = await self._procedural(listed, memory_type, scope.agent_id, prompt)
             own, prompt, given = {**own, 'memory_type': _PROCEDURAL}, None, True
@@ -168,6 +171,8 @@ class AsyncMemory:
             listed = calls.with_roles(listed)
         if not listed:
             return Results()
+        if prompt and self._by_rules and not given:
+            once('add(prompt=...) is for a model, and none is configured: it is without effect')
         result = await self.memoranda.scoped(scope).add(
             listed,
             metadata=own,
@@ -347,12 +352,25 @@ class AsyncMemory:
         own = None if metadata is None else calls.metadata_of(metadata)
         expires = KEEP if expiration_date is KEEP else calls.expiry(expiration_date)
         try:
-            if own is not None:
-                own = {**(await self._wide.get(wanted)).metadata, **own}
-            await self._wide.update(wanted, text=text, metadata=own, expires_at=expires)
+            await self._changed(wanted, text=text, own=own, expires_at=expires)
         except MemoryNotFound as error:
             raise _not_found(error) from None
         return {'message': 'Memory updated successfully!'}
+
+    async def _changed(self, memory_id: str, *, own: dict[str, Any] | None, **fields: Any) -> None:
+        if own is None:
+            await self._wide.update(memory_id, **fields)
+            return
+        for left in reversed(range(_TRIES)):
+            before = await self._wide.get(memory_id)
+            try:
+                await self._wide.update(
+                    memory_id, metadata={**before.metadata, **own}, if_version=before.version, **fields
+                )
+                return
+            except VersionMismatch:  # another change came between: its keys stay as well
+                if not left:
+                    raise
 
     async def delete(self, memory_id: object) -> dict[str, str]:
         """Retract a memory: it is no longer found, its history stays.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final, cast
 
 from memoranda._noted import NOTED
+from memoranda._parts import NOT_READ, beside_words, without_words
 from memoranda.checks import as_moment
 from memoranda.compat._mem0_filters import id_of
-from memoranda.errors import InvalidInput, InvalidScope, shown
+from memoranda.compat._mem0_told import once
+from memoranda.errors import InvalidInput, InvalidScope, shown, what_is
 from memoranda.scope import Scope
 
 __all__ = ['amount', 'expiry', 'ids_of', 'metadata_of', 'no_others', 'said', 'scope_of', 'threshold_of', 'with_roles']
@@ -25,6 +29,7 @@ _TIERS: Final[Mapping[str, str | None]] = {
     'tool': 'tool',
     'function': 'tool',
 }
+_LABEL: Final = re.compile(r'^ {0,3}(?:(user|human)|(assistant|ai|bot)|system|tool) ?:', re.MULTILINE | re.IGNORECASE)
 _REFUSED: Final[Mapping[str, str]] = {
     'enable_graph': 'there is no graph: leave it out',
     'async_mode': 'memoranda.Memory.add(background=True) stores first and reads later',
@@ -130,27 +135,33 @@ def metadata_of(metadata: object) -> dict[str, Any]:
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
-        raise InvalidInput(f'metadata={shown(metadata)} is a {type(metadata).__name__}: pass a dict')
+        raise InvalidInput(f'metadata={shown(metadata)} is {what_is(metadata)}: pass a dict')
     found = dict(cast('Mapping[str, Any]', metadata))
     if NOTED in found:
         raise InvalidInput(f'metadata key {NOTED!r} is taken: it holds who said a memory, use another word')
     return found
 
 
-def said(messages: object) -> list[dict[str, Any]]:
+def said(messages: object, *, turns: bool) -> list[dict[str, Any]]:
     """The messages of an `add`, without those that hold no words.
+
+    Args:
+        messages: As they were given.
+        turns: Whether a text may stand for what two have said, see `_turn`.
 
     Raises:
         InvalidInput: They are none.
     """
     listed: Sequence[object]
-    if isinstance(messages, str | Mapping):
+    if isinstance(messages, str):
+        listed = _turn(messages) if turns else [messages]
+    elif isinstance(messages, Mapping):
         listed = [cast('object', messages)]
     elif isinstance(messages, Sequence) and not isinstance(messages, bytes | bytearray):
         listed = cast('Sequence[object]', messages)
     else:
         raise InvalidInput(
-            f'messages is a {type(messages).__name__}: pass text, a dict with role and content, or a list of these'
+            f'messages is {what_is(messages)}: pass text, a dict with role and content, or a list of these'
         )
     found: list[dict[str, Any]] = []
     for index, one in enumerate(listed):
@@ -158,9 +169,26 @@ def said(messages: object) -> list[dict[str, Any]]:
         content = message.get('content')
         if content is None or (isinstance(content, str) and not content.strip()):
             continue  # an answer of tool calls only, or an empty line at a prompt
+        if without_words(content):
+            raise InvalidInput(f'messages[{index}] has no text: {NOT_READ}')
+        if beside_words(content):
+            once(f'{NOT_READ}. Of messages with both, the text is kept')
         metadata_of(message.get('metadata'))
         found.append(message)
     return found
+
+
+def _turn(text: str) -> list[object]:
+    """A text, or the two messages that tutorials write into one: `User: ...` and, on a line below, `Assistant: ...`.
+
+    Of more turns than one nobody can tell who said what: then it is one text, which quotes others.
+    """
+    told = text.strip()
+    labels = list(islice(_LABEL.finditer(told), 3))
+    if len(labels) != 2 or labels[0].start() or labels[0][1] is None or labels[1][2] is None:
+        return [text]
+    said, answer = told[labels[0].end() : labels[1].start()].strip(), told[labels[1].end() :].strip()
+    return [{'role': 'user', 'content': said}, {'role': 'assistant', 'content': answer}]
 
 
 def _message(one: object, index: int) -> dict[str, Any]:
@@ -171,7 +199,7 @@ def _message(one: object, index: int) -> dict[str, Any]:
     role, content = getattr(one, 'role', None), getattr(one, 'content', None)
     if isinstance(role, str):  # a message object of a client, as chat loops append it
         return {'role': role, 'content': content}
-    raise InvalidInput(f'messages[{index}] is a {type(one).__name__}: pass a dict with role and content')
+    raise InvalidInput(f'messages[{index}] is {what_is(one)}: pass a dict with role and content')
 
 
 def with_roles(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, cast
 
 from memoranda._noted import NOTED
-from memoranda.errors import InvalidFilter, InvalidScope, shown
+from memoranda.errors import InvalidFilter, InvalidScope, shown, what_is
 from memoranda.filters import MAX_DEPTH
 from memoranda.scope import Scope
 
@@ -52,9 +52,7 @@ def id_of(name: str, value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | uuid.UUID):
-        raise InvalidScope(
-            f'{name}={shown(value)} is a {type(value).__name__}, and an id is text: pass {name}=str(...)'
-        )
+        raise InvalidScope(f'{name}={shown(value)} is {what_is(value)}, and an id is text: pass {name}=str(...)')
     text = str(value).strip()
     if not text:
         raise InvalidScope(f'{name}={shown(value)} is empty: pass the id itself, or leave {name} out')
@@ -76,9 +74,7 @@ def read(method: str, filters: object, ids: Mapping[str, str | None]) -> Asked:
     if filters is None:
         filters = {}
     if not isinstance(filters, Mapping):
-        raise InvalidFilter(
-            f"filters={shown(filters)} is a {type(filters).__name__}: pass a dict such as {{'user_id': 'ana'}}"
-        )
+        raise InvalidFilter(f"filters={shown(filters)} is {what_is(filters)}: pass a dict such as {{'user_id': 'ana'}}")
     found = {name: value for name, value in ids.items() if value is not None}
     rest = _without_ids(cast('Mapping[object, object]', filters), found)
     if not found:
@@ -156,7 +152,7 @@ def _one_id(name: str, value: object) -> str:
 def _read(filters: object, ids: Mapping[str, str], level: int = 1) -> dict[str, Any]:
     _check_level(level)
     if not isinstance(filters, Mapping):
-        raise InvalidFilter(f'filter {shown(filters)} is a {type(filters).__name__}: write {{field: value}}')
+        raise InvalidFilter(f'filter {shown(filters)} is {what_is(filters)}: write {{field: value}}')
     parts: list[dict[str, Any]] = []
     for key, value in cast('Mapping[object, object]', filters).items():
         if not isinstance(key, str) or not key:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast
 
 from memoranda.compat._mem0_connections import Connection, Kind
 from memoranda.compat._mem0_sections import Section, check_keys, flag, number, secret, text
-from memoranda.errors import ConfigurationError, shown
+from memoranda.errors import ConfigurationError, shown, what_is
 
 __all__ = ['EMBEDDERS', 'LLMS', 'embedder_of', 'llm_of']
 
@@ -320,7 +320,7 @@ def _check_key(what: str, name: str, provider: _Provider, key: str | None) -> No
     if provider.key and key is None and not any(os.environ.get(v) for v in provider.key):
         offline = "{'provider': 'rules'}" if what == 'llm' else "{'provider': 'bundled'}"
         raise ConfigurationError(
-            f'{what}.config.api_key is missing, and {" and ".join(provider.key)} are not set: pass the key of {name}, '
+            f'{what}.config.api_key is missing, and {" or ".join(provider.key)} is not set: pass the key of {name}, '
             f'or {offline} as {what} for none'
         )
 
@@ -328,7 +328,7 @@ def _check_key(what: str, name: str, provider: _Provider, key: str | None) -> No
 def _azure(config: Mapping[str, Any], what: str) -> dict[str, Any]:
     given: object = config.get('azure_kwargs') or {}
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f'{what}.config.azure_kwargs is a {type(given).__name__}: pass a dict')
+        raise ConfigurationError(f'{what}.config.azure_kwargs is {what_is(given)}: pass a dict')
     known = ('api_key', 'azure_deployment', 'azure_endpoint', 'api_version', 'default_headers')
     values = dict(cast('Mapping[str, Any]', given))
     check_keys(what, 'azure_openai (azure_kwargs)', values, known, {})

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from memoranda.compat._mem0_connections import ConnectedEmbedder, ConnectedExtractor, Connection
 from memoranda.compat._mem0_models import embedder_of, llm_of
 from memoranda.compat._mem0_sections import MemoryConfig, flag
 from memoranda.compat._mem0_stores import place_of
+from memoranda.compat._mem0_told import log, once
 from memoranda.memory import AsyncMemory
 
 if TYPE_CHECKING:
     from memoranda.settings import Settings
 
-__all__ = ['log', 'memory_of', 'once']
-
-log: Final = logging.getLogger('memoranda.compat')
-_told: set[str] = set()
-_lock = threading.Lock()
-
-
-def once(message: str) -> None:
-    """Warn of something the first time only."""
-    with _lock:
-        if message in _told:
-            return
-        _told.add(message)
-    log.warning('%s', message)
+__all__ = ['memory_of']
 
 
 def memory_of(config: MemoryConfig) -> tuple[AsyncMemory, Connection | None]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, cast
 
-from memoranda.errors import ConfigurationError, shown
+from memoranda.errors import ConfigurationError, shown, what_is, with_article
 
 __all__ = [
     'EmbedderConfig',
@@ -52,7 +52,7 @@ class Section:
         if config is None:
             object.__setattr__(self, 'config', {})
         elif not isinstance(config, Mapping):
-            raise ConfigurationError(f'config of {provider} is a {type(config).__name__}: pass a dict')
+            raise ConfigurationError(f'config of {provider} is {what_is(config)}: pass a dict')
 
 
 class LlmConfig(Section):
@@ -111,8 +111,8 @@ class MemoryConfig:
             return config
         if not isinstance(config, Mapping):
             raise ConfigurationError(
-                f'config is a {type(config).__module__}.{type(config).__name__}: pass a dict, or a MemoryConfig of '
-                'memoranda.compat.mem0'
+                f'config is {with_article(type(config).__module__)}.{type(config).__name__}: pass a dict, or a '
+                'MemoryConfig of memoranda.compat.mem0'
             )
         given = {k: v for k, v in cast('Mapping[Any, Any]', config).items() if v is not None}
         known = tuple(f.name for f in fields(cls))
@@ -141,7 +141,7 @@ def check_keys(
                 continue
             raise ConfigurationError(f'{where}: {key} is not offered: {refused[key]}')
         close = difflib.get_close_matches(str(key), known, n=1)
-        hint = f', did you mean {close[0]!r}?' if close else ''
+        hint = f', did you mean {close[0]!r}?' if close else '.'
         of = f' of {provider}' if section else ''
         raise ConfigurationError(
             f'{where}: key {shown(key)}{of} is unknown{hint} Known are {", ".join(known) or "none"}'
@@ -153,7 +153,7 @@ def _section(name: str, value: object) -> Section | None:
         return value
     if not isinstance(value, Mapping):
         raise ConfigurationError(
-            f'{name} is a {type(value).__name__}: pass {{"provider": ..., "config": {{...}}}}, or leave it out'
+            f'{name} is {what_is(value)}: pass {{"provider": ..., "config": {{...}}}}, or leave it out'
         )
     given = cast('Mapping[Any, Any]', value)
     check_keys('', name, given, ('provider', 'config'), {})
@@ -165,7 +165,7 @@ def text(name: str, value: object) -> str | None:
     if value is None or value == '':
         return None
     if not isinstance(value, str):
-        raise ConfigurationError(f'{name}={shown(value)} is a {type(value).__name__}: pass text')
+        raise ConfigurationError(f'{name}={shown(value)} is {what_is(value)}: pass text')
     return value
 
 
@@ -174,7 +174,7 @@ def secret(name: str, value: object) -> str | None:
     if value is None or value == '':
         return None
     if not isinstance(value, str):
-        raise ConfigurationError(f'{name} is a {type(value).__name__}: pass text')
+        raise ConfigurationError(f'{name} is {what_is(value)}: pass text')
     return value
 
 

@@ -28,17 +28,27 @@ _EVENTS: Final[Mapping[str, str]] = {
 }
 
 
+_OLDER: Final[Mapping[str, str]] = {
+    'text': 'memory',
+    'action': 'event',
+    'previous_value': 'old_memory',
+    'new_value': 'new_memory',
+}
+"""Keys as older tutorials have them, and as they are called now."""
+
+
 class Item(dict[str, Any]):
-    """One memory. `item['text']`, as older tutorials have it, is `item['memory']`."""
+    """One memory, or one row of a history. Its keys go by the names of older versions too (`item['text']`)."""
 
     def __missing__(self, key: str) -> Any:
-        if key == 'text' and 'memory' in self:
-            return self['memory']
+        present = _OLDER.get(key, '')
+        if present in self:
+            return self[present]
         raise KeyError(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         """As of a dict."""
-        return self['memory'] if key == 'text' and key not in self and 'memory' in self else super().get(key, default)
+        return super().get(key if key in self else _OLDER.get(key, key), default)
 
 
 class Results(dict[str, Any]):

@@ -108,6 +108,11 @@ class Memory:
 
 
 def __getattr__(name: str) -> Any:
+    if name == 'Mem0':
+        raise ImportError(
+            'Mem0, the chat client that remembers, is not offered: search before you ask your model, and add what was '
+            'said after it (docs/mem0.md), or give an agent its memory (docs/pydantic-ai.md)'
+        )
     if name in _HOSTED:
         raise ImportError(
             f"{name} speaks to a server, and is Mem0's own: keep `from mem0 import {name}`, and point it at "

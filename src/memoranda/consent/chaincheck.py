@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from memoranda.scope import Owner
 from memoranda.stores.chains import Chain, Seen, Walked
-from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, state_of
+from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, messages_told, state_of
 from memoranda.stores.ranges import Ranges, minus, push, size, union
 
 if TYPE_CHECKING:
@@ -211,6 +211,13 @@ class ChainCheck:
         names = _differing(link, memory)
         if names:
             self._tell(link, 'altered', f'the memory differs from it in {", ".join(names)}', 1)
+            return
+        for id_, digest in messages_told(link.after).items():
+            held = one.messages.get(id_)
+            if held is None:
+                self._tell(link, 'removed', f'message {id_} it rests on is gone, and no erasure says so', 1)
+            elif held != digest:
+                self._tell(link, 'altered', f'message {id_} it rests on is not what was said', 1)
 
     def _tell(self, link: Link, reason: Reason, detail: str, weight: int = 0) -> None:
         self._found.append((link.seq, weight, reason, detail, link.memory_id or None))

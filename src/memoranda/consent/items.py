@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Literal, cast
 
 from memoranda.checks import check_text
-from memoranda.errors import InvalidInput, InvalidScope, MemorandaError, shown
+from memoranda.errors import InvalidInput, InvalidScope, MemorandaError, shown, what_is
 from memoranda.records import Change, Edit, Episode, Evidence, MemoryRecord, ReviewOp, Role, Trust
 
 __all__ = [
@@ -110,7 +110,7 @@ def scope_ids(given: Mapping[str, str | None]) -> tuple[str | None, str | None, 
 def listed(item_ids: object) -> Sequence[str]:
     """Ids of proposals, each once."""
     if not isinstance(item_ids, Sequence | set | frozenset) or isinstance(item_ids, bytes):
-        raise InvalidInput(f'item_ids={shown(item_ids)} is a {type(item_ids).__name__}: pass an id, or a list of ids')
+        raise InvalidInput(f'item_ids={shown(item_ids)} is {what_is(item_ids)}: pass an id, or a list of ids')
     listed = list(dict.fromkeys(cast('Sequence[str]', item_ids)))
     if len(listed) > MAX_IDS:
         raise InvalidInput(f'item_ids has {len(listed):,} ids, and {MAX_IDS:,} is the most: pass them in parts')

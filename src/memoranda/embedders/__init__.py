@@ -8,7 +8,7 @@ from memoranda.embedders.base import AsyncEmbedder, Embedder, EmbeddingFailed, S
 from memoranda.embedders.cache import QueryCache
 from memoranda.embedders.local import LocalEmbedder
 from memoranda.embedders.pydantic_ai import PydanticAIEmbedder, is_pydantic_ai
-from memoranda.errors import ConfigurationError
+from memoranda.errors import ConfigurationError, what_is
 
 if TYPE_CHECKING:
     from pydantic_ai.embeddings import Embedder as PydanticAIModelEmbedder
@@ -54,7 +54,7 @@ def resolve_embedder(value: Embedder | PydanticAIModelEmbedder | EmbeddingModel 
     if is_pydantic_ai(value):
         return PydanticAIEmbedder(value)
     raise ConfigurationError(
-        f'embedder is a {type(value).__name__}, which has no {", ".join(_missing(value))}: pass a model name such as '
+        f'embedder is {what_is(value)}, which has no {", ".join(_missing(value))}: pass a model name such as '
         "'openai:text-embedding-3-small', a Pydantic AI embedder, or a subclass of SyncEmbedder or AsyncEmbedder"
     )
 

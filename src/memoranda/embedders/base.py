@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from memoranda._locks import short_lock
-from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError
+from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, what_is
 
 if TYPE_CHECKING:
     import numpy as np
@@ -286,9 +286,7 @@ def check_vectors(name: str, vectors: object, count: int, dimensions: int | None
     try:
         rows: NDArray[np.float64] = np.asarray(vectors, dtype=np.float64)
     except (TypeError, ValueError) as e:
-        raise EmbeddingFailed(
-            f'{who} a {type(vectors).__name__} that is no table of numbers: return one row per text'
-        ) from e
+        raise EmbeddingFailed(f'{who} {what_is(vectors)} that is no table of numbers: return one row per text') from e
     if rows.ndim != 2 or rows.shape[0] != count or rows.shape[1] == 0:
         raise EmbeddingFailed(
             f'{who} shape {rows.shape} for {count} texts: return one row per text, ({count}, dimensions)'
@@ -320,5 +318,5 @@ def _check_texts(texts: Sequence[str]) -> Iterator[str]:
         raise InvalidInput('texts is a single str, and an embedder takes a list of them: pass [text]')
     for i, text in enumerate(texts):
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may be untyped
-            raise InvalidInput(f'texts[{i}] is a {type(text).__name__}, and an embedder takes text: pass str(...)')
+            raise InvalidInput(f'texts[{i}] is {what_is(text)}, and an embedder takes text: pass str(...)')
         yield text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memoranda._locks import short_lock
 from memoranda.embedders.base import Embedder, check_vectors
-from memoranda.errors import InvalidInput
+from memoranda.errors import InvalidInput, what_is
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ class _State:
 
     def digest(self, query: object) -> bytes:
         if not isinstance(query, str):
-            raise InvalidInput(f'query is a {type(query).__name__}, and an embedder takes text: pass str(...)')
+            raise InvalidInput(f'query is {what_is(query)}, and an embedder takes text: pass str(...)')
         return digest_of(query, self._key)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from memoranda.embedders.base import AsyncEmbedder
-from memoranda.errors import ConfigurationError
+from memoranda.errors import ConfigurationError, what_is
 
 if TYPE_CHECKING:
     from pydantic_ai.embeddings import Embedder as PydanticAIModelEmbedder
@@ -129,7 +129,7 @@ def _check_installed(model: object) -> None:
             raise ConfigurationError(f'embedder {model!r} needs Pydantic AI, which is not installed: {_INSTALL}')
     elif not is_pydantic_ai(model):
         raise ConfigurationError(
-            f'embedder is a {type(model).__name__}, which is no Pydantic AI embedder: pass a model name, an '
+            f'embedder is {what_is(model)}, which is no Pydantic AI embedder: pass a model name, an '
             'EmbeddingModel or an Embedder of pydantic_ai'
         )
 

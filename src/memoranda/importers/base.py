@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
-from memoranda.errors import MemorandaError
+from memoranda.errors import MemorandaError, what_is
 
 __all__ = ['Conversation', 'ImportProblem', 'Report', 'Timeline', 'as_id', 'as_time', 'digest', 'is_list', 'is_object']
 
@@ -103,7 +103,7 @@ def as_id(name: str, value: object) -> str | None:
     if value is None or value == '':
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f'{name} is a {type(value).__name__}, and an id is text: write it as a string')
+        raise ValueError(f'{name} is {what_is(value)}, and an id is text: write it as a string')
     text = str(value).strip()
     if not text or text == '*' or len(text) > _MAX_ID or any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise ValueError(
@@ -164,7 +164,7 @@ def as_text(content: object) -> str:
     if is_object(content):
         content = [content]
     if not is_list(content):
-        raise ValueError(f'content is a {type(content).__name__}: it should be text or a list of text parts')
+        raise ValueError(f'content is {what_is(content)}: it should be text or a list of text parts')
     parts: list[str] = []
     for part in content:
         if isinstance(part, str):
@@ -190,9 +190,9 @@ def as_message(raw: Mapping[str, Any]) -> dict[str, Any] | None:
     name = raw.get('name')
     metadata = raw.get('metadata')
     if name is not None and not isinstance(name, str):
-        raise ValueError(f'name is a {type(name).__name__}: it should be text')
+        raise ValueError(f'name is {what_is(name)}: it should be text')
     if metadata is not None and not is_object(metadata):
-        raise ValueError(f'metadata is a {type(metadata).__name__}: it should be an object')
+        raise ValueError(f'metadata is {what_is(metadata)}: it should be an object')
     if not text.strip():
         return None
     message: dict[str, Any] = {'role': role, 'content': text}

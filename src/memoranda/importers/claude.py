@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from memoranda.errors import what_is
 from memoranda.importers.base import (
     Conversation,
     ImportProblem,
@@ -70,7 +71,7 @@ def _branch(raw: dict[str, Any]) -> list[Any]:
 
 def _message(raw: object, timeline: Timeline) -> dict[str, Any] | None:
     if not is_object(raw):
-        raise ValueError(f'is a {type(raw).__name__}: a message is an object with sender and text')
+        raise ValueError(f'is {what_is(raw)}: a message is an object with sender and text')
     role = as_role(raw.get('sender'))
     moment = timeline.place(as_time(raw.get('created_at')))
     # `text` repeats the parts, but in some exports with placeholders for what is not text.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from memoranda.errors import what_is
 from memoranda.importers.base import Conversation, ImportProblem, Report, as_id, is_list, is_object
 
 __all__ = ['read_locomo', 'session_time']
@@ -68,7 +69,7 @@ def session_time(text: object) -> datetime:
 def _session(sessions: Mapping[str, Any], sample: str, session: int, where: str, report: Report) -> Conversation:
     turns: object = sessions[f'session_{session}']
     if not is_list(turns):
-        raise ValueError(f'is a {type(turns).__name__}: a session is a list of turns')
+        raise ValueError(f'is {what_is(turns)}: a session is a list of turns')
     run = f'locomo:{sample}:session_{session}'
     start = session_time(sessions.get(f'session_{session}_date_time')) if turns else None
     messages: list[dict[str, Any]] = []

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final, cast
 
+from memoranda.errors import what_is
 from memoranda.importers.base import ImportProblem, Report, as_id, as_text, as_time, is_list, is_object
 from memoranda.records import EPOCH
 
@@ -116,7 +117,7 @@ def _memory(id_: str, payload: Mapping[str, Any], told: Sequence[Mapping[str, An
         raise ValueError('has no words: leave it out')
     own: object = payload.get('metadata') or {}
     if not is_object(own):
-        raise ValueError(f'metadata is a {type(own).__name__}: it should be an object')
+        raise ValueError(f'metadata is {what_is(own)}: it should be an object')
     metadata = {**{k: v for k, v in payload.items() if k not in _SYSTEM}, **own}
     categories: object = payload.get('categories') or ()
     labels = cast('Sequence[object]', categories) if is_list(categories) else ()

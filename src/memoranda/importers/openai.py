@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from memoranda.errors import what_is
 from memoranda.importers.base import Conversation, ImportProblem, Report, as_id, as_message, digest, is_list, is_object
 
 __all__ = ['read_jsonl', 'read_openai']
@@ -97,13 +98,13 @@ def _whole(raw: object, where: str, names: _Names, report: Report) -> Iterator[C
     own: dict[str, Any] = raw if is_object(raw) else {}
     listed: object = own.get('messages') if own else raw
     if not is_list(listed):
-        report(ImportProblem(where, f'is a {type(raw).__name__} without messages: a message has role and content'))
+        report(ImportProblem(where, f'is {what_is(raw)} without messages: a message has role and content'))
         return
     messages: list[dict[str, Any]] = []
     for position, item in enumerate(listed, 1):
         try:
             if not is_object(item):
-                raise ValueError(f'is a {type(item).__name__}: a message is an object with role and content')
+                raise ValueError(f'is {what_is(item)}: a message is an object with role and content')
             message = as_message(item)
         except ValueError as e:
             report(ImportProblem(f'{where}, message {position}', str(e)))

@@ -107,6 +107,7 @@ def _local(
 
 def _remote(client: ClientName, url: str, notes: list[str]) -> dict[str, Any]:
     if client == 'claude-desktop':
+        _warn_of_clear_text(url, notes)
         notes.append(
             'Claude Desktop starts processes only: mcp-remote (npm, needs Node.js) speaks to the server for it; write '
             'the key into the file yourself'
@@ -117,11 +118,21 @@ def _remote(client: ClientName, url: str, notes: list[str]) -> dict[str, Any]:
             'args': ['-y', 'mcp-remote', url, *plain, '--header', 'Authorization:${AUTHORIZATION}'],
             'env': {'AUTHORIZATION': f'Bearer {_variable(client, KEY_VARIABLE)}'},
         }
+    _warn_of_clear_text(url, notes)
     notes.append(
         f'the key is read from {KEY_VARIABLE}: set it where the client starts (memoranda keys create makes one)'
     )
     entry: dict[str, Any] = {} if client == 'cursor' else {'type': 'http'}
     return {**entry, 'url': url, 'headers': {'Authorization': f'Bearer {_variable(client, KEY_VARIABLE)}'}}
+
+
+def _warn_of_clear_text(url: str, notes: list[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == 'http' and parts.hostname not in LOOPBACK_HOSTS:
+        notes.append(
+            f'http:// to {parts.hostname} sends the key, and what is remembered, in clear text: use https://, unless the '
+            'network itself is private'
+        )
 
 
 def _variable(client: ClientName, name: str) -> str:

@@ -10,6 +10,7 @@ from memoranda._caches import remembered
 from memoranda.recall.tokens import index_terms, query_terms
 from memoranda.recall.trusting import cut, cuts, sentences, tier_for
 from memoranda.write.gate import asks, says_nothing
+from memoranda.write.plain import plain
 from memoranda.write.trust import shared
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ _STATES: Final = re.compile(
 )
 """A question in which the speaker tells something."""
 _NAME: Final = re.compile(r'(?<=[\w,] )(?!I\b)[A-Z\u00c0-\u00de]\w')
+_SPECIFIC: Final = re.compile(
+    r'(?<=[\w,;:)] )["\'(\u201c\u201e\u00ab\u2018]?(?!I\b)[A-Z\u00c0-\u00de]\w*|\b[A-Z]{2,}\b|\b\w*\d\w*'
+)
+"""Names and numbers."""
+_ASKS_FOR: Final = re.compile(
+    r'\b(?:where|when|who|whom|whose|which|why|how|until|wo|wohin|woher|wann|wer|wem|wen|wessen|warum|wieso|wie|welche\w*'
+    r'|wo(?:mit|von|zu|fur|bei|r(?:an|auf|uber))|ou|quand|qui|pourquoi|comment|combien|quel\w*|donde|cuando|quien\w*'
+    r'|por que|como|cual\w*|cuant\w+|dove|quando|chi|perche|come|quali?|quale|quant\w+|onde|quem|porque|qua(?:l|is))\b'
+)
+"""Words of questions that want a place, a time, a name, a number or a reason, in plain text."""
 _REQUEST: Final = re.compile(
     r'(?:please |now |then |and |ok |okay )*(?:suggest|recommend|tell|show|give|write|explain|list|find|describe'
     r'|summari[sz]e|translate|compare|sketch|draw|plan|fix|check|look up)\b(?!.*\b(?:my|our|mine|ours|i|we|us)\b)',
@@ -35,6 +46,8 @@ _FEW: Final = 6
 """Words of a question that needs no question word."""
 _TOLD: Final = 1 / 3
 """A sentence of which no more is left tells nothing new."""
+_LEFT_OUT: Final = 0.4
+"""A fact without so many of the telling words that it rests on leaves some of it out."""
 AS_WELL: Final = 0.9
 """A passage that answers so much worse than the fact drawn from it adds nothing to it."""
 
@@ -98,13 +111,33 @@ def _tells(text: str, start: int, end: int, spans: Sequence[Span], question: str
     letters, left = (sum(map(str.isalnum, words)) for words in (sentence, rest))
     if left <= _TOLD * letters:
         return False
-    return not question or left == letters or _is_about(rest, question)
+    if not question or left == letters or _is_about(rest, question):
+        return True
+    wanted = _ASKS_FOR.search(plain(question).text) is not None and _SPECIFIC.search(rest) is not None
+    return wanted and _is_about(sentence, question)
 
 
-def _left_open(text: str, facts: Sequence[str], question: str) -> bool:
-    """Whether a sentence has a telling word of a question that none of the facts drawn from it has: they say less."""
+def _left_open(text: str, quoted: str, facts: Sequence[str], question: str) -> bool:
+    """Whether the facts drawn from a sentence say less than it does, and who asks may want that.
+
+    They lack a word that is asked for, or a name, a number or much of it, where something of that kind is wanted.
+
+    Args:
+        text: The sentence.
+        quoted: What of it the facts rest on.
+        facts: What they say.
+        question: What is asked.
+    """
+    known = set(index_terms(' '.join(facts)))
     asked = set(query_terms(question)) & set(index_terms(text))
-    return bool(asked) and not asked.issubset(index_terms(' '.join(facts)))
+    if not asked <= known:
+        return True
+    if not _ASKS_FOR.search(plain(question).text):
+        return False
+    if any(not known.issuperset(index_terms(m[0])) for m in _SPECIFIC.finditer(quoted)):
+        return True
+    words = set(index_terms(quoted))
+    return 1 < len(words - known) >= _LEFT_OUT * len(words)
 
 
 def _is_about(text: str, question: str) -> bool:
@@ -131,7 +164,9 @@ class Told:
         """A fact that is told, and how well it answers the question; 0 when it is told whatever is asked."""
         for e in memory.evidence:
             self._spans.setdefault(e.episode_id, []).append((e.start, e.end))
-            self._facts.setdefault(e.episode_id, []).append(memory.text)
+            # A block tells the day, too.
+            told = f'{memory.text} ({memory.valid_from:%Y %B %d %A})'
+            self._facts.setdefault(e.episode_id, []).append(told)
             self._scores[e.episode_id] = max(score, self._scores.get(e.episode_id, 0.0))
 
     def news(self, hit: Hit) -> str | None:
@@ -159,8 +194,17 @@ class Told:
         if not self._question or not told:
             return told
         facts = self._facts[episode_id]
-        left = [s for s in sentences(text) if _left_open(text[slice(*s)], facts, self._question)]
+        left = [
+            (start, end)
+            for start, end in sentences(text)
+            if _left_open(text[start:end], _within(text, start, end, told), facts, self._question)
+        ]
         return [t for t in told if not any(a < t[1] and t[0] < b for a, b in left)]
+
+
+def _within(text: str, start: int, end: int, spans: Sequence[Span]) -> str:
+    """What of a sentence lies in some spans."""
+    return ' '.join(text[max(a, start) : min(b, end)] for a, b in spans if a < end and start < b)
 
 
 def _joined(text: str, kept: Sequence[Span], hidden: Sequence[Span]) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from memoranda.errors import shown
 from memoranda.server.problems import Problem
 
 __all__ = ['NOT_JSON', 'READ', 'ReadRoute', 'check_body', 'check_headers', 'json_of']
@@ -62,7 +63,10 @@ class ReadRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
-            return await handle(_Read(request.scope, request.receive))
+            read = _Read(request.scope, request.receive)
+            if self.body_field is not None:
+                await read.check()
+            return await handle(read)
 
         return handled
 
@@ -70,6 +74,33 @@ class ReadRoute(APIRoute):
 class _Read(Request):
     async def json(self) -> Any:
         return await json_of(self)
+
+    async def check(self) -> None:
+        """Make sure that a body is JSON and says so: a route would find all its fields wrong instead.
+
+        Raises:
+            Problem: 415, it is declared as something else; 400, it is no JSON.
+        """
+        body = await self.body()
+        if not body:
+            return  # the route says what is missing
+        declared = self.headers.get('content-type', '')
+        if not _is_json(declared):
+            was = f'Content-Type is {shown(declared)}' if declared else 'Content-Type is missing'
+            raise Problem(415, f'{was}, and the body is read as JSON only: send Content-Type: application/json')
+        try:
+            await self.json()
+        except json.JSONDecodeError as error:
+            raise Problem(
+                400, f'the body is no JSON (character {error.pos}: {error.msg}): check quotes, commas and brackets there'
+            ) from None
+
+
+def _is_json(declared: str) -> bool:
+    read = Message()
+    read['content-type'] = declared
+    subtype = read.get_content_type()
+    return subtype == 'application/json' or (subtype.startswith('application/') and subtype.endswith('+json'))
 
 
 async def json_of(request: Request) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -39,6 +39,9 @@ class Seen:
 
     link: Link
     memory: MemoryRecord | None
+    messages: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    """`history.message_digest` of the messages that the link tells of, as the tables hold them now; None of one that is
+    gone."""
 
 
 Visit: TypeAlias = Callable[[Chain, Sequence[Seen]], bool]

@@ -11,7 +11,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 from memoranda.records import Change, Edit, HistoryEntry, MemoryRecord
 
@@ -25,12 +26,15 @@ __all__ = [
     'hash_of',
     'holds',
     'is_hash_of',
+    'message_digest',
+    'messages_told',
     'seal',
     'state_of',
 ]
 
 FORMAT: Final = 2
 """Of the links that are made. Those of format 1, made by 0.1.0, leave out who made a change and why."""
+_MESSAGES: Final = 'message_digests'
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,8 +74,19 @@ class Link:
     hash: str
 
 
-def entry_of(edit: Edit, change: Change) -> Entry:
-    """What is recorded of an edit."""
+def entry_of(edit: Edit, change: Change, digests: Mapping[str, str] = MappingProxyType({})) -> Entry:
+    """What is recorded of an edit.
+
+    Args:
+        edit: The edit.
+        change: What it belongs to.
+        digests: `message_digest` of messages, by their ids. The entry holds those of messages that the version is the
+            first one of its memory to rest on. They are erased with the words of the entry, as soon as one of these
+            messages is.
+    """
+    rested = set[str]() if edit.before is None else {e.episode_id for e in edit.before.evidence}
+    fresh = {e.episode_id for e in edit.after.evidence} - rested
+    told = {id_: digests[id_] for id_ in fresh if id_ in digests}
     return Entry(
         op=edit.op,
         actor=change.actor,
@@ -80,7 +95,7 @@ def entry_of(edit: Edit, change: Change) -> Entry:
         at=(change.at - _EPOCH) // timedelta(microseconds=1),
         memory_id=edit.memory_id,
         before=None if edit.before is None else dump_state(state_of(edit.before)),
-        after=dump_state(state_of(edit.after)),
+        after=dump_state(state_of(edit.after) | ({_MESSAGES: told} if told else {})),
     )
 
 
@@ -158,6 +173,29 @@ def holds(entry: HistoryEntry) -> bool:
             hash=entry.hash,
         )
     )
+
+
+def message_digest(id_: str, content_hash: str) -> str:
+    """What an entry holds of a message: nobody can tell from it who else said the same.
+
+    Args:
+        id_: Its id, which no other message has.
+        content_hash: `records.content_hash` of its role, name, text and, if it was dated, date.
+    """
+    return _sha(id_, content_hash)[:32]
+
+
+def messages_told(after: str | None) -> dict[str, str]:
+    """`message_digest` of the messages that an entry holds one of, by their ids. Older entries hold none."""
+    if not after or f'"{_MESSAGES}"' not in after:
+        return {}
+    try:
+        told: object = json.loads(after)
+    except ValueError:
+        return {}
+    found: object = cast('dict[str, object]', told).get(_MESSAGES) if isinstance(told, dict) else None
+    pairs = cast('dict[str, object]', found).items() if isinstance(found, dict) else ()
+    return {id_: digest for id_, digest in pairs if isinstance(digest, str)}
 
 
 def dump_state(state: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, cast
 
 from memoranda.checks import check_kind, check_slot, check_unit
-from memoranda.errors import InvalidInput, InvalidScope, shown
+from memoranda.errors import InvalidInput, InvalidScope, shown, with_article
 from memoranda.importers.base import ImportProblem
 from memoranda.records import HistoryEntry, Op, content_hash
 from memoranda.scope import Owner, Scope
@@ -126,7 +126,9 @@ class Checks:
         user = self.owner.kind == 'user'
         levels = ('user', 'run') if user else (self.owner.kind,)
         if version.level not in levels or (user and (version.level == 'run') != (version.run_id is not None)):
-            raise ImportProblem(where, f'has level {version.level!r}, which no memory of a {self.owner.kind} has')
+            raise ImportProblem(
+                where, f'has level {version.level!r}, which no memory of {with_article(self.owner.kind)} has'
+            )
         _check_fields(version, where)
         self._under(version.said_under, where)
         for span in version.evidence:

@@ -11,7 +11,7 @@ from memoranda.scope import Owner, Scope
 from memoranda.stores.base import Store
 from memoranda.stores.chains import Chain, ReadNote, Seen, Walked
 from memoranda.stores.erasures import subject_key
-from memoranda.stores.history import is_hash_of, state_of
+from memoranda.stores.history import is_hash_of, messages_told, state_of
 from memoranda.stores.trails import TrailAsked, TrailEntry
 from memoranda.testing._bench import ANA, DAY, Bench
 from memoranda.testing._store_base import StoreTests
@@ -87,6 +87,9 @@ class AuditTests(StoreTests):
             assert one.memory is not None
             assert (one.link.memory_id, one.link.change_id) == (one.memory.id, one.memory.change_id)
             assert state_of(one.memory)['text'] in (one.link.after or '')
+            assert one.messages == messages_told(one.link.after)
+        first = {s.memory.id: {e.episode_id for e in s.memory.evidence} for s in reversed(seen) if s.memory is not None}
+        assert {id_ for s in seen for id_ in s.messages} >= set().union(*first.values())
         assert walked is not None
         assert (walked.stray, walked.odd) == (None, None)
 

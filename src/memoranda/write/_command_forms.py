@@ -52,7 +52,9 @@ _FORMS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     ((), r'<\|?\s*(?:im_start|im_end|system|assistant|endoftext|start_header_id|eot_id)\b|\[/?inst\]|<</?sys>>'),
     (
         (),
-        r'^\W*(?:begin |new |updated? |end of |start of |admin |important |hidden )*(?:system(?=\W*(?:prompt'
+        # `Developer notes:` is a heading of many a readme.
+        r'^\W*(?!(?:developer|admin(?:istrator)?)s?\W{0,2} ?notes\b)'
+        r'(?:begin |new |updated? |end of |start of |admin |important |hidden )*(?:system(?=\W*(?:prompt'
         r'|override|instruction|directive|command|mode|policy))|developer|admin(?:istrator)?|root'
         r'|agent|assistant|ai)\W*(?:prompt|message|note|notice|override|instructions?|directives?|command|update'
         r'|alert|policy'

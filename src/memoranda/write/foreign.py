@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from memoranda._caches import remembered
-from memoranda.write.plain import plain
+from memoranda.write._own_quotes import is_own_quote, is_own_report, orders_machine
+from memoranda.write.plain import Plain, plain
 
 __all__ = ['Span', 'foreign', 'mentioned', 'recalled', 'reports', 'share']
 
@@ -55,7 +56,7 @@ _CARE: Final = (
     r'|psychiatrist|cardiologist|dermatologist|dentist|nurse|midwife|arzt|arztin|medecin|medico|medica)\b'
 )
 """Whose words somebody passes on as facts about themself."""
-_COLON: Final = r':(?![\d/])'
+_COLON: Final = r' ?:(?![\d/])'
 """One that announces something: not that of a time or an address."""
 _ASKED: Final = (
     r'(?:^|(?<=[.!?\n]))\W{0,20}(?:(?:please|pls|can you|could you|would you|help me|now|and|so|ok|okay|then'
@@ -95,6 +96,7 @@ _ANNOUNCED: Final = (
     re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}{_COLON}', re.M),
 )
 """Sentences that end in a colon, after which somebody else speaks."""
+_SAYING: Final = re.compile(rf'\b{_SAYS}{_COLON}$')
 _REPORTED: Final = re.compile(
     rf'\b(?:the|this|that|your|an?|latest|last|new) (?:[\w-]+ ){{0,3}}{_NOUNS}\b[^.!?\n]{{0,40}}?\b{_SAYS}\b'
     rf'|\b(?:according to|based on|as stated in|as per) (?:the|this|that|your|an?)\b[^.!?\n]{{0,40}}?\b{_NOUNS}\b'
@@ -145,7 +147,8 @@ _TITLE: Final = re.compile(
     r'\b(?:called|titled|named|entitled|motto|slogan|song|film|movie|book|novel|album|series|game|podcast|band|poem'
     r'|nickname|phrase|i (?:always |often |just |usually )?(?:said|say|told \w+(?: \w+)?|wrote|answered|replied'
     r'|call it)'
-    r'|is|was|means|ist|war|lautet|est|etait|es|era|e|call(?:s|ed)? (?:\w+ ){1,3}'
+    r"|(?<!there )(?<!here )(?<!it )(?<!da )(?<!hier )(?<!c')(?:is|was|ist|war|est|etait|es|era|e)"
+    r'|means|lautet|call(?:s|ed)? (?:\w+ ){1,3}'
     r'|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )
@@ -175,7 +178,7 @@ def foreign(text: str) -> tuple[Span, ...]:
     if not _HINT.search(text) and text.isascii():
         return tuple(rest)
     read = plain(text)
-    return _merged([*(read.span(a, b) for a, b in _found(read.text)), *rest])
+    return _merged([*(read.span(a, b) for a, b in _found(read, text)), *rest])
 
 
 @remembered(512)
@@ -225,11 +228,13 @@ def share(span: Span, spans: Sequence[Span], text: str) -> float:
     return inside / counted if counted else 0.0
 
 
-def _found(text: str) -> Iterator[Span]:
+def _found(read: Plain, shown: str) -> Iterator[Span]:
+    text = read.text
     blocks = (m for pattern in _ENCLOSED for m in pattern.finditer(text))
     enclosed = [m.span() for m in blocks if _is_long(m[0], 3) and not _is_mentioned(text, m)]
     yield from enclosed
-    quoted = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
+    said = (m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m))
+    quoted = [(a, b) for a, b in said if not is_own_quote(text, a, b, shown[slice(*read.span(a, b))])]
     yield from quoted
     yield from (m.span() for m in _LABELLED.finditer(text) if not _is_typed(text))
     yield from (m.span() for m in _STAMPED.finditer(text))
@@ -240,13 +245,21 @@ def _found(text: str) -> Iterator[Span]:
         yield begin, len(text)
     for pattern in _ANNOUNCED:
         for m in pattern.finditer(text):
-            if not _is_own(m[0]) and not (pattern is _ANNOUNCED[-1] and _is_typed(text)):
+            rest = text[m.end() :]
+            if (_is_own(m[0]) and not _passes_order(m[0], rest)) or is_own_report(m[0], rest):
+                continue
+            if not (pattern is _ANNOUNCED[-1] and _is_typed(text)):
                 yield _announced(text, m, (*enclosed, *quoted))
 
 
 def _is_own(lead: str) -> bool:
     last = lead[max(lead.rfind(c) for c in '.!?\n') + 1 :]
     return re.search(_OWN_NOUN, last) is not None or re.search(_CARE, last) is not None
+
+
+def _passes_order(lead: str, said: str) -> bool:
+    """Whether somebody says what an agent is to do."""
+    return _SAYING.search(lead) is not None and orders_machine(said)
 
 
 def _is_typed(text: str) -> bool:
@@ -290,7 +303,9 @@ def _is_said(text: str, m: re.Match[str]) -> bool:
     words = re.findall(r"[\w']+", m[0])
     if len(words) < 4:
         return False
-    return _TITLE.search(text[max(0, m.start() - 60) : m.start()]) is None or len(words) > 12
+    if len(words) > 12 or _TITLE.search(text[max(0, m.start() - 60) : m.start()]) is None:
+        return True
+    return orders_machine(m[0])
 
 
 def _forwarded(text: str) -> int | None:

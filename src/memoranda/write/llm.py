@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from memoranda._precedence import stand_back, step
 from memoranda.checks import check_kind, storable
-from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown
+from memoranda.errors import ConfigurationError, InvalidInput, MemorandaError, shown, what_is
 from memoranda.records import Usage
 from memoranda.write.extract import Extraction, ExtractionRequest, Proposal
 from memoranda.write.failed import FailureReason, ModelFailed, ModelTimedOut
@@ -286,7 +286,7 @@ def _checked(model: object) -> list[Model | str]:
                 raise ConfigurationError(f"model={shown(one)} is no name: write it like 'openai:gpt-4o-mini'")
         elif not _is_model(one):
             raise ConfigurationError(
-                f'model is a {type(one).__name__}, which is no Pydantic AI model: pass a name such as '
+                f'model is {what_is(one)}, which is no Pydantic AI model: pass a name such as '
                 "'openai:gpt-4o-mini', a Model of pydantic_ai, or a list of these"
             )
     return cast('list[Model | str]', models)
@@ -308,7 +308,7 @@ def _checked_kinds(kinds: object) -> dict[str, str]:
     if kinds is None:
         return {}
     if not isinstance(kinds, Mapping):
-        raise ConfigurationError(f'kinds={shown(kinds)} is a {type(kinds).__name__}: pass a dict of kind and meaning')
+        raise ConfigurationError(f'kinds={shown(kinds)} is {what_is(kinds)}: pass a dict of kind and meaning')
     found: dict[str, str] = {}
     for kind, meaning in cast('Mapping[object, object]', kinds).items():
         try:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from memoranda.checks import as_moment, storable
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput, shown, what_is
 from memoranda.records import RECALL_TAG, Trust, now
 from memoranda.write.foreign import mentioned
 from memoranda.write.trust import check_trust, tier_of_role, weakest
@@ -83,7 +83,7 @@ def normalise(messages: object, *, max_chars: int, trust: Trust | None = None) -
         return list(_checked(found, max_chars, 'messages')) if found else [], False
     if not isinstance(messages, Sequence) or isinstance(messages, bytes | bytearray):
         raise InvalidInput(
-            f'messages is a {type(messages).__name__}: pass text, a dict with role and content, a list of such dicts, '
+            f'messages is {what_is(messages)}: pass text, a dict with role and content, a list of such dicts, '
             'or Pydantic AI messages'
         )
     listed = cast('Sequence[object]', messages)
@@ -111,9 +111,7 @@ def _read(one: object, where: str, trust: Trust | None) -> Iterable[Message]:
         return (found,) if found else ()
     if getattr(one, 'kind', None) in ('request', 'response') and hasattr(one, 'parts'):
         return (replace(m, given=trust) for m in _from_pydantic_ai(one))
-    raise InvalidInput(
-        f'{where} is a {type(one).__name__}: pass text, a dict with role and content, or a Pydantic AI message'
-    )
+    raise InvalidInput(f'{where} is {what_is(one)}: pass text, a dict with role and content, or a Pydantic AI message')
 
 
 def _speaker(trust: Trust | None) -> Literal['user', 'assistant', 'tool']:
@@ -158,7 +156,7 @@ def _from_dict(value: Mapping[str, Any], where: str, trust: Trust | None = None)
         )
     metadata: object = value.get('metadata') or {}
     if not isinstance(metadata, Mapping):
-        raise InvalidInput(f'{where}: metadata is a {type(metadata).__name__}: pass a dict of JSON values')
+        raise InvalidInput(f'{where}: metadata is {what_is(metadata)}: pass a dict of JSON values')
     at = value.get('timestamp', value.get('created_at'))
     return Message(
         kept,
@@ -175,7 +173,7 @@ def _content(content: object, where: str) -> str | None:
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
-        raise InvalidInput(f'{where}: content is a {type(content).__name__}: pass text, or a list of content parts')
+        raise InvalidInput(f'{where}: content is {what_is(content)}: pass text, or a list of content parts')
     texts: list[str] = []
     for part in cast('Sequence[object]', content):
         if isinstance(part, str):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from memoranda.checks import as_moment, check_flag, check_kind, check_slot, check_tags, check_text, check_unit, storable
-from memoranda.errors import InvalidInput, shown
+from memoranda.errors import InvalidInput, shown, what_is
 from memoranda.policy import Policy
 from memoranda.records import Trust
 from memoranda.write.detect import redact, redact_value, secret_in
@@ -26,7 +26,7 @@ def check_metadata(metadata: object, *, policy: Policy) -> dict[str, Any]:
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):
-        raise InvalidInput(f'metadata is a {type(metadata).__name__}: pass a dict of JSON values')
+        raise InvalidInput(f'metadata is {what_is(metadata)}: pass a dict of JSON values')
     try:
         encoded = json.dumps(metadata, allow_nan=False)
         if len(encoded) > MAX_METADATA_CHARS:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from memoranda.errors import Conflict, InvalidInput, InvalidScope
+from memoranda.errors import Conflict, InvalidInput, InvalidScope, what_is
 from memoranda.records import NO_USAGE, AddResult, Edit, Episode, Job, MemoryRecord, Usage, new_id, now
 from memoranda.scope import Scope
 from memoranda.stores.data import Batch, Foreseen, Work
@@ -100,7 +100,7 @@ async def apply(
         Conflict: Something of this owner was written since. Nothing was stored.
     """
     if not isinstance(shown, Preview):
-        raise InvalidInput(f'preview is a {type(shown).__name__}: pass what preview() returned')
+        raise InvalidInput(f'preview is {what_is(shown)}: pass what preview() returned')
     plan = shown.plan
     if plan is None:
         return AddResult(job_id=None, episode_ids=(), known=shown.known)

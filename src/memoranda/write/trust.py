@@ -60,6 +60,10 @@ _THEY_SAY: Final = re.compile(
     r'(?: (?:me|us|him|her|them|you|that|to))*\b[^.!?\n]{0,400}\b(?:you|the (?:ai|assistant|agent|bot|model)|ai'
     r'|assistants?|agents?)\b'
 )
+_GOES_ON: Final = re.compile(
+    r', (?:and|but|so|yet|which is why) (?:i|we)\b(?! (?:should|must|want|need|have to|ask|tell|wish))', re.IGNORECASE
+)
+"""After what somebody else says: `..., but I do it by hand`."""
 
 
 def weakest(tiers: Sequence[Trust]) -> Trust:
@@ -229,10 +233,16 @@ def own_words(text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+def _own_clause(sentence: str) -> int:
+    """Where in a sentence that reports an order the speaker goes on with what they do themself; else where it ends."""
+    own = _GOES_ON.search(sentence)
+    return len(sentence) if own is None or asks_agent(sentence[own.start() :]) else own.start()
+
+
 @remembered(512)
 def _hostile(text: str) -> tuple[Span, ...]:
     if hides(text):
         return ((0, len(text)),)
     spans = [(a + c, a + d) for a, b in foreign(text) for c, d in commands(text[a:b])]
-    spans += [m.span() for m in re.finditer(r'[^.!?\n]+', text) if _is_reported(m[0])]
+    spans += [(m.start(), m.start() + _own_clause(m[0])) for m in re.finditer(r'[^.!?\n]+', text) if _is_reported(m[0])]
     return tuple(sorted(spans))

@@ -12,6 +12,8 @@ import pytest
 
 from _fakes import fast_async
 from _wire import Wire, serving
+from memoranda.server.mem0 import deleting
+from memoranda.server.mem0.memories import MOST_OF_A_PAGE
 
 SCHEMA = {
     'title': 'Person',
@@ -67,6 +69,33 @@ def test_memories_are_counted_of_those_on_a_page_only(wire: Wire, monkeypatch: p
     assert counted == ['user-2', 'user-3']
     assert entities(wire, '?page=4&page_size=2') == []
     assert wire.told('GET', '/v1/stats/')['total_memories'] == 5
+
+
+def test_without_a_page_all_entities_are_listed_and_each_sort_is_counted(wire: Wire) -> None:
+    for number in range(MOST_OF_A_PAGE + 1):
+        wire.add('Likes tea', f'user-{number}')
+    wire.add('of the guide', None, agent_id='guide')
+    everybody = wire.told('GET', '/v1/entities/')
+    assert (len(everybody['results']), everybody['count'], everybody['next']) == (202, 202, None)
+    page = wire.told('GET', '/v1/entities/?page=2')
+    assert (len(page['results']), page['count']) == (2, 202)
+    for told in (everybody, page):
+        assert (told['total_users'], told['total_agents'], told['total_runs']) == (201, 1, 0)
+    wire.add('of ana')
+    beyond = wire.as_('ana').told('GET', '/v1/entities/?page=2&page_size=1')
+    assert (beyond['results'], beyond['total_users'], beyond['total_agents']) == ([], 1, 0)
+
+
+def test_the_event_of_a_deletion_that_was_about_many_tells_what_went(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        wire.add('Asked the guide', f'user-{number}', agent_id='guide')
+    monkeypatch.setattr(deleting, 'LONGEST_ID', 200)
+    gone = wire.told('DELETE', '/v2/entities/agent/guide/')
+    assert len(gone['receipt']['chains']) == 3
+    event = wire.told('GET', f'/v1/event/{gone["event_id"]}/')
+    assert (event['status'], event['results'][0]['memories']) == ('SUCCEEDED', 3)
 
 
 def test_an_entity_is_forgotten_wherever_it_turns_up_and_the_receipt_holds(wire: Wire) -> None:
@@ -195,6 +224,12 @@ def test_an_export_is_filled_from_what_its_filter_lets_through(wire: Wire) -> No
 
     assert fill(metadata={'team': 'sales'}) == {'city': 'Lisbon', 'age': None, 'memories': ['home.city is Lisbon']}
     assert fill() == {'city': 'Lisbon', 'age': 30, 'memories': ['age is 30', 'home.city is Lisbon']}
+    wire.learn('home.city = Porto', agent_id='guide')
+    ana = wire.as_('ana')
+    for filters, age in (({'agent_id': 'guide'}, None), ({'user_id': 'ana'}, 30), ({}, 30)):
+        made = ana.told('POST', '/v1/exports/', {'schema': schema, 'filters': filters})
+        filled = ana.told('POST', '/v1/exports/get/', {'memory_export_id': made['id']})
+        assert (filled['city'], filled['age']) == ('Porto', age), filters
 
 
 @pytest.mark.parametrize(
@@ -335,7 +370,8 @@ def test_the_paths_of_its_own_server_answer_as_its_library_does(wire: Wire) -> N
     narrowed = {'query': 'city', 'filters': {'user_id': 'ana', 'team': {'ne': 'sales'}}}
     assert [one['memory'] for one in wire.told('POST', '/search', narrowed)['results']] == ['Likes tea']
     assert wire.refused('POST', '/search', {'query': 'city'})[0] == 400
-    assert wire.told('PUT', f'/memories/{id_}', {'text': 'Lives in Lisbon'})['message']
+    assert wire.told('PUT', f'/memories/{id_}', {'text': 'Lives in Lisbon', 'metadata': {'n': 1}})['message']
+    assert wire.told('GET', f'/memories/{id_}')['metadata'] == {'team': 'sales', 'n': 1}
     past = wire.told('GET', f'/memories/{id_}/history')
     assert [(one['event'], one['is_deleted']) for one in past] == [('ADD', 0), ('UPDATE', 0)]
     assert wire.told('DELETE', f'/memories/{id_}') == {'message': 'Memory deleted successfully!'}
@@ -345,6 +381,30 @@ def test_the_paths_of_its_own_server_answer_as_its_library_does(wire: Wire) -> N
     assert set(wire.told('GET', '/configure')) == {'version', 'llm', 'embedder', 'vector_store'}
     assert wire.told('DELETE', '/memories?user_id=ana')['message']
     assert wire.told('GET', '/memories?user_id=ana')['results'] == []
+
+
+def test_its_own_server_compares_metadata_in_all_the_ways_of_the_library(wire: Wire) -> None:
+    wire.add('one', metadata={'team': 'sales', 'n': 1, 'tags': ['a', 'b']})
+    wire.add('two', metadata={'team': 'Support', 'n': 5})
+    wire.add('three')
+
+    def found(filters: Any) -> list[str]:
+        listed = wire.told('POST', '/search', {'query': 'x', 'user_id': 'ana', 'filters': filters})['results']
+        return sorted(one['memory'] for one in listed)
+
+    assert found({'n': {'gte': 5}}) == ['two']
+    assert found({'n': {'gt': 1, 'lt': 9}}) == ['two']
+    assert found({'n': {'lte': 1}}) == ['one']
+    assert found({'team': {'in': ['sales', 'x']}}) == found({'team': ['sales', 'x']}) == ['one']
+    assert found({'team': {'nin': ['sales']}}) == ['three', 'two']
+    assert found({'team': {'icontains': 'SUPP'}}) == ['two']
+    assert found({'tags': {'contains': 'b'}}) == ['one']
+    assert found({'AND': [{'n': {'gte': 1}}, {'NOT': [{'team': 'sales'}]}]}) == ['two']
+    assert found({'team': 'sales', 'metadata': {'team': 'sales'}}) == ['one']
+    assert found({'team': 'sales', 'metadata': {'team': 'Support'}}) == []
+    assert found({'team': 'sales', 'metadata': {'n': {'gte': 2}}}) == []
+    for filters in ({'n': {'like': 1}}, {'n': {}}, {'metadata': 7, 'n': 1}):
+        assert wire.refused('POST', '/search', {'query': 'x', 'user_id': 'ana', 'filters': filters})[0] == 400
 
 
 KEYED: list[tuple[str, str, Any]] = [

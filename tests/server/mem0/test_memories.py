@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from _fakes import fast_async
 from _wire import Wire, serving
-from memoranda import Policy
+from memoranda import AsyncMemory, Policy
 from memoranda.compat import mem0
 from memoranda.errors import StoreBusy
 from memoranda.keys import make_key
@@ -214,7 +214,8 @@ def test_a_change_keeps_what_it_does_not_name(wire: Wire) -> None:
     assert wire.listed({'user_id': 'ana', 'created_at': '2023-11-14'}) == ['Likes milk']
     assert wire.told('PUT', path, {'expiration_date': None})['expiration_date'] is None
     assert wire.told('PUT', path, {'metadata': {'n': 1}, 'text': None})['metadata'] == {'n': 1}
-    for body in ({}, {'text': ''}, {'text': 7}, {'timestamp': 4e9}, {'user_id': 'bo'}, {'metadata': {'_mem0': 1}}):
+    odd: tuple[dict[str, Any], ...] = ({'text': 'Likes milk', 'data': 'Likes tea'}, {'text': ''}, {'text': 7})
+    for body in ({}, *odd, {'timestamp': 4e9}, {'user_id': 'bo'}, {'metadata': {'_mem0': 1}}):
         assert wire.refused('PUT', path, body)[0] == 400
     past = wire.told('GET', f'{path}history/')
     assert [one['event'] for one in past] == ['ADD', 'UPDATE', 'UPDATE', 'UPDATE', 'UPDATE']
@@ -374,3 +375,69 @@ def test_a_filter_about_too_many_users_names_the_fix(wire: Wire) -> None:
     assert wire.listed(named) == ['Asked the guide'] * 3
     status, detail = wire.refused('POST', '/v3/memories/search/', {'query': 'guide', 'filters': named})
     assert (status, '102 users, and 100 are read at once' in detail) == (400, True)
+
+
+def test_whoever_asks_for_it_waits_for_what_became_of_an_add(wire: Wire) -> None:
+    said = {'messages': [{'role': 'user', 'content': 'home.city = Lisbon'}], 'user_id': 'ana', 'async_mode': False}
+    for path, event in (('/v3/memories/add/', 'ADD'), ('/v1/memories/', 'NONE')):
+        done = wire.told('POST', path, said)
+        assert done['status'] == 'SUCCEEDED'
+        assert [(one['memory'], one['event']) for one in done['results']] == [('home.city is Lisbon', event)]
+
+
+def test_the_text_beside_an_image_is_kept(wire: Wire) -> None:
+    image = {'type': 'image_url', 'image_url': {'url': 'https://example.org/menu.jpg'}}
+    content = [{'type': 'text', 'text': 'Likes tea'}, image]
+    said = {'messages': [{'role': 'user', 'content': content}], 'user_id': 'ana', 'infer': False}
+    assert wire.told('POST', '/v3/memories/add/', said)['results'][0]['memory'] == 'Likes tea'
+
+
+@pytest.mark.parametrize('path', ['/v1/memories/{}/', '/memories/{}'])
+def test_of_two_changes_at_once_neither_is_lost(wire: Wire, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = wire.add('Likes tea', metadata={'team': 'sales'})
+    read = AsyncMemory.get
+    between: list[dict[str, Any]] = []
+
+    async def slow(self: AsyncMemory, memory_id: str, **ids: Any) -> Any:
+        found = await read(self, memory_id, **ids)
+        if between:
+            await self.update(memory_id, metadata=between.pop())
+        return found
+
+    monkeypatch.setattr(AsyncMemory, 'get', slow)
+    between.append({'team': 'support', '_mem0': {'feedback': 'NEGATIVE', 'feedback_reason': 'odd'}})
+    wire.told('PUT', path.format(id_), {'metadata': {'n': 1}})
+    between.append({'team': 'none', '_mem0': {'immutable': True}})
+    said = wire.told('POST', '/v1/feedback/', {'memory_id': id_, 'feedback': 'POSITIVE'})
+    assert said['feedback'] == 'POSITIVE'
+    found = wire.told('GET', f'/v1/memories/{id_}/')
+    assert (found['metadata'], found['immutable']) == ({'team': 'none'}, True)
+    between.append({'team': 'none'})
+    assert wire.refused('PUT', path.format(id_), {'text': 'x'})[0] == 409
+
+
+def test_what_waits_for_a_person_is_told_nobody_by_its_id() -> None:
+    memory = fast_async(policy=Policy(review='all'))
+    with serving(memory) as following:
+        wire = following()
+        waiting = wire.learn('Likes tea')
+        assert (waiting['results'], waiting['payload']['waiting_for_review']) == ([], 1)
+
+        async def pending() -> str:
+            page = await memory.in_project(wire.project).review.list(user_id='ana')
+            return page.items[0].memory.id
+
+        assert wire.client.portal is not None
+        id_ = wire.client.portal.call(pending)
+        paths = (f'/v1/memories/{id_}/', f'/v1/memories/{id_}/history/', f'/memories/{id_}', f'/memories/{id_}/history')
+        for path in paths:
+            status, detail = wire.refused('GET', path)
+            assert (status, 'pending' in detail) == (404, True)
+
+
+def test_a_memory_that_was_replaced_is_told_by_the_platform_only(wire: Wire) -> None:
+    first = wire.learn('home.city = Lisbon')['results'][0]['id']
+    wire.learn('home.city = Porto')
+    found = wire.told('GET', f'/v1/memories/{first}/')
+    assert (found['lifecycle_state'], found['replaced_by'] is None) == ('superseded', False)
+    assert wire.refused('GET', f'/memories/{first}')[0] == 404

@@ -13,6 +13,7 @@ from memoranda.server.mem0.platform import NOT_OFFERED as OF_THE_PLATFORM
 from memoranda.server.mem0.selfhosted import NOT_OFFERED as OF_ITS_SERVER
 from memoranda.settings import Settings
 
+IMAGE = {'type': 'image_url', 'image_url': {'url': 'https://example.org/menu.jpg'}}
 NOBODY = '01a2022b-b2d4-7dac-82a7-549a26906482'
 WIDE: dict[str, Any] = {
     'a star': {'user_id': '*'},
@@ -30,6 +31,7 @@ ODD: dict[str, tuple[Any, str]] = {
     'two agents at once': ({'user_id': 'ana', 'AND': [{'agent_id': 'a'}, {'agent_id': 'b'}]}, 'of both'),
     'an unknown key': ({'user_id': 'ana', 'color': 'red'}, "filter key 'color' is unknown"),
     'an operator of the library': ({'user_id': {'nin': ['bo']}}, "operator 'nin'"),
+    'a list of values for metadata': ({'user_id': 'ana', 'metadata': {'n': [1, 2]}}, 'does not fit'),
     'an operator that has no order': ({'user_id': 'ana', 'metadata': {'n': {'gt': 1}}}, "operator 'gt'"),
     'the text of a filter': ("{'user_id': 'ana'}", 'send an object'),
     'a list': ([{'user_id': 'ana'}], 'send an object'),
@@ -107,6 +109,8 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
         ({'messages': said, 'user_id': '*'}, 'not an id'),
         ({'messages': said, 'user_id': 'ana', 'prompt': 7}, 'send text'),
         ({'messages': said, 'user_id': 7}, 'send it as text'),
+        ({'messages': said, 'user_id': '', 'agent_id': 'guide'}, 'user_id is empty'),
+        ({'messages': said, 'user_id': 'ana', 'async_mode': 'perhaps'}, 'neither true nor false'),
         ({'messages': said, 'user_id': 'ana', 'filters': {'user_id': 'bo'}}, 'differs'),
         ({'messages': said, 'filters': {'AND': [{'user_id': 'ana'}]}}, "holds 'AND'"),
         ({'messages': said, 'user_id': 'ana', 'metadata': 'sales'}, 'send an object'),
@@ -125,7 +129,12 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
         assert (status, words in detail) == (400, True), detail
     for content in (b'', b'[]', b'"x"', b'{', b'null'):
         assert wire.call('POST', '/v3/memories/add/', content=content).status_code == 400
-    for body in ({'query': ''}, {'query': 7}, {}, {'query': 'x', 'top_k': 0}, {'query': 'x', 'top_k': 1001}):
+    for body in (
+        *({'query': ''}, {'query': 7}, {}, {'query': 'x', 'top_k': 0}, {'query': 'x', 'top_k': 1001}),
+        *({'query': 'x', 'threshold': one} for one in ('high', 5, -0.1, True)),
+        *({'query': 'x', 'metadata': one} for one in ([], '', False, 'sales')),
+        *({'query': 'x', 'categories': one} for one in ({}, 7, False)),
+    ):
         assert wire.refused('POST', '/v3/memories/search/', {'filters': {'user_id': 'ana'}, **body})[0] == 400
     for query in ('?page=0', '?page=x', '?page_size=201', '?page=1&page=2', '?offset=3', '?page=999999999'):
         assert wire.refused('POST', f'/v3/memories/{query}', {'filters': {'user_id': 'ana'}})[0] == 400
@@ -134,17 +143,20 @@ def test_a_body_is_taken_as_it_is_meant_or_not_at_all(wire: Wire) -> None:
 
 def test_a_project_that_is_not_the_keys_is_refused(wire: Wire) -> None:
     said = {'messages': 'of ana', 'user_id': 'ana', 'infer': False}
-    for more in ({'project_id': 'default'}, {'org_id': 'x'}, {'project_id': 7}):
+    others = ({'project_id': 'default'}, {'project_id': 7}, {'project_name': 'x'}, {'org_id': 'x'}, {'org_name': 'x'})
+    for more in others:
         assert wire.refused('POST', '/v3/memories/add/', said | more)[0] == 404
         query = ''.join(f'&{name}={value}' for name, value in more.items())
         assert wire.refused('DELETE', f'/v1/memories/?user_id=ana{query}')[0] == 404
+        assert wire.refused('POST', f'/v3/memories/add/?{query[1:]}', said)[0] == 404
     assert wire.listed() == []
     wire.told('POST', '/v3/memories/add/', said | {'project_id': wire.project, 'org_id': 'memoranda'})
     assert wire.listed() == ['of ana']
 
 
 def test_a_batch_changes_all_or_nothing(wire: Wire) -> None:
-    first, second = wire.add('one'), wire.add('two')
+    first, second, third = wire.add('one'), wire.add('two'), wire.add('three')
+    fixed = wire.add('four', immutable=True)
     wire.told('DELETE', f'/v1/memories/{second}/')
     texts = [{'memory_id': first, 'text': 'changed'}]
     for memories, status in (
@@ -153,12 +165,23 @@ def test_a_batch_changes_all_or_nothing(wire: Wire) -> None:
         ([*texts, {'memory_id': first, 'text': 'x'}], 400),
         ([*texts, {'memory_id': NOBODY, 'text': 'x', 'user_id': 'bo'}], 400),
         ([*texts, {'text': 'x'}], 400),
+        ([*texts, {'memory_id': third, 'text': ' '}], 400),
+        ([*texts, {'memory_id': third, 'text': 7}], 400),
+        ([*texts, {'memory_id': third, 'metadata': {'n': 'x' * 100_000}}], 400),
+        ([*texts, {'memory_id': third, 'metadata': 'sales'}], 400),
+        ([*texts, {'memory_id': third, 'expiration_date': 'soon'}], 400),
+        ([*texts, {'memory_id': third, 'timestamp': 4e9}], 400),
+        ([*texts, {'memory_id': third}], 400),
+        ([*texts, {'memory_id': fixed, 'text': 'x'}], 409),
         ([], 400),
         (texts * 1001, 400),
     ):
         assert wire.refused('PUT', '/v1/batch/', {'memories': memories})[0] == status
     assert wire.refused('DELETE', '/v1/batch/', {'memories': [{'memory_id': first}, {'memory_id': NOBODY}]})[0] == 404
-    assert wire.listed() == ['one']
+    assert wire.listed() == ['four', 'one', 'three']
+    wire.told('PUT', '/v1/batch/', {'memories': [*texts, {'memory_id': third, 'metadata': {'n': 1}}]})
+    assert wire.listed({'user_id': 'ana', 'metadata': {'n': 1}}) == ['three']
+    assert wire.listed() == ['changed', 'four', 'three']
 
 
 @pytest.mark.parametrize(('method', 'path', 'what', 'why'), [*OF_THE_PLATFORM, *OF_ITS_SERVER])
@@ -174,6 +197,8 @@ def test_what_is_not_offered_says_why(wire: Wire, method: str, path: str, what: 
         ('POST', '/v3/memories/add/', {'messages': 'x', 'user_id': 'ana', 'custom_categories': [{'a': 'b'}]}),
         ('POST', '/v3/memories/add/', {'messages': 'x', 'user_id': 'ana', 'structured_data_schema': {'a': 'b'}}),
         ('POST', '/memories', {'messages': 'x', 'user_id': 'ana', 'memory_type': 'procedural_memory'}),
+        ('POST', '/v3/memories/add/', {'messages': [{'role': 'user', 'content': IMAGE}], 'user_id': 'ana'}),
+        ('POST', '/memories', {'messages': [{'role': 'user', 'content': [IMAGE]}], 'user_id': 'ana'}),
         ('POST', '/v3/memories/search/', {'query': 'x', 'filters': {'user_id': 'ana'}, 'show_expired': True}),
         ('POST', '/v1/exports/get/', {'filters': {'user_id': 'ana'}}),
         ('POST', '/v2/profiles/settings/', {'enabled': False}),
@@ -214,3 +239,39 @@ def test_a_setting_lets_a_star_mean_everybody_of_the_project_and_no_further() ->
         assert two.listed({'user_id': '*'}) == everybody[:2]
         two.told('POST', '/reset', {})
         assert two.listed({'user_id': '*'}) == []
+
+
+def test_a_parameter_that_would_be_without_effect_is_refused(wire: Wire) -> None:
+    id_ = wire.add('of ana')
+    ways: list[tuple[str, str, dict[str, Any]]] = [
+        ('POST', '/v3/memories/add/', {'messages': 'of bo', 'user_id': 'bo'}),
+        ('POST', '/v3/memories/', {'filters': {'user_id': 'ana'}}),
+        ('POST', '/v3/memories/search/', {'query': 'who?', 'filters': {'user_id': 'ana'}}),
+        ('PUT', f'/v1/memories/{id_}/', {'text': 'changed'}),
+        ('PUT', '/v1/batch/', {'memories': [{'memory_id': id_, 'text': 'changed'}]}),
+        ('DELETE', '/v1/batch/', {'memories': [{'memory_id': id_}]}),
+        ('POST', '/v1/feedback/', {'memory_id': id_, 'feedback': 'POSITIVE'}),
+        ('POST', '/v1/exports/', {'schema': {'properties': {}}, 'user_id': 'ana'}),
+        ('POST', '/v1/summary/', {'filters': {'user_id': 'ana'}}),
+        ('POST', '/memories', {'messages': 'of bo', 'user_id': 'bo'}),
+        ('POST', '/search', {'query': 'who?', 'user_id': 'ana'}),
+        ('PUT', f'/memories/{id_}', {'text': 'changed'}),
+    ]
+    for method, path, body in ways:
+        status, detail = wire.refused(method, f'{path}?user_id=ana', body)
+        assert (status, "'user_id' is unknown here" in detail) == (400, True), path
+    assert wire.listed() == ['of ana']
+
+
+def test_an_empty_id_never_means_everybody_under_the_others(wire: Wire) -> None:
+    wire.add('of bo', user_id='bo', agent_id='guide')
+    for method, path, body in (
+        ('GET', '/memories?user_id=&agent_id=guide', None),
+        ('POST', '/search', {'query': 'who?', 'user_id': '', 'agent_id': 'guide'}),
+        ('POST', '/v1/summary/', {'user_id': '', 'filters': {'agent_id': 'guide'}}),
+        ('POST', '/v1/exports/', {'schema': {'properties': {}}, 'user_id': '', 'agent_id': 'guide'}),
+    ):
+        status, detail = wire.refused(method, path, body)
+        assert (status, 'user_id is empty' in detail) == (400, True), path
+    for filters in ([], '', 0, False, 'x'):
+        assert wire.refused('POST', '/search', {'query': 'who?', 'agent_id': 'guide', 'filters': filters})[0] == 400

@@ -39,15 +39,15 @@ _GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         'Consent',
         (
-            'review', 'min_confidence', 'secrets', 'personal_data', 'special_categories', 'audit_reads', 'retention',
-            'run_expiry', 'clean_every',
+            'review', 'min_confidence', 'secrets', 'personal_data', 'special_categories', 'regions', 'write', 'read',
+            'passages', 'audit_reads', 'retention', 'run_expiry', 'clean_every',
         ),
     ),
     ('Server', ('server_', 'console_')),
 )  # fmt: skip
 _POLICY_SETTINGS: Final = (
-    'review', 'min_confidence', 'secrets', 'personal_data', 'special_categories', 'audit_reads', 'retention',
-    'run_expiry',
+    'review', 'min_confidence', 'secrets', 'personal_data', 'special_categories', 'regions', 'write', 'read',
+    'passages', 'audit_reads', 'retention', 'run_expiry',
 )  # fmt: skip
 """Settings that make a policy, when no program gives one."""
 _ACTIONS: Final = {

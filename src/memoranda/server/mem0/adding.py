@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from memoranda._noted import NOTED
-from memoranda.errors import shown
+from memoranda._parts import NOT_READ, without_words
+from memoranda.errors import shown, what_is
 from memoranda.server.access import Caller
 from memoranda.server.mem0.bodies import IDS, as_list, as_object, flag, ids_of
 from memoranda.server.mem0.errors import bad, not_offered
@@ -50,7 +51,7 @@ async def add(caller: Caller, body: Mapping[str, Any], *, background: bool = Tru
     Args:
         caller: Who asks.
         body: What they sent.
-        background: False does it at once in any case.
+        background: False waits until it is done in any case.
 
     Raises:
         Problem: 400, something can't be used; 501, something isn't offered.
@@ -96,7 +97,9 @@ def _checked(messages: object) -> object:
     for index, one in enumerate([messages] if listed is None else listed):
         message = as_object(one)
         if message is None:
-            raise bad(f'messages[{index}]={shown(one)} is a {type(one).__name__}: send an object with role and content')
+            raise bad(f'messages[{index}]={shown(one)} is {what_is(one)}: send an object with role and content')
+        if without_words(message.get('content')):
+            raise not_offered(f'messages[{index}] without text', NOT_READ)
         metadata_in(message.get('metadata'))
         found.append({name: value for name, value in message.items() if name in _OF_A_MESSAGE})
     return found
@@ -120,6 +123,6 @@ def _instructions(body: Mapping[str, Any]) -> str | None:
         if value is None or value == '':
             continue
         if not isinstance(value, str):
-            raise bad(f'{field}={shown(value)} is a {type(value).__name__}: send text')
+            raise bad(f'{field}={shown(value)} is {what_is(value)}: send text')
         told.append(form.format(value))
     return '\n'.join(told) or None

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from fastapi import Request
 
-from memoranda.errors import MemoryNotFound, shown
+from memoranda.errors import MemoryNotFound, shown, what_is
 from memoranda.server.bodies import json_of
 from memoranda.server.mem0.errors import bad
 
@@ -46,16 +46,18 @@ def as_object(value: object) -> dict[str, Any] | None:
     return cast('dict[str, Any]', value) if isinstance(value, dict) else None
 
 
-async def body_of(request: Request, known: Collection[str]) -> dict[str, Any]:
+async def body_of(request: Request, known: Collection[str], *, parameters: Collection[str] = ()) -> dict[str, Any]:
     """The JSON object that a request brings.
 
     Args:
         request: Which.
         known: The names of its fields. One that is misspelt is told, not passed over.
+        parameters: Those that the route reads itself. Any other would be without effect, and is told too.
 
     Raises:
         Problem: 400, it is something else.
     """
+    query_of(request, parameters)
     try:
         found: object = await json_of(request) if await request.body() else {}
     except (ValueError, RecursionError) as error:
@@ -89,7 +91,8 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
 
 def _check_project(request: Request, given: Mapping[str, Any]) -> None:
     """Refuse a project that isn't the key's: what is meant for two would be mixed in one."""
-    named = {'project_id': request.state.caller.project, 'org_id': ORGANISATION}
+    project = request.state.caller.project
+    named = {'project_id': project, 'project_name': project, 'org_id': ORGANISATION, 'org_name': ORGANISATION}
     for name, own in named.items():
         if given.get(name) not in (None, '', own):
             raise MemoryNotFound(f'{name}={shown(given[name])} is not that of this key: use what /v1/ping/ tells')
@@ -99,19 +102,21 @@ def ids_of(given: Mapping[str, Any], *, inside: object = None) -> dict[str, str]
     """The ids among some fields, and those in `filters`, where newer clients put them.
 
     Raises:
-        Problem: 400, one is no text, or is given twice and differs.
+        Problem: 400, one is no text or empty, or is given twice and differs.
     """
     found: dict[str, str] = {}
     if inside is not None and not isinstance(inside, Mapping):
-        raise bad(f'filters={shown(inside)} is a {type(inside).__name__}: send an object such as {{"user_id": "ana"}}')
+        raise bad(f'filters={shown(inside)} is {what_is(inside)}: send an object such as {{"user_id": "ana"}}')
     for place in (given, cast('Mapping[str, Any]', inside or {})):
         for name, value in place.items():
             if place is not given and name not in IDS:
                 raise bad(f'filters holds {shown(name)}, and names whose memory it is here: use {", ".join(IDS)}')
-            if name not in IDS or value is None or value == '':
+            if name not in IDS or value is None:
                 continue
+            if value == '':
+                raise bad(f'{name} is empty: send it, or leave it out; an empty one never means everybody')
             if not isinstance(value, str):
-                raise bad(f'{name}={shown(value)} is a {type(value).__name__}, and an id is text: send it as text')
+                raise bad(f'{name}={shown(value)} is {what_is(value)}, and an id is text: send it as text')
             if found.setdefault(name, value) != value:
                 raise bad(f'{name} is given twice and differs: send it once')
     return found

@@ -126,11 +126,11 @@ async def told(caller: Caller, receipt: ErasureReceipt) -> dict[str, Any]:
     """An erasure as the clients are told of it. The receipt holds no word and no id of whom it was about."""
     document = json.loads(receipt.to_json())
     token = await tokens.written(caller, 'erasure', {'receipt': document})
-    return {
-        'message': 'Deleted successfully!',
-        'event_id': token if len(token) <= LONGEST_ID else receipt.id,
-        'receipt': document,
-    }
+    if len(token) > LONGEST_ID:  # it was about many: the event tells what went, the answer alone holds the receipt
+        state = 'verified' if receipt.done else 'logical'
+        brief = {'at': receipt.at.isoformat(), 'counts': dict(receipt.counts), 'state': state}
+        token = await tokens.written(caller, 'erasure', {'deleted': brief})
+    return {'message': 'Deleted successfully!', 'event_id': token, 'receipt': document}
 
 
 async def event_of_erasure(caller: Caller, event_id: str) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse
 
 from memoranda import across
 from memoranda.checks import as_moment
-from memoranda.errors import shown
+from memoranda.errors import shown, what_is
 from memoranda.records import MemoryRecord, now
 from memoranda.scope import Owner
 from memoranda.server.access import Caller, needs
 from memoranda.server.mem0 import tokens
-from memoranda.server.mem0.bodies import IDS, as_object, body_of
+from memoranda.server.mem0.bodies import IDS, as_object, body_of, ids_of
 from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.filling import filled
 from memoranda.server.mem0.filters import Reading, read_filters
@@ -64,7 +64,7 @@ async def get_export(request: Request, caller: Reader) -> dict[str, Any]:
     at = as_moment(asked.get('at'), 'memory_export_id')
     memories = await _read(caller, owners, reading, known_at=at)
     schema = _schema(asked.get('schema'))
-    return await filled(caller.memory, schema, owners[0], memories, at=at, narrowed=_is_narrow(reading))
+    return await filled(caller.memory, schema, owners[0], memories, at=at, narrowed=_is_narrow(reading, owners[0]))
 
 
 @router.post('/v1/summary/')
@@ -90,9 +90,9 @@ def _filters(body: Mapping[str, Any]) -> dict[str, Any]:
     """The filters, with the ids that came beside them."""
     filters = body.get('filters')
     if filters is not None and not isinstance(filters, Mapping):
-        raise bad(f'filters={shown(filters)} is a {type(filters).__name__}: send an object')
+        raise bad(f'filters={shown(filters)} is {what_is(filters)}: send an object')
     parts: list[Any] = [dict(cast('Mapping[str, Any]', filters))] if filters else []
-    parts += [{name: body[name]} for name in IDS if body.get(name)]
+    parts += [{name: id_} for name, id_ in ids_of(body).items()]
     return parts[0] if len(parts) == 1 else {'AND': parts} if parts else {}
 
 
@@ -106,10 +106,9 @@ async def _whose(request: Request, caller: Caller, filters: object) -> tuple[Rea
     return reading, owners
 
 
-def _is_narrow(reading: Reading) -> bool:
+def _is_narrow(reading: Reading, owner: Owner) -> bool:
     """Whether a filter asks for more than whose memories they are."""
-    name, id_ = next(iter(reading.cover or {('', '')}))
-    return reading.where != (read_filters({name: id_}).where if name else None)
+    return reading.where not in (None, read_filters({f'{owner.kind}_id': owner.key}).where)
 
 
 async def _read(

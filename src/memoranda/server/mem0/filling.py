@@ -21,6 +21,8 @@ from memoranda.server.problems import Problem
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pydantic_ai import Agent
+
     from memoranda.memory import AsyncMemory
     from memoranda.records import MemoryRecord
     from memoranda.scope import Owner
@@ -191,16 +193,22 @@ async def _by_model(
     name = memory.engine.settings.model
     if not isinstance(name, str) or name in ('', 'rules'):
         return None
-    from pydantic_ai import Agent, StructuredDict
-
     facts = '\n'.join(f'- {m.said_at.date().isoformat()}: {" ".join(m.text.split())}' for m in memories)
     try:
-        output = StructuredDict({'type': 'object', **schema}, name='export')
-        agent = Agent(name, output_type=output, instructions=_PROMPT, name='memory_export')
-        agent.instrument = False  # what is remembered is not for a trace
+        agent = await asyncio.to_thread(_filler, name, schema)  # importing what it takes may take a second
         async with asyncio.timeout(MODEL_SECONDS):
             result = await agent.run(f'<facts>\n{facts}\n</facts>')
     except Exception as error:
         log.error('an export could not be filled by %s (%s)', shown(name), type(error).__name__)
         raise Problem(502, 'the model did not fill the schema: try again, or ask for fields that slots fill') from error
     return cast('Mapping[str, Any]', result.output)
+
+
+def _filler(name: str, schema: Mapping[str, Any]) -> Agent[None, dict[str, Any]]:
+    """What asks a model to fill a schema."""
+    from pydantic_ai import Agent, StructuredDict
+
+    output = StructuredDict({'type': 'object', **schema}, name='export')
+    agent = Agent(name, output_type=output, instructions=_PROMPT, name='memory_export')
+    agent.instrument = False  # what is remembered is not for a trace
+    return agent

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
 
-from memoranda.errors import shown
+from memoranda.errors import shown, what_is
 from memoranda.filters import MAX_OPERANDS, Filter, parse
 from memoranda.server.mem0.bodies import IDS, as_list, as_object
 from memoranda.server.mem0.errors import bad
@@ -32,6 +32,8 @@ MAX_DEPTH: Final = 14
 MAX_ENTRIES: Final = 1_024
 """More than any filter has that is not refused for its size later: reading on would only hold up the others."""
 MAX_METADATA_KEY: Final = 256
+_OF_METADATA: Final = ('eq', 'ne', 'contains')
+_OF_THE_LIBRARY: Final = ('eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'nin', 'contains', 'icontains')
 _TIMES: Final = {'created_at': 'said_at', 'timestamp': 'said_at', 'updated_at': 'recorded_at'}
 
 
@@ -52,13 +54,16 @@ class _Part:
     """As `memoranda.filters.parse` reads it."""
 
 
-def read_filters(filters: object, *, more: Sequence[Mapping[str, Any]] = (), lenient: bool = False) -> Reading:
+def read_filters(
+    filters: object, *, more: Sequence[Mapping[str, Any]] = (), lenient: bool = False, library: bool = False
+) -> Reading:
     """Read a filter.
 
     Args:
         filters: As a client sent it; None for none.
         more: Further filters that must hold, in our own language.
         lenient: Whether parts that contradict each other find nothing, instead of being refused.
+        library: Whether metadata may be compared in all the ways of the open-source library, not of the platform only.
 
     Raises:
         Problem: 400, an unknown key or operator, or a value that doesn't fit; or its parts name two persons.
@@ -67,14 +72,14 @@ def read_filters(filters: object, *, more: Sequence[Mapping[str, Any]] = (), len
     if filters is None or filters == {}:
         part = None
     else:
-        part = _Reader(lenient).read(filters, 1)
+        part = _Reader(lenient, _OF_THE_LIBRARY if library else _OF_METADATA).read(filters, 1)
     wheres = [*([part.where] if part else []), *(dict(one) for one in more)]
     return Reading(part.cover if part else None, parse({'AND': wheres}) if wheres else None)
 
 
 class _Reader:
-    def __init__(self, lenient: bool) -> None:
-        self._lenient = lenient
+    def __init__(self, lenient: bool, of_metadata: Sequence[str]) -> None:
+        self._lenient, self._of_metadata = lenient, of_metadata
         self._entries, self._operands = 0, 0
 
     def read(self, value: object, depth: int) -> _Part:
@@ -82,7 +87,7 @@ class _Reader:
             raise bad(f'the filter is more than {MAX_DEPTH} levels deep: flatten its AND, OR and NOT')
         entries = as_object(value)
         if entries is None:
-            raise bad(f'filter {shown(value)} is a {type(value).__name__}: send an object such as {{"user_id": "ana"}}')
+            raise bad(f'filter {shown(value)} is {what_is(value)}: send an object such as {{"user_id": "ana"}}')
         if not entries:
             raise bad('filter {} inside another says nothing: remove it, or name a key')
         self._count(len(entries))
@@ -188,10 +193,12 @@ class _Reader:
             if value == '*':
                 found.append({field: {'exists': True}})
             elif operators is not None:
-                wrong = next((op for op in operators if op not in ('eq', 'ne', 'contains')), None)
+                wrong = next((op for op in operators if op not in self._of_metadata), None)
                 if wrong is not None or not operators:
-                    raise _operator(f'metadata {key}', wrong, ('eq', 'ne', 'contains'))
+                    raise _operator(f'metadata {key}', wrong, self._of_metadata)
                 found.append({field: operators})
+            elif 'in' in self._of_metadata and as_list(value) is not None:
+                found.append({field: {'in': value}})
             else:
                 found.append({field: value})
         return _Part(None, found[0] if len(found) == 1 else {'AND': found})

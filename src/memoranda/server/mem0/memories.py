@@ -1,20 +1,30 @@
 """Memories on the platform's paths: add, list, search, read, change, delete, history, batches, feedback, events."""
 
 # FastAPI reads the annotations of routes when they are made.
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 
 from memoranda import across
-from memoranda.errors import MemoryNotFound, shown
+from memoranda.errors import shown
 from memoranda.records import MemoryRecord, now
 from memoranda.server.access import Caller, needs
 from memoranda.server.mem0 import shapes
 from memoranda.server.mem0.adding import FIELDS, add
 from memoranda.server.mem0.bodies import IDS, TOLERATED, as_list, as_object, body_of, flag, number, query_of
-from memoranda.server.mem0.changing import EDITS, change, feedback
+from memoranda.server.mem0.changing import (
+    EDITS,
+    Edits,
+    all_active,
+    change,
+    check_all,
+    edits_of,
+    feedback,
+    known,
+    told_of,
+)
 from memoranda.server.mem0.deleting import delete_all, event_of_erasure
 from memoranda.server.mem0.errors import bad, not_offered
 from memoranda.server.mem0.filters import read_filters
@@ -49,7 +59,8 @@ Admin = Annotated[Caller, needs('admin')]
 @router.post('/v1/memories/')
 async def add_memories(request: Request, caller: Writer) -> dict[str, Any]:
     body = await body_of(request, FIELDS)
-    result = await add(caller, body)
+    # Older clients wait for what became of it with `async_mode=False`.
+    result = await add(caller, body, background=flag(body, 'async_mode', True))
     if result.status == 'done' and result.changes:
         return {'status': 'SUCCEEDED', 'event_id': result.job_id, 'results': shapes.results(result.changes)}
     if result.status == 'done':
@@ -69,7 +80,7 @@ async def add_memories(request: Request, caller: Writer) -> dict[str, Any]:
 @router.post('/v3/memories/')
 @router.post('/v2/memories/')
 async def list_memories(request: Request, caller: Reader) -> dict[str, Any]:
-    body = await body_of(request, _LISTED)
+    body = await body_of(request, _LISTED, parameters=('page', 'page_size'))
     asked = query_of(request, ('page', 'page_size'))
     page = number({**body, **asked}, 'page', 1, 10**9)
     size = number({**body, **asked}, 'page_size', PAGE_SIZE, MOST_OF_A_PAGE)
@@ -96,9 +107,9 @@ async def search_memories(request: Request, caller: Reader) -> dict[str, Any]:
             'show_expired', 'a search finds what holds now: list expired memories, or send reference_date'
         )
     more = _narrowing(body)
-    if (metadata := body.get('metadata')) is not None:
-        more.append({'AND': [cast('Any', read_filters({'metadata': metadata}).where)]} if metadata else {})
-    reading = read_filters(body.get('filters'), more=[one for one in more if one], lenient=wildcards(request))
+    if (metadata := body.get('metadata')) not in (None, {}):
+        more.append({'AND': [cast('Any', read_filters({'metadata': metadata}).where)]})
+    reading = read_filters(body.get('filters'), more=more, lenient=wildcards(request))
     asked_at = body.get('reference_date')
     hits = await found(
         request,
@@ -127,8 +138,7 @@ def _narrowing(body: Mapping[str, Any], *, expired: bool = False) -> list[dict[s
         if body.get(field) is not None:
             where = read_filters({'created_at': {op: body[field]}}).where
             more.append({'AND': [where]})
-    if body.get('categories'):
-        categories = body['categories']
+    if (categories := body.get('categories')) not in (None, []):
         more.append({'AND': [read_filters({'categories': categories}).where]})
     return more
 
@@ -151,7 +161,7 @@ def link(request: Request, page: int, size: int) -> str:
 @router.get('/v1/memories/{memory_id}/')
 async def get_memory(request: Request, memory_id: str, caller: Reader) -> dict[str, Any]:
     query_of(request, ())
-    memory = await caller.memory.get(memory_id)
+    memory = await known(caller.memory, memory_id)
     return {**shapes.item(memory), 'lifecycle_state': _state(memory)}
 
 
@@ -161,8 +171,8 @@ def _state(memory: MemoryRecord) -> str:
 
 @router.put('/v1/memories/{memory_id}/')
 async def update_memory(request: Request, memory_id: str, caller: Writer) -> dict[str, Any]:
-    query_of(request, ())
-    return shapes.item(await change(caller.memory, memory_id, await body_of(request, EDITS)))
+    edits = edits_of(await body_of(request, EDITS))
+    return shapes.item(await change(caller.memory, memory_id, edits))
 
 
 @router.delete('/v1/memories/{memory_id}/')
@@ -184,30 +194,28 @@ async def delete_memories(request: Request, caller: Admin) -> dict[str, Any]:
 @router.get('/v1/memories/{memory_id}/history/')
 async def memory_history(request: Request, memory_id: str, caller: Reader) -> list[dict[str, Any]]:
     query_of(request, ())
-    entries = await caller.memory.history(memory_id)
-    try:
-        current = await caller.memory.get(memory_id)
-    except MemoryNotFound:  # deleted: its history is still there
-        current = None
+    entries, current = await told_of(caller.memory, memory_id)
     return shapes.past(entries, current)
 
 
 @router.put('/v1/batch/')
 async def update_batch(request: Request, caller: Writer) -> dict[str, str]:
-    wanted = _batch(await body_of(request, ('memories',)))
-    for one in wanted:
+    wanted: dict[str, Edits] = {}
+    for one in _batch(await body_of(request, ('memories',))):
         unknown = next((name for name in one if name not in (*EDITS, 'memory_id')), None)
         if unknown is not None:
             raise bad(f'field {shown(unknown)} is unknown in a batch: use memory_id, text, metadata')
-    for id_ in await _all_there(caller, wanted):
-        edits = next(one for one in wanted if one['memory_id'] == id_)
-        await change(caller.memory, id_, {name: value for name, value in edits.items() if name != 'memory_id'})
+        wanted[one['memory_id']] = edits_of(one)
+    await check_all(caller.memory, wanted)
+    for id_, edits in wanted.items():
+        await change(caller.memory, id_, edits)
     return {'message': f'Successfully updated {len(wanted)} memories'}
 
 
 @router.delete('/v1/batch/')
 async def delete_batch(request: Request, caller: Writer) -> dict[str, str]:
-    ids = await _all_there(caller, _batch(await body_of(request, ('memories',))))
+    ids = [str(one['memory_id']) for one in _batch(await body_of(request, ('memories',)))]
+    await all_active(caller.memory, ids)
     for id_ in ids:
         await caller.memory.delete(id_)
     return {'message': f'Successfully deleted {len(ids)} memories'}
@@ -227,15 +235,6 @@ def _batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     if len({one['memory_id'] for one in entries}) != len(entries):
         raise bad('memories names one of them twice: send it once')
     return entries
-
-
-async def _all_there(caller: Caller, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Their ids, when all of them can be changed: before the first of them is."""
-    ids = [str(one['memory_id']) for one in wanted]
-    for id_ in ids:
-        if (await caller.memory.get(id_)).status != 'active':
-            raise MemoryNotFound(f'memory {shown(id_)} is not active any more: leave it out; nothing was changed')
-    return ids
 
 
 @router.post('/v1/feedback/')

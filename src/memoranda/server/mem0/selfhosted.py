@@ -6,13 +6,12 @@ from typing import Annotated, Any, Final, cast
 from fastapi import APIRouter, Request
 
 from memoranda import across
-from memoranda.errors import MemoryNotFound
 from memoranda.records import MemoryRecord
 from memoranda.server.access import Caller, needs
 from memoranda.server.mem0 import shapes
 from memoranda.server.mem0.adding import FIELDS, add
 from memoranda.server.mem0.bodies import IDS, as_list, as_object, body_of, flag, ids_of, number, query_of
-from memoranda.server.mem0.changing import EDITS, change
+from memoranda.server.mem0.changing import EDITS, change, edits_of, known, told_of
 from memoranda.server.mem0.deleting import delete_all, told
 from memoranda.server.mem0.entities import entities_of
 from memoranda.server.mem0.errors import bad, not_offered
@@ -75,9 +74,10 @@ async def search_memories(request: Request, caller: Reader) -> dict[str, Any]:
     )
     if flag(body, 'show_expired'):
         raise not_offered('show_expired', 'a search finds what holds now: list expired memories instead')
-    parts: list[Any] = [body['filters']] if body.get('filters') else []
+    parts: list[Any] = [] if body.get('filters') in (None, {}) else [body['filters']]
     parts += [{name: value} for name, value in ids_of(body).items()]
-    reading = read_filters({'AND': [_as_platform(one) for one in parts]} if parts else None, lenient=wildcards(request))
+    wanted = {'AND': [_as_platform(one) for one in parts]} if parts else None
+    reading = read_filters(wanted, lenient=wildcards(request), library=True)
     top_k = number(body, 'top_k', number(body, 'limit', 20, MOST), MOST)
     hits = await found(request, caller, reading, query=body.get('query'), top_k=top_k, threshold=body.get('threshold'))
     explain = flag(body, 'explain')
@@ -93,30 +93,30 @@ def _as_platform(filters: object, depth: int = 1) -> object:
     entries = as_object(filters)
     if entries is None or depth > 20:
         return filters
-    known: dict[str, Any] = {}
+    named: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for key, value in entries.items():
         if key in ('AND', 'OR', 'NOT'):
-            known[key] = [_as_platform(part, depth + 1) for part in as_list(value) or [value]]
+            named[key] = [_as_platform(part, depth + 1) for part in as_list(value) or [value]]
         elif key in (*IDS, 'created_at', 'updated_at', 'expiration_date', 'metadata'):
-            known[key] = value
+            named[key] = value
         else:
             metadata[key] = value
-    given = as_object(known.get('metadata', {}))
-    if not metadata or given is None:  # what isn't an object is refused where filters are read
-        return known
-    return {**known, 'metadata': {**given, **metadata}}
+    if not metadata:
+        return named
+    # Beside what `metadata` itself asks for: of one key both may be wanted.
+    return {'AND': [named, {'metadata': metadata}]} if named else {'metadata': metadata}
 
 
 @router.get('/memories/{memory_id}')
 async def get_memory(request: Request, memory_id: str, caller: Reader) -> dict[str, Any]:
     query_of(request, ())
-    return _item(await caller.memory.get(memory_id))
+    return _item(await known(caller.memory, memory_id, among=('active', 'expired')))
 
 
 @router.put('/memories/{memory_id}')
 async def update_memory(request: Request, memory_id: str, caller: Writer) -> dict[str, str]:
-    await change(caller.memory, memory_id, await body_of(request, EDITS))
+    await change(caller.memory, memory_id, edits_of(await body_of(request, EDITS)), merged=True)
     return {'message': 'Memory updated successfully!'}
 
 
@@ -130,11 +130,7 @@ async def delete_memory(request: Request, memory_id: str, caller: Writer) -> dic
 @router.get('/memories/{memory_id}/history')
 async def memory_history(request: Request, memory_id: str, caller: Reader) -> list[dict[str, Any]]:
     query_of(request, ())
-    entries = await caller.memory.history(memory_id)
-    try:
-        current = await caller.memory.get(memory_id)
-    except MemoryNotFound:
-        current = None
+    entries, current = await told_of(caller.memory, memory_id)
     names = ('id', 'memory_id', 'old_memory', 'new_memory', 'event', 'created_at', 'updated_at', 'actor_id')
     return [
         {**{name: one[name] for name in names}, 'is_deleted': int(one['is_deleted']), 'role': None}

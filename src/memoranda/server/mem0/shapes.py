@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from memoranda._noted import NOTED, noted, without_notes
-from memoranda.errors import shown
+from memoranda.errors import shown, what_is
 from memoranda.records import Edit, HistoryEntry, Hit, Job, JobStatus, MemoryRecord
 from memoranda.records import now as moment
 from memoranda.scope import Scope
@@ -73,7 +73,7 @@ def metadata_in(metadata: object) -> dict[str, Any] | None:
         return None
     found = as_object(metadata)
     if found is None:
-        raise bad(f'metadata is a {type(metadata).__name__}: send an object')
+        raise bad(f'metadata is {what_is(metadata)}: send an object')
     if NOTED in found:
         raise bad(f'metadata key {shown(NOTED)} is kept for the server: use another one')
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from memoranda import across
 from memoranda.errors import shown
@@ -89,10 +89,18 @@ async def found(
     if not isinstance(query, str) or not query.strip():
         raise bad(f'query={shown(query)} is empty or no text: send a question or some words')
     owners = await owners_of(caller, reading.cover, everybody=wildcards(request), most=across.MOST_SEARCHED)
-    least = 0.0 if threshold is None else cast('float', threshold)
+    least = _threshold(threshold)
     hits = await across.search(
         caller.memory, query, owners, where=reading.where, top_k=top_k, min_score=least, as_of=as_of
     )
     if hits.degraded is not None and hits.degraded.startswith('storage'):
         raise Problem(503, headers={'Retry-After': '2'})
     return hits
+
+
+def _threshold(value: object) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise bad(f'threshold={shown(value)} is no number from 0 to 1: correct it')
+    return float(value)

@@ -25,7 +25,9 @@ __all__ = [
 
 MOST_TAGS: Final = 20
 _TAG: Final = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e]*)"')
-_WAIT: Final = re.compile(r'wait=(\d{1,3})', re.IGNORECASE | re.ASCII)
+_WAIT: Final = re.compile(r'wait\s*=\s*"?(\d{1,18})"?', re.IGNORECASE | re.ASCII)
+_LONGEST_WAIT: Final = 60.0
+"""Seconds, as of a job that is asked for."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -41,7 +43,7 @@ Prefer = Annotated[
     Header(
         alias='Prefer',
         description='`respond-async`: answer as soon as the messages are stored (202). `respond-async, wait=5`: wait '
-        'up to so many seconds for the outcome.',
+        'up to so many seconds for the outcome, 60 at most.',
         max_length=200,
         examples=['respond-async'],
     ),
@@ -77,7 +79,7 @@ def preference(given: str | None) -> Preference:
         token = part.partition(';')[0].strip()
         background = background or token.casefold() == 'respond-async'
         if found := _WAIT.fullmatch(token):
-            wait = min(float(found[1]), 60.0)
+            wait = min(float(found[1]), _LONGEST_WAIT)
     return Preference(background, wait)
 
 

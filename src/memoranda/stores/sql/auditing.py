@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
 from memoranda.errors import StoreError
-from memoranda.records import MemoryRecord, new_id
+from memoranda.records import MemoryRecord, content_hash, new_id
 from memoranda.scope import Owner, Reach
 from memoranda.stores.chains import Chain, ReadEntry, ReadNote, Seen, Visit, Walked
 from memoranda.stores.erasures import subject_key
-from memoranda.stores.history import FORMAT, Entry, Link, dump_state, seal
+from memoranda.stores.history import FORMAT, Entry, Link, dump_state, message_digest, messages_told, seal
 from memoranda.stores.ranges import Ranges, collect, minus, union
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.keys import SEQ_BITS, SEQ_MASK
 from memoranda.stores.sql.locks import hold_owners
-from memoranda.stores.sql.rows import MEMORY_COLUMNS, OwnerRow, find_owner, from_us, read_memories, row_range, to_us
+from memoranda.stores.sql.rows import (
+    MEMORY_COLUMNS,
+    OwnerRow,
+    find_owner,
+    from_us,
+    read_memories,
+    row_range,
+    sought,
+    to_us,
+)
 
 __all__ = ['append', 'blanks', 'chain_sought', 'chains', 'note_reads', 'reads', 'secret', 'subject', 'walk']
 
@@ -175,17 +184,22 @@ def walk(connection: Connection, chain: Chain, visit: Visit, after: int, compare
     last, matched = low + after if after else low - 1, 0
     while links := _links(connection, last, high):
         made = _made(connection, number, links) if compare else {}
-        seen = [Seen(link, made.get((link.memory_id, link.change_id))) for link in links]
+        told = [messages_told(link.after) if compare and link.memory_id else {} for link in links]
+        held = _messages(connection, number, {id_ for one in told for id_ in one})
+        seen = [
+            Seen(link, made.get((link.memory_id, link.change_id)), {id_: held.get(id_) for id_ in ids})
+            for link, ids in zip(links, told, strict=True)
+        ]
         matched += sum(one.memory is not None for one in seen)
         last = low + links[-1].seq
         if not visit(chain, seen):
             return None
     if not compare:
         return Walked(chain=chain)
-    (held,) = connection.execute('SELECT count(*) FROM memory WHERE row BETWEEN ? AND ?', (low, high)).fetchone()
+    (count,) = connection.execute('SELECT count(*) FROM memory WHERE row BETWEEN ? AND ?', (low, high)).fetchone()
     return Walked(
         chain=chain,
-        stray=_stray(connection, low, high) if held != matched else None,
+        stray=_stray(connection, low, high) if count != matched else None,
         odd=connection.execute(
             "SELECT id, version FROM memory a WHERE row BETWEEN ? AND ? AND ((live = 1) <> (status = 'active' AND "
             'retired_at IS NULL) OR (retired_at IS NULL) = EXISTS(SELECT 1 FROM memory WHERE id = a.id AND version > '
@@ -262,6 +276,18 @@ def _made(connection: Connection, number: int, links: Sequence[Link]) -> dict[tu
         if row[1] == number and (row[2], row[29]) in wanted
     ]
     return {(m.id, m.change_id): m for m in read_memories(connection, rows)}
+
+
+def _messages(connection: Connection, number: int, ids: Collection[str]) -> dict[str, str]:
+    """Digests of messages as the tables hold them, whatever was put into their columns."""
+    columns = 'SELECT id, role, name, text, occurred_at, dated FROM episode '
+    rows = sought(connection, columns + 'WHERE row >> 24 = ? AND id', sorted(ids), values=(number,))()
+    found: dict[str, str] = {}
+    for id_, role, name, text, occurred_at, dated in rows:
+        stamp = (from_us(occurred_at).isoformat(),) if dated else ()
+        parts = (_text(role), '' if name is None else _text(name), _text(text), *stamp)
+        found[id_] = message_digest(id_, content_hash(*parts))
+    return found
 
 
 def _stray(connection: Connection, low: int, high: int) -> tuple[str, int] | None:

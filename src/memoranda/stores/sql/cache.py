@@ -12,55 +12,41 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memoranda._caches import sized
+from memoranda.lanes import FloatVector, LaneName
 from memoranda.scope import Owner
 from memoranda.stores.generation import Generation
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.distant import Told, told_sought
 from memoranda.stores.sql.fresh import MEMORY, SEGMENT, Fresh
 from memoranda.stores.sql.keys import vector_tables
 from memoranda.stores.sql.rows import OwnerRow, row_range, within
+from memoranda.stores.sql.whole import (
+    Columns,
+    ColumnsSought,
+    Ints,
+    VectorsSought,
+    columns_sought,
+    of_memories,
+    of_segments,
+    vectors_sought,
+    with_vectors,
+)
 from memoranda.stores.sql.words import Words
 
-__all__ = ['Ahead', 'Cache', 'Columns', 'LaneName', 'read_vectors']
+__all__ = ['Ahead', 'Cache', 'Columns', 'LaneName']
 
-LaneName: TypeAlias = Literal['memories', 'episodes']
-Ints: TypeAlias = NDArray[np.int64]
-_FAR = np.iinfo(np.int64).max
 _SEEN: Final = 10_000
 _SEARCHES: Final = 3
 _ROWS_A_SEARCH: Final = 50
 """Rows whose words take about as long to read as a search saves that has them; measured."""
 _OBJECTS: Final = 2_500
 """Bytes of an entry beside the elements of its arrays; measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """One lane of one owner: parallel arrays, ascending by row key."""
-
-    row: Ints
-    length: Ints
-    at: Ints
-    """Microseconds: valid_from of a memory, occurred_at of a message."""
-    live: NDArray[np.bool_]
-    vectors: NDArray[np.float32] | None
-    """(n, dimensions); a row without a vector is all zeros."""
-    missing: NDArray[np.bool_]
-    """Rows without a vector."""
-    run: Ints | None = None
-    """Memories: index into `runs`."""
-    until: Ints | None = None
-    """Memories: the earlier of valid_to and expires_at."""
-    runs: tuple[str, ...] = ()
-    conversation: Ints | None = None
-    position: Ints | None = None
-    role: Ints | None = None
-    speaker: Ints | None = None
 
 
 @dataclass(slots=True)
@@ -85,10 +71,19 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What was asked about a lane in advance, and of which state of it."""
+    """What was asked about a lane in advance."""
 
-    entry: _Entry
-    fresh: Fresh
+    entry: _Entry | None
+    """Which state of it was kept then."""
+    fresh: Fresh | None
+    """What was written since."""
+    columns: ColumnsSought | None
+    """All of it, where nothing was kept."""
+    generation: Generation | None
+    """Of the vectors that were asked for or compared."""
+    vectors: VectorsSought | None
+    told: Told | None
+    """How near its rows are to the vector that was given."""
 
 
 _Key: TypeAlias = tuple[int, LaneName, bool]
@@ -165,18 +160,44 @@ class Cache:
         entry = self._entries.get((owner.id, lane, True))
         return entry is not None and entry.generation == generation.id
 
-    def ahead(self, connection: Connection, owner: int, lane: LaneName) -> Ahead | None:
-        """Ask what was written of a lane since it was kept, for `columns`.
+    def ahead(
+        self,
+        connection: Connection,
+        owner: int,
+        lane: LaneName,
+        generation: Generation | None = None,
+        vector: FloatVector | None = None,
+    ) -> Ahead | None:
+        """Ask for what `columns` will want of a lane: what was written since it was kept, or all of it.
 
-        None when nothing of it is kept, or nothing was written while it was searched several times: then it is likely
-        that nothing was again.
+        Nothing is asked of what was kept when nothing was written while it was searched several times: then it is
+        likely that nothing was again.
+
+        Args:
+            connection: In a snapshot.
+            owner: The owner's number.
+            lane: Which.
+            generation: Of the vectors that will be compared, if it is known.
+            vector: With which, if it is one and the database may compare them.
         """
+        key = (owner, lane, True)
         with self._lock:
-            entry = self._entries.get((owner, lane, True)) or self._entries.get((owner, lane, False))
-        if entry is None or entry.asked >= _SEARCHES:
+            full, bare, again = self._entries.get(key), self._entries.get((owner, lane, False)), key in self._asked
+        entry = full or bare
+        fresh = columns = vectors = told = None
+        if entry is None:
+            columns = columns_sought(connection, owner, lane)
+        elif entry.asked < _SEARCHES:
+            fresh = Fresh(connection, owner, lane, entry.generation, entry.version, _last(owner, entry))
+        if full is None and generation is not None and vector is not None:
+            large = bare is not None and self._is_large(len(bare.columns.row), generation)
+            if large or not again:
+                told = told_sought(connection, lane, generation, owner, vector)
+            elif bare is not None:
+                vectors = vectors_sought(connection, lane, generation, owner)
+        if fresh is columns is vectors is told is None:
             return None
-        last = _last(owner, entry)
-        return Ahead(entry, Fresh(connection, owner, lane, entry.generation, entry.version, last))
+        return Ahead(entry, fresh, columns, generation, vectors, told)
 
     def columns(
         self,
@@ -209,13 +230,26 @@ class Cache:
                     entry.asked += 1
                     return entry.columns
                 if entry.version < owner.version:
-                    since = ahead.fresh.rows(generation) if ahead is not None and ahead.entry is entry else None
+                    known = ahead.fresh if ahead is not None and ahead.entry is entry else None
+                    since = None if known is None else known.rows(generation)
                     fresh = _advance(connection, owner, lane, generation, entry, since)
                     if fresh is not None:
                         return self._keep(key, fresh)
                 else:  # this transaction began before one that another thread has already seen
-                    return _load(connection, owner, lane, generation).columns
-            return self._keep(key, _load(connection, owner, lane, generation))
+                    return _load(connection, owner, lane, generation, ahead).columns
+            return self._keep(key, _load(connection, owner, lane, generation, ahead, self._take_bare(owner, lane)))
+
+    def _take_bare(self, owner: OwnerRow, lane: LaneName) -> ColumnsSought | None:
+        """The lane without vectors, if it is kept as it is now: it goes on with them."""
+        key = (owner.id, lane, False)
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or (entry.version, entry.epoch) != (owner.version, owner.epoch):
+                return None
+            del self._entries[key]
+            self._held -= entry.nbytes
+        columns = entry.columns
+        return lambda: columns
 
     def keeps(self, owner: OwnerRow, lane: LaneName, generation: Generation, rows: int) -> bool:
         """Whether the vectors of so many rows are kept, or shall be from now on.
@@ -223,17 +257,21 @@ class Cache:
         They shall when they fit, and were asked for before, not longer ago than as many as fit were since.
         """
         key = (owner.id, lane, True)
-        size = max(1, rows * generation.dimensions * 4)
+        size = _size(rows, generation)
         with self._lock:
             if key in self._entries:
                 return True
-            if size > self.max_bytes // 4:
+            if self._is_large(rows, generation):
                 return False
             known = self._asked.pop(key, False)
             self._asked[key] = True
             while len(self._asked) > self.max_bytes // size:
                 self._asked.popitem(last=False)
             return known
+
+    def _is_large(self, rows: int, generation: Generation) -> bool:
+        """Whether the vectors of so many rows would take too much of it."""
+        return _size(rows, generation) > self.max_bytes // 4
 
     def _keep(self, key: _Key, entry: _Entry) -> Columns:
         with self._lock:
@@ -286,29 +324,29 @@ _MEMORY = f'SELECT {", ".join(MEMORY)} FROM memory '
 _SEGMENT = f'SELECT {", ".join(SEGMENT)} FROM segment WHERE row > ? AND row <= ? '
 
 
-def _load(connection: Connection, owner: OwnerRow, lane: LaneName, generation: Generation | None) -> _Entry:
-    low, high = row_range(owner.id)
-    if lane == 'memories':
-        columns = _memories(
-            connection.execute(_MEMORY + 'WHERE owner = ? AND live = 1 AND touched > 0', (owner.id,)).fetchall(), ()
-        )
-    else:
-        columns = _segments(connection.execute(_SEGMENT + 'ORDER BY row', (low - 1, high)).fetchall())
-    buffer: NDArray[np.float32] | None = None
+def _size(rows: int, generation: Generation) -> int:
+    """Bytes of so many vectors."""
+    return max(1, rows * generation.dimensions * 4)
+
+
+def _load(
+    connection: Connection,
+    owner: OwnerRow,
+    lane: LaneName,
+    generation: Generation | None,
+    ahead: Ahead | None = None,
+    known: ColumnsSought | None = None,
+) -> _Entry:
+    """A lane read from the database, but for what was asked in advance or is known of it."""
+    look = known or (None if ahead is None else ahead.columns) or columns_sought(connection, owner.id, lane)
+    sought: VectorsSought | None = None
     if generation is not None:
-        rows, found = read_vectors(connection, lane, generation, low, high)
-        buffer = np.zeros((len(columns.row), generation.dimensions), dtype=np.float32)
-        if len(rows) == len(columns.row) and np.array_equal(rows, columns.row):
-            buffer = found
-            missing = np.zeros(len(rows), dtype=np.bool_)
-        else:
-            where = np.searchsorted(rows, columns.row)
-            where[where == len(rows)] = 0
-            has = rows[where] == columns.row if len(rows) else np.zeros(len(columns.row), dtype=np.bool_)
-            buffer[has] = found[where[has]]
-            missing = ~has
-        columns = replace(columns, vectors=buffer, missing=missing)
-    return _Entry(owner.version, owner.epoch, generation.id if generation else 0, columns, buffer)
+        sought = ahead.vectors if ahead is not None and ahead.generation == generation else None
+        sought = sought or vectors_sought(connection, lane, generation, owner.id)
+    columns = look()
+    if sought is not None:
+        columns = with_vectors(columns, *sought())
+    return _Entry(owner.version, owner.epoch, generation.id if generation else 0, columns, columns.vectors)
 
 
 def _last(owner: int, entry: _Entry) -> int:
@@ -335,7 +373,7 @@ def _advance(
         )
         if len(touched) > 200 + len(old.row) // 4:
             return None
-        new = _memories([r for r in touched if r[1] and r[0] > last], old.runs)
+        new = of_memories([r for r in touched if r[1] and r[0] > last], old.runs)
         retired = np.array([r[0] for r in touched if not r[1] and r[0] <= last], dtype=np.int64)
         live = old.live
         if len(retired):
@@ -347,7 +385,7 @@ def _advance(
                 return None
         old = replace(old, live=live, runs=new.runs)
     else:
-        new = _segments(
+        new = of_segments(
             since[0]
             if since is not None
             else connection.execute(_SEGMENT + 'ORDER BY row', (last, row_range(owner.id)[1])).fetchall()
@@ -422,50 +460,3 @@ def _join(old: Columns, new: Columns, buffer: NDArray[np.float32] | None) -> Col
         role=both(old.role, new.role),
         speaker=both(old.speaker, new.speaker),
     )
-
-
-def _memories(rows: list[tuple[int, int, str, int, int, int | None, int | None]], runs: tuple[str, ...]) -> Columns:
-    rows.sort()
-    known = {run: i for i, run in enumerate(runs)}
-    run = np.array([known.setdefault(r[2], len(known)) for r in rows], dtype=np.int64)
-    until = [min(_FAR if r[5] is None else r[5], _FAR if r[6] is None else r[6]) for r in rows]
-    return Columns(
-        row=np.array([r[0] for r in rows], dtype=np.int64),
-        length=np.array([r[3] for r in rows], dtype=np.int64),
-        at=np.array([r[4] for r in rows], dtype=np.int64),
-        live=np.ones(len(rows), dtype=np.bool_),
-        vectors=None,
-        missing=np.ones(len(rows), dtype=np.bool_),
-        run=run,
-        until=np.array(until, dtype=np.int64),
-        runs=tuple(known),
-    )
-
-
-def _segments(rows: list[tuple[int, int, int, int, int, int, int]]) -> Columns:
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
-    return Columns(
-        row=table[:, 0].copy(),
-        length=table[:, 1].copy(),
-        at=table[:, 2].copy(),
-        live=np.ones(len(rows), dtype=np.bool_),
-        vectors=None,
-        missing=np.ones(len(rows), dtype=np.bool_),
-        conversation=table[:, 3].copy(),
-        position=table[:, 4].copy(),
-        role=table[:, 5].copy(),
-        speaker=table[:, 6].copy(),
-    )
-
-
-def read_vectors(
-    connection: Connection, lane: LaneName, generation: Generation, low: int, high: int
-) -> tuple[Ints, NDArray[np.float32]]:
-    """Row keys, ascending, and vectors (n, dimensions) of a range of rows."""
-    table = vector_tables(generation.id)[0 if lane == 'memories' else 1]
-    found = connection.execute(
-        f'SELECT row, {connection.dialect.stored_vector} FROM {table} WHERE row BETWEEN ? AND ? ORDER BY row',
-        (low, high),
-    ).fetchall()
-    rows = np.fromiter((r[0] for r in found), dtype=np.int64, count=len(found))
-    return rows, connection.dialect.unpack([r[1] for r in found], generation.dimensions)

@@ -10,6 +10,7 @@ import numpy as np
 from memoranda.lanes import FloatVector
 from memoranda.scope import Owner
 from memoranda.stores.data import PENDING_READ, Pending, Snapshot
+from memoranda.stores.sql.asking import asked_ahead
 from memoranda.stores.sql.cache import Cache
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.reading import MEMORY
@@ -21,7 +22,7 @@ from memoranda.stores.sql.rows import (
     read_memories,
     sought,
 )
-from memoranda.stores.sql.searching import Kept, asked_ahead, dense
+from memoranda.stores.sql.searching import Kept, dense
 from memoranda.stores.sql.writing import NO_OWNER, generation_sought
 
 if TYPE_CHECKING:

@@ -45,6 +45,12 @@ class Dialect(Protocol):
     """A statement that gives the keyword index of an owner's lane as three bytea: the terms, ascending, as big-endian
     int64, the lengths of their data as int32, and the data; None where looking up terms one by one is as good."""
 
+    def packed(self, *numbers: str) -> str | None:
+        """Whole numbers of all rows in one value: big-endian int64, those of a row side by side; None where rows are as
+        good. NULL when there is no row.
+        """
+        ...
+
     def numbers(self, mark: str) -> str:
         """A subquery of `value`s, from a JSON list of whole numbers in a parameter."""
         ...
@@ -104,8 +110,8 @@ class Dialect(Protocol):
     def cosines(self, table: str) -> str | None:
         """A statement that compares the vectors of a range of rows; None where reading them is as good.
 
-        Its parameters are a vector that `pack` made, the first and the last row key. It gives bytes: of each row its
-        key and the product of the two vectors, as big-endian int64 and float32.
+        Its parameters are a vector that `pack` made, the first and the last row key. It gives bytes twice: the key of
+        each row as big-endian int64, and in the same order the product of the two vectors as float32.
         """
         ...
 
@@ -126,6 +132,9 @@ class Sqlite:
     stored_vector = 'vector'
     quoted: tuple[str, str] | None = None
     whole_index: str | None = None
+
+    def packed(self, *numbers: str) -> str | None:
+        return None
 
     def numbers(self, mark: str) -> str:
         return f'(SELECT value FROM json_each({mark}))'
@@ -224,6 +233,9 @@ class Postgresql:
         'ORDER BY term, chunk) AS ordered'
     )
 
+    def packed(self, *numbers: str) -> str | None:
+        return f"string_agg({' || '.join(f'int8send({number})' for number in numbers)}, CAST('' AS bytea))"
+
     def numbers(self, mark: str) -> str:
         return f'(SELECT CAST(value AS BIGINT) AS value FROM json_array_elements_text(CAST({mark} AS json)))'
 
@@ -284,8 +296,8 @@ class Postgresql:
     def cosines(self, table: str) -> str | None:
         product = 'CAST(-(vector <#> CAST(?1 AS vector)) AS real)'
         return (
-            f"SELECT string_agg(int8send(row) || float4send({product}), CAST('' AS bytea)) FROM {table} "
-            'WHERE row BETWEEN ?2 AND ?3'
+            "SELECT string_agg(int8send(row), CAST('' AS bytea)), "
+            f"string_agg(float4send({product}), CAST('' AS bytea)) FROM {table} WHERE row BETWEEN ?2 AND ?3"
         )
 
     def number_owners_from(self, first: int) -> Sequence[tuple[str, tuple[int, ...]]]:

@@ -16,9 +16,10 @@ from memoranda.records import Episode, Hit
 from memoranda.scope import Owner, Reach
 from memoranda.stores.data import Moment, Ranked, SearchPlan
 from memoranda.stores.generation import Generation
-from memoranda.stores.sql.cache import Ahead, Cache, Columns, LaneName, read_vectors
+from memoranda.stores.sql.asking import Aheads, asked_for
+from memoranda.stores.sql.cache import Ahead, Cache, Columns, LaneName
 from memoranda.stores.sql.database import Connection
-from memoranda.stores.sql.distant import distant_cosines
+from memoranda.stores.sql.distant import told_sought
 from memoranda.stores.sql.keys import SEQ_BITS
 from memoranda.stores.sql.nearest import cosines
 from memoranda.stores.sql.reading import MEMORY, temporal
@@ -36,6 +37,7 @@ from memoranda.stores.sql.rows import (
     to_us,
 )
 from memoranda.stores.sql.where import EPISODE_FIELDS, MEMORY_FIELDS, compile_filter
+from memoranda.stores.sql.whole import vectors_sought
 from memoranda.stores.sql.words import words_sought
 from memoranda.stores.sql.writing import MEMORIES, SEGMENTS, generation_sought, term_key
 
@@ -46,7 +48,6 @@ __all__ = [
     'Grounds',
     'Kept',
     'Said',
-    'asked_ahead',
     'dense',
     'hits_sought',
     'is_plain',
@@ -104,8 +105,6 @@ def ranked_lanes(kept: Kept, plan: SearchPlan, grounds: Grounds) -> tuple[Sequen
 
 Said: TypeAlias = Mapping[LaneName, Mapping[str, bytes]]
 """Of each lane and term its postings."""
-_Aheads: TypeAlias = Mapping[tuple[int, LaneName], Ahead]
-"""What was asked about lanes in advance, by the owner's number."""
 
 
 class Grounds(NamedTuple):
@@ -117,7 +116,7 @@ class Grounds(NamedTuple):
     """Of each owner its speakers."""
     said: Mapping[int, Said]
     """Of each owner where the words are said."""
-    ahead: _Aheads
+    ahead: Aheads
 
 
 def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> Grounds:
@@ -125,27 +124,16 @@ def _grounds(connection: Connection, cache: Cache, plan: SearchPlan) -> Grounds:
     guessed = [known for reach in plan.reaches if (known := cache.seen(reach.owner)) is not None]
     sought_owners = [(owner_sought(connection, reach.owner), reach) for reach in plan.reaches]
     sought_generation = generation_sought(connection)
-    ahead = asked_ahead(connection, cache, [number for number, _ in guessed], plan.lanes)
+    ahead = asked_for(connection, cache, plan, guessed, cache.generation)
     sought_words = _words(connection, plan, guessed)
     owners = [(row, reach) for look, reach in sought_owners if (row := look()) is not None]
-    found = [(owner.id, owner.salt) for owner, _ in owners]
+    found, generation = [(owner.id, owner.salt) for owner, _ in owners], sought_generation()
     if found != guessed:
         sought_words = _words(connection, plan, found)
+        ahead = asked_for(connection, cache, plan, found, generation)
         for owner, _ in owners:
             cache.see(owner)
-    return Grounds(owners, sought_generation(), *sought_words(), ahead)
-
-
-def asked_ahead(connection: Connection, cache: Cache, owners: Iterable[int], lanes: Sequence[LaneName]) -> _Aheads:
-    """What was written since lanes were kept; asked where that saves a journey."""
-    if not connection.dialect.shared:
-        return {}
-    asked: dict[tuple[int, LaneName], Ahead] = {}
-    for number in owners:
-        for lane in lanes:
-            if (one := cache.ahead(connection, number, lane)) is not None:
-                asked[number, lane] = one
-    return asked
+    return Grounds(owners, generation, *sought_words(), ahead)
 
 
 def _words(
@@ -163,16 +151,25 @@ class Kept:
     connection: Connection
     cache: Cache
     generation: Generation | None
-    ahead: _Aheads = field(default_factory=dict[tuple[int, LaneName], Ahead])
+    ahead: Aheads = field(default_factory=dict[tuple[int, LaneName], Ahead])
+    _given: dict[tuple[int, LaneName], Columns] = field(default_factory=dict[tuple[int, LaneName], Columns])
+    """A lane is the same wherever it is asked for, and asking twice counts for once."""
 
     def columns(self, owner: OwnerRow, name: LaneName) -> Columns:
         """The lane; without vectors where the database is to compare them."""
+        given = self._given.get((owner.id, name))
+        if given is None:
+            given = self._given[owner.id, name] = self._columns(owner, name)
+        return given
+
+    def _columns(self, owner: OwnerRow, name: LaneName) -> Columns:
         generation, ahead = self.generation, self.ahead.get((owner.id, name))
         distant = self.connection.dialect.cosines('') is not None
         if generation is not None and distant and not self.cache.has(owner, name, generation):
             bare = self.cache.columns(self.connection, owner, name, None, ahead)
             if not self.cache.keeps(owner, name, generation, len(bare.row)):
-                return bare
+                told = ahead.told if ahead is not None and ahead.generation == generation else None
+                return bare if told is None else replace(bare, cosine=told(bare.row))
         return self.cache.columns(self.connection, owner, name, generation, ahead)
 
 
@@ -256,7 +253,7 @@ def dense(
     parts: list[NDArray[np.float32]] = []
     for part in columns:
         if part.vectors is None:
-            parts.append(distant_cosines(connection, name, generation, part.row, vector))
+            parts.append(_distant(connection, name, generation, part, vector))
             continue
         # Row by row: a matrix product would wake BLAS's own threads, which costs more than it gains, and far more on a
         # busy machine (measured: 8 ms instead of 1.4 ms at the 95th percentile for 10,000 rows).
@@ -267,6 +264,15 @@ def dense(
     if len(parts) == 1:
         return parts[0]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _distant(
+    connection: Connection, name: LaneName, generation: Generation, part: Columns, vector: FloatVector
+) -> FloatVector:
+    if part.cosine is not None or not len(part.row):
+        return np.zeros(0, dtype=np.float32) if part.cosine is None else part.cosine
+    told = told_sought(connection, name, generation, int(part.row[0]) >> SEQ_BITS, vector)
+    return np.full(len(part.row), np.nan, dtype=np.float32) if told is None else told(part.row)
 
 
 _LANE_NUMBERS: Mapping[LaneName, int] = {'memories': MEMORIES, 'episodes': SEGMENTS}
@@ -380,7 +386,7 @@ def _past(connection: Connection, owner: OwnerRow, moment: Moment, generation: G
     runs = sorted({r[1] for r in found})
     vectors, missing = None, np.ones(len(rows), dtype=np.bool_)
     if generation is not None:
-        keys, all_vectors = read_vectors(connection, 'memories', generation, *row_range(owner.id))
+        keys, all_vectors = vectors_sought(connection, 'memories', generation, owner.id)()
         vectors = np.zeros((len(rows), generation.dimensions), dtype=np.float32)
         _, mine, theirs = np.intersect1d(rows, keys, assume_unique=True, return_indices=True)
         vectors[mine] = all_vectors[theirs]

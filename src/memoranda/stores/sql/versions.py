@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from memoranda.errors import Conflict
 from memoranda.records import MemoryRecord
 from memoranda.stores.sql.database import Connection
 from memoranda.stores.sql.rows import dump, sought, to_us
 
-__all__ = ['insert_versions', 'messages_sought']
+__all__ = ['Known', 'insert_versions', 'messages_sought']
 
 _VERSION: Final = (
     'row, owner, id, version, level, run_key, agent_id, run_id, app_id, text, kind, slot, status, confidence, '
@@ -21,15 +21,23 @@ _VERSION: Final = (
 )
 
 
+class Known(NamedTuple):
+    """A message that memories rest on."""
+
+    row: int
+    content_hash: str
+
+
 def messages_sought(
     connection: Connection, owner: int, memories: Iterable[MemoryRecord]
-) -> Callable[[], dict[str, int]]:
-    """Row keys of the messages that memories rest on, by their ids; to be looked at later, see `rows.sought`."""
+) -> Callable[[], dict[str, Known]]:
+    """The messages that memories rest on, by their ids; to be looked at later, see `rows.sought`."""
     wanted = sorted({evidence.episode_id for memory in memories for evidence in memory.evidence})
     if not wanted:
         return dict
-    found = sought(connection, 'SELECT id, row FROM episode WHERE row >> 24 = ? AND id', wanted, values=(owner,))
-    return lambda: dict(found())
+    columns = 'SELECT id, row, content_hash FROM episode '
+    found = sought(connection, columns + 'WHERE row >> 24 = ? AND id', wanted, values=(owner,))
+    return lambda: {id_: Known(row, digest) for id_, row, digest in found()}
 
 
 def insert_versions(
@@ -39,7 +47,7 @@ def insert_versions(
     memories: Sequence[MemoryRecord],
     version: int,
     lengths: Sequence[int],
-    known: Mapping[str, int],
+    known: Mapping[str, Known],
 ) -> None:
     """Write memory versions and what they rest on.
 
@@ -50,7 +58,7 @@ def insert_versions(
         memories: One for each key.
         version: Of the owner.
         lengths: How many terms each has.
-        known: Row keys of the messages they rest on, by their ids.
+        known: The messages they rest on, by their ids.
 
     Raises:
         Conflict: A message that one rests on is gone.
@@ -62,7 +70,7 @@ def insert_versions(
         for one in memory.evidence:
             if one.episode_id not in known:
                 raise Conflict(f'message {one.episode_id} was erased meanwhile: read the memories again')
-            spans.append((known[one.episode_id], one.start, one.end))
+            spans.append((known[one.episode_id].row, one.start, one.end))
         versions.append(_version(owner, row, memory, spans, version, length))
         evidence += ((span[0], row) for span in spans)
     connection.executemany(f'INSERT INTO memory({_VERSION}) VALUES({", ".join("?" * len(versions[0]))})', versions)

@@ -26,7 +26,7 @@ from memoranda.stores.data import (
     Work,
 )
 from memoranda.stores.generation import Generation
-from memoranda.stores.history import entry_of
+from memoranda.stores.history import entry_of, message_digest
 from memoranda.stores.sql import auditing, reviewing
 from memoranda.stores.sql.begun import begun, last_said
 from memoranda.stores.sql.daily import count_cost, count_day, count_edits
@@ -45,7 +45,7 @@ from memoranda.stores.sql.rows import (
     within,
 )
 from memoranda.stores.sql.tombstones import admitted
-from memoranda.stores.sql.versions import insert_versions, messages_sought
+from memoranda.stores.sql.versions import Known, insert_versions, messages_sought
 
 if TYPE_CHECKING:
     from memoranda.lanes import FloatVector
@@ -548,8 +548,8 @@ class _Ground(NamedTuple):
     that came in since don't matter."""
     advanced: Callable[[], tuple[range, int]]
     """Row keys, and the new version."""
-    messages: Callable[[], Mapping[str, int]]
-    """Row keys of the messages that the new memories rest on, by their ids."""
+    messages: Callable[[], Mapping[str, Known]]
+    """The messages that the new memories rest on, by their ids."""
     chain: Callable[[], tuple[int, str]]
 
 
@@ -633,7 +633,8 @@ def _write_change(
     vectors: list[tuple[int, FloatVector]] = []
     lengths = [len(write.terms) for write in writes]
     memories = [edit.after for edit in change.edits]
-    insert_versions(connection, owner.id, keys[1:], memories, version, lengths, ground.messages())
+    known = ground.messages()
+    insert_versions(connection, owner.id, keys[1:], memories, version, lengths, known)
     for row, edit, write in zip(keys[1:], change.edits, writes, strict=True):
         indexed.append((row, write.terms))
         if table and ours and write.vector is not None:
@@ -648,7 +649,8 @@ def _write_change(
     if table:
         put_vectors(connection, MEMORIES, table, vectors)
     reviewing.keep_notes(connection, owner.id, change.edits, at)
-    auditing.append(connection, owner, [entry_of(edit, change) for edit in change.edits], chain=ground.chain)
+    digests = {id_: message_digest(id_, message.content_hash) for id_, message in known.items()}
+    auditing.append(connection, owner, [entry_of(edit, change, digests) for edit in change.edits], chain=ground.chain)
 
 
 def _one(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:

@@ -73,7 +73,7 @@ _NUMBERS: Final = (
     _number('CH', '000.0000.0000.00', 'ch.ssn'),
     _number('CH', '0000000000000', 'ch.ssn', 'ahv|avs'),
     _number(
-        'DE', '00000000000|00 000 000 000', 'de.idnr', r'steuer-?id\w*|idnr|identifikationsnummer|steuernummer|tin'
+        'DE', '00000000000|00 000 000 000', 'de.idnr', r'steuer[ -]?id\w*|id-?nr|identifikationsnummer|steuernummer|tin'
     ),
     _number('AT', '0000000000|0000 000000', 'at.vnr', r'sv-?nummer|svnr|sozialversicherungs\w*|versicherungsnummer'),
     _number('IT', 'AAAAAA00A00A000A', 'it.codicefiscale'),
@@ -129,6 +129,10 @@ _NAMES: Final = (
         'reisepass',
         'führerschein',
         'steuer-id',
+        'steuer id ',
+        'steuer id:',
+        'steuerid ',
+        'steuerid:',
     ),
     *('steuernummer', 'sozialversicherung', 'rentenversicherung', "carte d'identité", 'passeport', 'sécurité sociale'),
     *('permis de conduire', 'numéro fiscal', 'documento de identidad', 'pasaporte', 'seguridad social', 'cédula'),

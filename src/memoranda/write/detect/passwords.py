@@ -73,6 +73,19 @@ _PIN: Final = re.compile(
     r'\s{0,3}(?P<secret>\d(?:[ -]?\d){2,7})(?![\w%]|[.,/:-]\d)'
 )
 _NEXT_TO: Final = 12
+# In small letters `pin 4711` is one if it is somebody's or of something that opens, and nothing speaks of electronics.
+_WHOSE_PIN: Final = re.compile(
+    r'(?i)(?:(?<!\w)(?:my|your|our|his|her|their|its|the|this|meine?|deine?|unsere?|die|mon|ton|votre|mi|tu|su|mio|meu|mijn'
+    r'|bank|card|debit|credit|sim|atm|door|gate|garage|alarm|phone|safe|lock|unlock|entry|access|security|account'
+    r"|voicemail)|\w{2}['\u2019]s|\ws['\u2019])(?:\s(?:new|old|current|neue|alte|nuevo|bank|card|sim|door|phone)){0,2}\s$"
+)
+_WIRED: Final = re.compile(
+    r'(?i)(?<!\w)(?:arduino|gpio|esp\d*|raspberry|chips?(?! card)|chipset|connectors?|sockets?|headers?|pinouts?|pcb'
+    r'|circuits?|motherboards?|breadboards?|vcc|gnd|fpga|bga|lga|cpu|mcu|microcontrollers?|voltage|solder\w*|i2c|spi|uart'
+    r'|jumpers?)(?!\w)'
+)
+_WIRED_NEAR: Final = 80
+_PIN_DIGITS: Final = 4
 _WHOSE_CODE: Final = re.compile(
     r'(?i)(?:security|access|door|alarm|gate|unlock|entry|safe|lock|verification|login|2fa|one[- ]time|backup|pin) $'
 )
@@ -267,5 +280,14 @@ def _pins(text: str, folded: str) -> Iterator[Finding]:
         plain = name in ('cvv', 'cvc', 'cvn', 'code') or (
             name in ('pin', 'otp', 'tan') and text[at : at + len(name)].isupper()
         )
-        if match['bare'] is None or (plain and match.start('secret') - at < _NEXT_TO):
+        next_to = match.start('secret') - at < _NEXT_TO
+        if match['bare'] is None or (next_to and (plain or (name == 'pin' and _is_whose(text, at, match)))):
             yield Finding('secret', 'pin', *match.span('secret'))
+
+
+def _is_whose(text: str, at: int, match: re.Match[str]) -> bool:
+    """Whether `pin 4711`, in small letters, is somebody's and no part of a plug."""
+    if sum(c.isdecimal() for c in match['secret']) < _PIN_DIGITS:
+        return False
+    called = text[match.start() : match.start('secret')].strip(' 2-') or _WHOSE_PIN.search(text, max(0, at - 40), at)
+    return bool(called) and not _WIRED.search(text, max(0, at - _WIRED_NEAR), match.end() + _WIRED_NEAR)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast, get_args
 
-from memoranda.errors import ConfigurationError, DetectorFailed, shown
+from memoranda.errors import ConfigurationError, DetectorFailed, shown, what_is
 from memoranda.records import Category
 from memoranda.write.detect.findings import Finding
 
@@ -78,7 +78,7 @@ def _plugin(name: str, value: str, loader: Callable[[], Any]) -> _Plugin:
         ) from error
     if not callable(found):
         raise ConfigurationError(
-            f'{where} is a {type(found).__name__}, which can not be called: declare a function that takes a text and '
+            f'{where} is {what_is(found)}, which can not be called: declare a function that takes a text and '
             'returns findings'
         )
     kinds: object = getattr(found, 'kinds', {})
@@ -122,7 +122,7 @@ def find_others(text: str) -> Iterator[Finding]:
 
 def _problem(finding: object, length: int) -> str:
     if not isinstance(finding, Finding):
-        return f'a {type(finding).__name__} in place of a Finding: return Finding(category, kind, start, end)'
+        return f'{what_is(finding)} in place of a Finding: return Finding(category, kind, start, end)'
     places: list[object] = [getattr(finding, name) for name in ('start', 'end')]
     if any(isinstance(p, bool) or not isinstance(p, int) for p in places) or not (
         0 <= finding.start < finding.end <= length
