@@ -349,6 +349,8 @@ def test_a_memory_that_is_gone_or_has_no_entry_is_found(memory: Memory, inside: 
         "role = 'assistant'",
         "name = 'Ben'",
         'text = 7',
+        "occurred_at = 'noon', dated = 1",
+        'occurred_at = 9000000000000000000, dated = 1',
     ],
 )
 def test_a_message_that_a_memory_rests_on_and_that_was_changed_is_found(tmp_path: Path, change: str) -> None:

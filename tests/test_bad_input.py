@@ -61,7 +61,6 @@ WRONG: list[tuple[str, Callable[[Memory, str], object]]] = [
     (r'messages is an int', lambda m, _: m.add(7, **ANA)),
     (r'messages is a UUID', lambda m, _: m.add(uuid.uuid4(), **ANA)),
     (r'messages is an object', lambda m, _: m.add(object(), **ANA)),
-    (r"level='agent' needs an agent_id", lambda m, _: m.add('x', level='agent', infer=False, **ANA)),
     (r'messages\[1\] is a NoneType', lambda m, _: m.add(['fine', None], **ANA)),
     (r'messages\[1\] is empty', lambda m, _: m.add(['fine', ' '], **ANA)),
     (r'messages has 1,000,001 characters', lambda m, _: m.add('x' * 1_000_001, **ANA)),

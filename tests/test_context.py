@@ -83,6 +83,39 @@ def test_what_a_fact_leaves_out_of_its_message_is_told_to_who_asks_for_it() -> N
         assert '300 tablets' not in str(ruled.context('What do I work as at the school?', **ANA))
 
 
+@pytest.mark.parametrize(
+    ('said', 'fact', 'asked', 'left_out'),
+    [
+        (
+            'I am allergic to penicillin, which I found out in Lisbon in 2011.',
+            'Is allergic to penicillin',
+            'Where did I find out about my allergy?',
+            'in Lisbon',
+        ),
+        (
+            'I use uv for my side projects and Poetry at work because the CI needs it.',
+            'Uses uv for their side projects and Poetry at work',
+            'Why do I use Poetry at work?',
+            'the CI needs it',
+        ),
+        (
+            'I work night shifts at the bakery by the canal, so morning means four in the afternoon for me.',
+            'Works night shifts',
+            'Where do I work night shifts?',
+            'at the bakery',
+        ),
+    ],
+)
+def test_who_asks_for_a_place_or_a_reason_is_told_the_sentence_that_a_fact_shortens(
+    said: str, fact: str, asked: str, left_out: str
+) -> None:
+    with Memory(':memory:') as ruled:
+        ruled.add(said, **ANA)
+        assert [m.text for m in ruled.get_all(**ANA)] == [fact]
+        assert left_out in str(ruled.context(asked, **ANA))
+        assert left_out not in str(ruled.context(fact, **ANA))
+
+
 def test_a_passage_without_a_fact_is_quoted_with_its_speaker(memory: Memory) -> None:
     memory.add([{'content': 'hello there'}, {'role': 'assistant', 'content': 'The museum opens at ten'}], **ANA)
     memory.add({'role': 'assistant', 'content': 'The museum closes at six', 'name': 'Guide <1>'}, **ANA)

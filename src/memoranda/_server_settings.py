@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 __all__ = ['EXPECTED', 'ServerSettings']
@@ -52,12 +53,25 @@ class ServerSettings(BaseSettings):
     server_metrics: Literal['reader', 'writer', 'reviewer', 'admin', 'anybody', 'off'] = 'admin'
     """Who may read `/metrics`: keys of a role and those above it, `anybody`, or `off`."""
 
+    @field_validator('server_behind_tls_proxy')
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        # What is no address would never match, and every proxy would be taken for the client that it stands before.
+        for one in value.split(','):
+            if one.strip() not in ('', '*'):
+                try:
+                    ipaddress.ip_network(one.strip())
+                except ValueError as error:
+                    raise ValueError(str(error)) from None
+        return value
+
 
 EXPECTED: Final[Mapping[str, str]] = {
     'server_host': 'give an address such as 127.0.0.1 or 0.0.0.0',
     'server_port': 'give a whole number from 0 to 65535',
     'server_max_body_kb': 'give a whole number of KiB, from 1 to 1048576',
     'server_max_depth': 'give a whole number from 4 to 200',
+    'server_behind_tls_proxy': 'give addresses or networks separated by commas, such as 10.0.0.0/8, or * for any',
     'server_rate': 'give requests a second, 0 for no limit',
     'server_key_concurrency': 'give a whole number from 1 to 100000',
     'server_concurrency': 'give a whole number from 1 to 100000',

@@ -209,3 +209,8 @@ def test_the_installed_command_works_in_its_own_process(tmp_path: Path) -> None:
     assert json.loads(run('search', 'city', '--json').stdout)
     missing = run('show', '00000000')
     assert (missing.returncode, missing.stderr.count('\n')) == (3, 1)
+
+
+def test_the_version_is_told_by_an_option_too(cli: Cli) -> None:
+    told = cli('--version')
+    assert (told.code, told.out) == (0, cli('version').out)

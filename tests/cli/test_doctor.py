@@ -38,6 +38,36 @@ def test_a_missing_database_is_no_problem_and_is_not_made(cli: Cli, database: Pa
     assert 'not there yet' in cli('doctor').out
 
 
+def test_shards_are_looked_at_together(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / 'shard-0.db', tmp_path / 'shard-1.db'
+    monkeypatch.setenv('MEMORANDA_DATABASE', f'shards: {first} {second}')
+    assert cli('doctor', '--json').json['exists'] is False
+    assert not first.exists()
+    for user in ('ana', 'ben', 'cleo'):
+        cli('add', 'I live in Lisbon.', '--user', user)
+    told = cli('doctor', '--json').json
+    assert (told['database'], told['owners'], told['warnings']) == (f'{first} {second}', 3, [])
+    assert set(told['details']['shards']) == {str(first), str(second)}
+    (warning,) = cli('doctor', '--json', '-d', str(second)).json['warnings']
+    assert 'is shard 1 of 2' in warning
+    assert 'name all shards' in warning
+    monkeypatch.setenv('MEMORANDA_DATABASE', f'shards: {second} {first}')
+    assert 'in the order they were made in' in cli('doctor', '--json').json['problems'][0]
+
+
+def test_a_shard_that_is_missing_is_named_and_not_made(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / 'shard-0.db', tmp_path / 'shard-1.db'
+    monkeypatch.setenv('MEMORANDA_DATABASE', f'shards: {first} {second}')
+    cli('add', 'I live in Lisbon.')
+    second.unlink()
+    ran = cli('doctor', '--json')
+    assert ran.code == 1
+    assert ran.json['problems'][0].startswith(f'{second} is missing (1 of 2 shards are): restore its backup')
+    assert not second.exists()
+
+
 def test_a_file_of_another_program_is_named_and_left_alone(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / 'theirs.db'
     with sqlite3.connect(path) as connection:

@@ -44,11 +44,17 @@ def test_a_key_is_named_by_its_name_or_a_part_of_its_id(cli: Cli) -> None:
     rotated = cli('keys', 'rotate', 'app', '--overlap', '24h', '--json').json
     assert rotated['replaces'] == first['id']
     assert len(cli('keys', 'list', '--json').json) == 2
+    several = cli('keys', 'revoke', 'app')
+    assert (several.code, several.out) == (2, '')
+    assert "'app' is the name of 2 keys in force" in several.err
     assert cli('keys', 'revoke', first['id'][-12:]).code == 0
     assert 'revoked: app' in cli('keys', 'revoke', 'app').err
     assert cli('keys', 'list', '--json').json == []
     assert {key['in_force'] for key in cli('keys', 'list', '--all', '--json').json} == {False}
     assert 'revoked' in cli('keys', 'list', '--all').out
+    ended = cli('keys', 'rotate', 'app')
+    assert (ended.code, ended.out) == (3, '')
+    assert "no key 'app' is in force any more" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -56,10 +62,10 @@ def test_a_key_is_named_by_its_name_or_a_part_of_its_id(cli: Cli) -> None:
     [
         (('create', 'app', '--role', 'root'), 2, 'is no role'),
         (('create', 'a\nb'), 2, 'name='),
-        (('create', 'app', '--expires', 'soon'), 2, 'is no date'),
+        (('create', 'app', '--expires', 'soon'), 2, 'is no date and no time span'),
         (('create', 'app', '--expires', '2001-01-01'), 2, 'has passed'),
         (('create', 'taken'), 1, 'in force'),
-        (('revoke', 'nobody'), 2, 'is no key id'),
+        (('revoke', 'nobody'), 2, "no key in force is called 'nobody'"),
         (('revoke', '0123456789ab'), 3, 'no key'),
         (('rotate', 'taken', '--overlap', 'long'), 2, 'is no time span'),
     ],

@@ -127,6 +127,13 @@ def test_a_configuration_for_a_server_holds_no_key(client: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize('client', FORMATS)
+def test_a_configuration_warns_of_clear_text_over_a_network(client: str) -> None:
+    warned = printed('--config', client, '--url', 'http://memory.example').stderr
+    assert 'sends the key, and what is remembered, in clear text' in ' '.join(warned.split())
+    assert 'clear text' not in printed('--config', client, '--url', 'http://127.0.0.1:8080').stderr
+
+
+@pytest.mark.parametrize('client', FORMATS)
 def test_a_password_of_a_database_is_not_printed(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MEMORANDA_DATABASE', 'postgresql://app:hunter2@db.example/app')
     result = printed('--config', client)

@@ -38,3 +38,21 @@ def test_what_is_wrong_is_told_by_the_doctor(cli: Cli, url: str) -> None:
     assert 'refused the user or the password' in ran.json['problems'][0]
     assert 'wr0ng' not in ran.out
     assert PASSWORD not in ran.out
+
+
+def test_a_database_that_only_reads_is_told_of(cli: Cli, url: str) -> None:
+    reading = f'{url}?options=-c%20default_transaction_read_only%3Don'
+    ran = cli('doctor', '--json', '-d', reading)
+    assert ran.code == 0
+    (warning,) = ran.json['warnings']
+    assert 'only reads, so nothing can be added' in warning
+    assert 'target_session_attrs=read-write' in warning
+    assert 'only reads' in cli('add', 'I live in Lisbon.', '-d', reading).err
+
+
+def test_a_backup_names_the_command_that_makes_one(cli: Cli, url: str) -> None:
+    told = ' '.join(cli('backup', 'memory.db', '-d', f'{url}?schema=part_0').err.split())
+    assert 'pg_dump --format=custom --schema=part_0 --file=memoranda.dump postgresql://' in told
+    assert '?schema' not in told
+    shards = ' '.join(cli('backup', 'memory.db', '-d', f'shards: {url}?schema=part_{{0..1}}').err.split())
+    assert 'back up one after the other' in shards

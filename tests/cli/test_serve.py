@@ -159,6 +159,14 @@ def test_others_may_reach_it_only_with_tls_and_keys(cli: Cli, host: str) -> None
     assert 'memoranda keys create' in refused.err
 
 
+@pytest.mark.parametrize('proxies', ['10.0.0.0/99', '10.0.0.1/8', 'proxy.example', '10.0.0.1, 10.0.0.'])
+def test_proxies_that_are_no_addresses_are_refused(cli: Cli, proxies: str) -> None:
+    refused = cli('serve', '--port', '0', '--behind-tls-proxy', proxies)
+    assert (refused.code, refused.out) == (1, '')
+    assert f"server_behind_tls_proxy='{proxies}' can not be used" in refused.err
+    assert 'such as 10.0.0.0/8' in refused.err
+
+
 def test_a_key_that_has_ended_does_not_count(cli: Cli, database: Path) -> None:
     with fast(database) as memory:
         memory.keys.revoke(memory.keys.create('app').key.id)

@@ -65,6 +65,13 @@ def test_this_machine_and_https_are_fine(url: str) -> None:
     assert AsyncClient(url, api_key=KEY).location == url.rstrip('/')
 
 
+@pytest.mark.parametrize('path', ['v1', 'v1/', 'memory/mcp'])
+def test_an_address_that_names_a_path_of_the_server_is_refused(path: str) -> None:
+    # Else each call would get 404, and an agent would go on as if nothing were known.
+    with pytest.raises(ConfigurationError, match='is a path of the server: leave it out'):
+        AsyncClient(f'https://memory.example/{path}', api_key=KEY)
+
+
 def test_clear_text_over_a_network_can_be_allowed() -> None:
     assert AsyncClient('http://memory.example', api_key=KEY, allow_http=True).location == 'http://memory.example'
 

@@ -30,6 +30,7 @@ from memoranda.compat.mem0 import (
     VectorStoreConfig,
 )
 from memoranda.testing.embedders import HashingEmbedder
+from memoranda.write.failed import ModelFailed
 
 EMBEDDER = {'provider': 'pydantic_ai', 'config': {'model': HashingEmbedder()}}
 STORE = {'provider': 'sqlite', 'config': {'path': ':memory:'}}
@@ -220,6 +221,53 @@ def test_an_agents_work_is_summed_up_by_the_model(openai: tuple[OpenAI, str]) ->
         without.add(done, **asked)
     with of(llm={'provider': 'pydantic_ai', 'config': {'model': answering('x')}}) as given:
         assert words(given.add(done, **asked)) == ['Step 1: read three prices.']
+
+
+def test_a_summary_is_made_without_secrets_and_images_and_leaves_no_words_in_a_trace(
+    openai: tuple[OpenAI, str],
+) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from pydantic_ai import Agent
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    server, address = openai
+    secret = 'sk-' + 'proj-' + '9fK2mQ7xWb4ZrT8vLc3NpY6hJd1GsA5e'
+    image = {'type': 'image_url', 'image_url': {'url': 'data:image/png;base64,iVBORw0KGgo='}}
+    done = [
+        {'role': 'user', 'content': [{'type': 'text', 'text': 'Compare prices'}, image]},
+        {'role': 'assistant', 'content': f'I opened the shop with the key {secret}'},
+    ]
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
+    section = {'model': 'gpt-4o-mini', 'api_key': 'x', 'openai_base_url': address}
+    try:
+        with of(llm={'provider': 'openai', 'config': section}) as memory:
+            memory.add(done, agent_id='shopper', memory_type='procedural_memory')
+    finally:
+        Agent.instrument_all(False)
+    told = str(server.bodies('/chat/completions')[0]['messages'])
+    assert 'Compare prices' in told
+    assert 'I opened the shop' in told
+    for hidden in (secret, 'iVBORw0KGgo', 'image_url'):
+        assert hidden not in told
+    spans = ' '.join(span.to_json() for span in exporter.get_finished_spans())
+    assert 'procedural_memory' in spans
+    for words_of_somebody in ('Compare', 'prices', 'opened'):
+        assert words_of_somebody not in spans
+
+
+@pytest.mark.parametrize(('status', 'text', 'match'), [(503, 'x', 'gpt-4o-mini'), (200, ' ', 'gpt-4o-mini')])
+def test_a_summary_that_fails_stores_nothing(openai: tuple[OpenAI, str], status: int, text: str, match: str) -> None:
+    server, address = openai
+    server.status, server.text = status, text
+    section = {'model': 'gpt-4o-mini', 'api_key': 'x', 'openai_base_url': address}
+    with of(llm={'provider': 'openai', 'config': section}) as memory:
+        with pytest.raises(ModelFailed, match=match):
+            memory.add('Compare prices', agent_id='shopper', memory_type='procedural_memory')
+        assert not memory.get_all(agent_id='shopper')
 
 
 def test_a_model_that_fails_loses_no_message(openai: tuple[OpenAI, str]) -> None:

@@ -77,9 +77,11 @@ def test_what_is_not_there_is_told_like_anything_else() -> None:
         async with serving(parts=PARTS) as server, server.client('reader') as http:
             missing = await http.get('/test/nothing')
             assert (missing.status_code, missing.json()['title']) == (404, 'Not Found')
+            assert '/openapi.json' in missing.json()['detail']
             wrong = await http.delete('/test/writer')
             assert (wrong.status_code, wrong.headers['allow']) == (405, 'GET')
             assert wrong.headers['content-type'] == 'application/problem+json'
+            assert 'Allow' in wrong.json()['detail']
             slash = await http.get('/test/writer/')
             assert slash.status_code == 404
 

@@ -249,6 +249,16 @@ def test_other_encodings_are_refused() -> None:
     asyncio.run(asked())
 
 
+def test_headers_that_come_at_once_may_not_be_larger_than_others() -> None:
+    async def asked() -> None:
+        async with limited() as server, server.client('reader') as http:
+            refused = await http.get('/test/me/x', headers={'x-more': 'a' * 70_000})
+            assert refused.status_code == 431
+            assert '64 KiB' in refused.json()['detail']
+
+    asyncio.run(asked())
+
+
 def test_whoever_leaves_before_the_end_of_the_body_has_sent_nothing() -> None:
     async def asked() -> None:
         async with limited() as server:

@@ -93,6 +93,14 @@ def test_an_absent_server_is_named_with_its_host_and_port() -> None:
     assert 's3cr3t' not in said
 
 
+@pytest.mark.parametrize('option', ['sslmode=perhaps', 'connect_timeout=soon', 'target_session_attrs=any-one'])
+def test_an_option_that_means_nothing_is_not_taken_for_a_server_that_is_away(url: str, option: str) -> None:
+    said = refused(f'{url}?{option}', StoreUnreachable)
+    assert 'has an option in its URL that means nothing' in said
+    assert option.partition('=')[0] in said
+    assert 'does not answer' not in said
+
+
 def test_tls_that_the_server_lacks_is_told(url: str) -> None:
     said = refused(f'{url}?sslmode=require', StoreUnreachable)
     assert 'sslmode' in said

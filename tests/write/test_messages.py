@@ -203,7 +203,7 @@ def test_segments_cover_every_word_once_and_stay_short(text: str) -> None:
         ({'a', 'b'}, 'messages is a set'),
         (['a', 7], r'messages\[1\] is an int'),
         ([['a']], r'messages\[0\] is a list'),
-        ({'role': 'user'}, 'content is a NoneType'),
+        ({'role': 'user'}, 'content is missing'),
         ({'role': 'user', 'content': 7}, 'content is an int'),
         ({'role': 'user', 'content': b'x'}, 'content is a bytes'),
         ({'role': 'narrator', 'content': 'x'}, "role='narrator' is unknown: use one of user"),

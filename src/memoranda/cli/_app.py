@@ -79,9 +79,20 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from memoranda.cli.version import version
+
+        version()
+        raise typer.Exit
+
+
 @app.callback()
 def _root(  # pyright: ignore[reportUnusedFunction]
     traceback: Annotated[bool, typer.Option('--traceback', help='Show where an error came from.')] = False,
+    version: Annotated[
+        bool, typer.Option('--version', help='Print the version, and end.', callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Memory for AI agents: facts with the words they came from, recalled offline."""
 

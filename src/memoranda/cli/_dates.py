@@ -22,4 +22,6 @@ def parse_moment(text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise typer.BadParameter(f'{one_line(text, 60)!r} is no date: write it as 2024-05-08 or 2024-05-08T13:56') from None
+        raise typer.BadParameter(
+            f'{one_line(text, 60)!r} is no date: write it as 2024-05-08 or 2024-05-08T13:56'
+        ) from None

@@ -21,7 +21,7 @@ from memoranda.records import now
 
 if TYPE_CHECKING:
     from memoranda import Memory
-    from memoranda.settings import Settings
+    from memoranda.settings import DatabaseTarget, Settings
     from memoranda.stores.data import Stats
 
 __all__ = ['doctor']
@@ -93,6 +93,9 @@ def _locate(report: _Report, settings: Settings, database: str | None) -> Path |
         report.facts['database'] = str(found)
         report.facts['exists'] = True
         return str(found)
+    if found.kind == 'shards':
+        report.facts['database'] = str(found)
+        return str(found) if _shards_are_there(report, found) else None
     if not isinstance(found.path, Path):
         report.facts['database'] = str(found.path)
         report.warnings.append(f'{found.path} is gone when the process ends: name a file to keep memories')
@@ -107,6 +110,18 @@ def _locate(report: _Report, settings: Settings, database: str | None) -> Path |
     path = found.path.absolute()
     report.facts['database'] = str(path)
     return path
+
+
+def _shards_are_there(report: _Report, found: DatabaseTarget) -> bool:
+    """Whether there is something to be opened: what is missing would be made."""
+    missing = [part.path for part in found.parts if isinstance(part.path, Path) and not part.path.exists()]
+    report.facts['exists'] = len(missing) < len(found.parts)
+    if missing and report.facts['exists']:
+        report.problems.append(
+            f'{missing[0]} is missing ({len(missing)} of {len(found.parts)} shards are): restore its backup, or '
+            'correct its name; all shards are named, in the order they were made in'
+        )
+    return not missing
 
 
 def _source(settings: Settings) -> str:
@@ -212,6 +227,16 @@ def _look_inside(report: _Report, target: Target) -> None:
     }
     _compare_embedders(report, stats)
     _judge_jobs(report, stats)
+    if stats.details.get('only_reads'):
+        report.warnings.append(
+            f'{stats.location} only reads, so nothing can be added or forgotten: name the primary in the URL, or '
+            'several hosts and target_session_attrs=read-write'
+        )
+    if 'shard' in stats.details:
+        report.warnings.append(
+            f'{stats.location} is shard {stats.details["shard"]}, counted from 0, and is looked at alone: to add to '
+            'it, name all shards (docs/sharding.md), for most owners live in others'
+        )
     if stats.scrub_pending:
         report.warnings.append(
             'an erasure is not finished in the files: close other processes that hold the database'

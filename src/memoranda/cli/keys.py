@@ -171,8 +171,8 @@ def _resolve(memory: Memory, given: str) -> str:
         return named[0]
     if named:  # while a rotated one overlaps with its successor
         raise InvalidInput(
-            f'{one_line(given, 60)!r} is the name of {len(named)} keys in force: write the id of the one that is meant, '
-            f'{" or ".join(named)}'
+            f'{one_line(given, 60)!r} is the name of {len(named)} keys in force: write the id of the one you '
+            f'mean, {" or ".join(named)}'
         )
     lister = 'memoranda keys list --all'
     if any(key.name == given for key in known):

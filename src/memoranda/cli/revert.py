@@ -45,7 +45,7 @@ def _resolve(memory: Any, given: str, ids: dict[str, Any]) -> str:
     bare = wanted.replace('-', '')
     if len(bare) < 4 or not re.fullmatch(r'[0-9a-f]+', bare):
         raise InvalidInput(
-            f'{one_line(given, 60)!r} is no change id, nor at least 4 characters of one: '
+            f'{one_line(given, 60)!r} is no change id, nor a part of one (4 or more of 0-9 and a-f): '
             '`memoranda changes` shows the ids'
         )
     page = memory.changes(**ids, limit=_SEARCHED)

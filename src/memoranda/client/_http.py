@@ -252,6 +252,10 @@ def check_url(url: object, *, allow_http: bool) -> str:
         ConfigurationError: It is none, or a key would cross a network in clear text.
     """
     text = url.strip() if isinstance(url, str) else ''
+    if not text:
+        raise ConfigurationError(
+            'no address of a server was given: pass one such as https://memory.example, or set MEMORANDA_URL'
+        )
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -271,6 +275,12 @@ def check_url(url: object, *, allow_http: bool) -> str:
         raise ConfigurationError(
             f'http://{host} would send the API key, and what is remembered, in clear text: use https://, or pass '
             'allow_http=True where the network itself is private'
+        )
+    last = parts.path.rstrip('/').rpartition('/')[2]
+    if last in ('v1', 'mcp'):  # every call would get 404, and an agent would go on without a memory
+        raise ConfigurationError(
+            f'the address of {host} ends with /{last}, which is a path of the server: leave it out, as in '
+            'https://memory.example'
         )
     return text.rstrip('/')
 

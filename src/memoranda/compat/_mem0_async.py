@@ -13,7 +13,7 @@ from memoranda.checks import KEEP, as_moment, check_flag, check_text
 from memoranda.compat import _mem0_calls as calls
 from memoranda.compat._mem0_filters import Asked, id_of, read
 from memoranda.compat._mem0_plan import memory_of
-from memoranda.compat._mem0_procedural import summed_up
+from memoranda.compat._mem0_procedural import summed_up, transcript
 from memoranda.compat._mem0_refusals import MemoryNotFoundError, Project
 from memoranda.compat._mem0_sections import MemoryConfig
 from memoranda.compat._mem0_shapes import Item, Results, added, item_of, scored, told
@@ -192,7 +192,10 @@ class AsyncMemory:
             raise InvalidInput(f'memory_type={_PROCEDURAL!r} is what an agent did: pass agent_id=...')
         if not listed:
             return []
-        text = await self.memoranda.engine.on_loop(lambda: summed_up(self._llm, listed, prompt))
+        made = self.memoranda.engine
+        said = await made.compute(lambda: transcript(listed, made.policy))
+        traced = made.settings.trace_include_content
+        text = await made.on_loop(lambda: summed_up(self._llm, said, prompt, trace_content=traced))
         return [{'role': 'assistant', 'content': text}]
 
     async def search(

@@ -71,7 +71,7 @@ class Connection:
     base_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """Further arguments of the provider."""
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     given: Any = field(default=None, repr=False)
     """A model, or the name of one, that is used as it is."""
 

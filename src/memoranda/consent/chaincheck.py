@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from memoranda.scope import Owner
 from memoranda.stores.chains import Chain, Seen, Walked
-from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, messages_told, state_of
+from memoranda.stores.history import FORMAT, Link, digest_of, hash_of, state_of
 from memoranda.stores.ranges import Ranges, minus, push, size, union
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ Reason: TypeAlias = Literal[
 - `restored`: an erasure took its words, and they are there
 - `truncated`: entries are gone that were there when the anchor was made
 - `rewritten`: it is not the entry that was there when the anchor was made
-- `altered`: the memory in the tables is not what the entry says
-- `removed`: the memory it tells of is gone from the tables, and no erasure says so
+- `altered`: the memory in the tables, or a message it rests on, is not what the entry says
+- `removed`: the memory it tells of, or such a message, is gone from the tables, and no erasure says so
 - `unchained`: a memory is in the tables that no entry tells of
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -212,11 +212,10 @@ class ChainCheck:
         if names:
             self._tell(link, 'altered', f'the memory differs from it in {", ".join(names)}', 1)
             return
-        for id_, digest in messages_told(link.after).items():
-            held = one.messages.get(id_)
+        for id_, (said, held) in one.messages.items():
             if held is None:
                 self._tell(link, 'removed', f'message {id_} it rests on is gone, and no erasure says so', 1)
-            elif held != digest:
+            elif held != said:
                 self._tell(link, 'altered', f'message {id_} it rests on is not what was said', 1)
 
     def _tell(self, link: Link, reason: Reason, detail: str, weight: int = 0) -> None:

@@ -347,7 +347,7 @@ class ReviewQueue:
         found = await self._engine.store.review(check_text('item_id', item_id, 256), project=self._project)
         if found is None or (scope is not None and not _within(found.memory, scope.reaches(self._project))):
             raise MemoryNotFound(
-                f'proposal {shown(item_id)} does not exist in this scope: review.list() shows what waits'
+                f'proposal {shown(item_id)} does not exist in this scope: list the review to see what waits'
             )
         if found.memory.status != 'pending':
             raise Conflict(await self._decided(found))
@@ -358,7 +358,7 @@ class ReviewQueue:
         entries = await self._engine.store.history(memory.id, project=self._project)
         entry = next((e for e in reversed(entries) if e.op in ('approve', 'reject')), None)
         if entry is None:
-            return f'proposal {memory.id} is {memory.status} and no longer waits: review.list() shows what does'
+            return f'proposal {memory.id} is {memory.status} and no longer waits: list the review to see what does'
         done = 'approved' if entry.op == 'approve' else 'rejected'
         return (
             f'proposal {memory.id} was {done} by {entry.actor} at {entry.at.isoformat(timespec="seconds")} and no '

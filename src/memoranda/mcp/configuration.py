@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -128,11 +129,18 @@ def _remote(client: ClientName, url: str, notes: list[str]) -> dict[str, Any]:
 
 def _warn_of_clear_text(url: str, notes: list[str]) -> None:
     parts = urlsplit(url)
-    if parts.scheme == 'http' and parts.hostname not in LOOPBACK_HOSTS:
+    if parts.scheme == 'http' and not _is_this_machine(parts.hostname or ''):
         notes.append(
-            f'http:// to {parts.hostname} sends the key, and what is remembered, in clear text: use https://, unless the '
-            'network itself is private'
+            f'http:// to {parts.hostname} sends the key, and what is remembered, in clear text: use https://, unless '
+            'the network itself is private'
         )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost' or host.endswith('.localhost')
 
 
 def _variable(client: ClientName, name: str) -> str:

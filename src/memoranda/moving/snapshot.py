@@ -20,6 +20,7 @@ from memoranda._bridge import wait_for
 from memoranda._threads import settle
 from memoranda.errors import ConfigurationError, InvalidInput, StoreError, StoreUnreadable, StoreUnwritable, shown
 from memoranda.records import now
+from memoranda.stores.sharding import ShardedStore
 from memoranda.stores.sqlite import SQLiteStore
 from memoranda.stores.sqlite.connection import connect, translated
 
@@ -143,9 +144,16 @@ def _path_of(store: Store) -> str:
                 "':memory:' lives in this process alone and can't be backed up: use a file, or export each subject"
             )
         return store.location
+    if isinstance(store, ShardedStore):
+        raise ConfigurationError(
+            f'{store.location} are shards, and a backup is of one database: back up one after the other, each by its '
+            'own name (docs/sharding.md)'
+        )
+    url, _, schema = store.location.partition('?schema=')
     raise ConfigurationError(
-        f'{store.location} is backed up by its own tools, which know it best: run pg_dump --format=custom '
-        f'--file=memoranda.dump {store.location}, and pg_restore to get it back (docs/moving.md)'
+        f'{url} is backed up by its own tools, which know it best: run pg_dump --format=custom '
+        f'--schema={schema or "memoranda"} --file=memoranda.dump {url}, and pg_restore --no-owner to get it back '
+        '(docs/moving.md)'
     )
 
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from email.message import Message
 from math import isinf
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from memoranda.errors import shown
 from memoranda.server.problems import Problem
@@ -61,9 +64,11 @@ class ReadRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """As of any route."""
         handle = super().get_route_handler()
+        lists = _lists_of(self.dependant)
 
         async def handled(request: Request) -> Response:
             read = _Read(request.scope, request.receive)
+            read.check_query(lists)
             if self.body_field is not None:
                 await read.check()
             return await handle(read)
@@ -74,6 +79,17 @@ class ReadRoute(APIRoute):
 class _Read(Request):
     async def json(self) -> Any:
         return await json_of(self)
+
+    def check_query(self, lists: Collection[str]) -> None:
+        """Make sure that only lists are repeated: of two users a proxy may look at the one, and a route at the other.
+
+        Raises:
+            Problem: 400, something else is there twice.
+        """
+        given = Counter(name for name, _ in self.query_params.multi_items())
+        for name, times in given.items():
+            if times > 1 and name not in lists:
+                raise Problem(400, f'{shown(name)} is in the query {times} times, and is no list: send it once')
 
     async def check(self) -> None:
         """Make sure that a body is JSON and says so: a route would find all its fields wrong instead.
@@ -92,8 +108,19 @@ class _Read(Request):
             await self.json()
         except json.JSONDecodeError as error:
             raise Problem(
-                400, f'the body is no JSON (character {error.pos}: {error.msg}): check quotes, commas and brackets there'
+                400, f'the body is no JSON (character {error.pos}: {error.msg}): check quotes and commas there'
             ) from None
+
+
+def _lists_of(dependant: Dependant) -> frozenset[str]:
+    """The parameters of a query that may be repeated."""
+    found: set[str] = set()
+    for one in (dependant, *dependant.dependencies):
+        for parameter in one.query_params:
+            kind: object = parameter.field_info.annotation
+            fields = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+            found |= {name for name, field in fields.items() if 'list[' in str(field.annotation)}
+    return frozenset(found)
 
 
 def _is_json(declared: str) -> bool:

@@ -43,7 +43,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 _TOLD: Final = (errors.MemoryNotFound, errors.InvalidInput, ImportProblem, errors.Conflict)
 """Errors about what was asked: their words are the caller's own. Others may name paths, and go to the log only."""
 _DETAILS: Final = {
-    401: 'no valid API key: send Authorization: Bearer <key>, Authorization: Token <key> or X-API-Key: <key>',
+    401: 'no valid API key: send one, and no other beside it, as Authorization: Bearer <key>, Authorization: Token <key>'
+    ' or X-API-Key: <key>',
     404: 'there is nothing here',
     405: 'this path has no such method',
     500: 'the server failed at it',
@@ -51,6 +52,11 @@ _DETAILS: Final = {
     503: 'the storage does not answer just now: try again later',
     507: 'the storage is full',
 }
+_UNROUTED: Final = {
+    404: 'there is no such path: /openapi.json lists those there are, and none of /v1 ends with a slash',
+    405: 'this path has no such method: the header Allow names those it has',
+}
+"""Where the framework found no route, whose own words only repeat the status."""
 _MOST_ERRORS: Final = 100
 """Of fields, that are told."""
 _RETRY: Final = {503: '2', 502: '30'}
@@ -107,8 +113,9 @@ def problem_of(error: Exception) -> Problem:
 def rendered(problem: Problem) -> Response:
     """As `application/problem+json`."""
     body: dict[str, Any] = {'type': problem.type, 'title': problem.title, 'status': problem.status}
-    if problem.detail:
-        body['detail'] = problem.detail
+    detail = _UNROUTED.get(problem.status, '') if problem.detail == problem.title else problem.detail
+    if detail:
+        body['detail'] = detail
     if problem.errors:
         body['errors'] = [dict(one) for one in problem.errors]
     if problem.incident:
@@ -126,7 +133,8 @@ def _type_of(error: Exception) -> str:
 
 def _field(error: Mapping[str, Any]) -> dict[str, Any]:
     """One field's error, without the value that was sent."""
-    return {'loc': list(error.get('loc', ())), 'msg': error.get('msg', ''), 'type': error.get('type', '')}
+    said = str(error.get('msg', '')).removeprefix('Value error, ')
+    return {'loc': list(error.get('loc', ())), 'msg': said, 'type': error.get('type', '')}
 
 
 def _where(error: BaseException) -> str:

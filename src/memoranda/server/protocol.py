@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from memoranda.server.shield import MOST_HEADERS
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as _Base
 else:  # that of httptools, where that is installed
@@ -12,8 +14,6 @@ else:  # that of httptools, where that is installed
 
 __all__ = ['patient_protocol']
 
-_MOST_HEADERS: Final = 65_536
-"""Bytes of the first line and the headers together."""
 _SLOW: Final = b'HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
 _LONG: Final = b'HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
 
@@ -50,7 +50,7 @@ class _Patient(_Base):
         super().data_received(data)
         if self.cycle is not before or self.transport.is_closing():
             self._have_headers()
-        elif not serves and self._header_bytes > _MOST_HEADERS + self._rest():
+        elif not serves and self._header_bytes > MOST_HEADERS + self._rest():
             self._end(_LONG)
 
     def connection_lost(self, exc: Exception | None) -> None:

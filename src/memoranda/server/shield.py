@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from memoranda.server.surfaces import Surfaces
 
-__all__ = ['LOOPBACK_HOSTS', 'PROBES', 'Shield']
+__all__ = ['LOOPBACK_HOSTS', 'MOST_HEADERS', 'PROBES', 'Shield']
 
+MOST_HEADERS: Final = 65_536
+"""Bytes of names and values together."""
 LOOPBACK_HOSTS: Final = ('localhost', '127.0.0.1', '::1')
 _HEADERS: Final = (
     (b'cache-control', b'no-store'),
@@ -48,7 +50,7 @@ class Shield:
         self._surfaces = surfaces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and dress its answer, or answer 421."""
+        """Pass a request on and dress its answer, or answer 421 or 431."""
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return
@@ -64,6 +66,11 @@ class Shield:
                 message['headers'] = kept
             await send(message)
 
+        # The protocol cuts off what goes on and on; headers that came at once are there before it has counted them.
+        if sum(len(name) + len(value) for name, value in scope['headers']) > MOST_HEADERS:
+            problem = Problem(431, f'the headers have more than {MOST_HEADERS // 1024} KiB: send less of them')
+            await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
+            return
         if self._hosts and scope['path'] not in PROBES and not self._knows(scope):
             problem = Problem(421, 'this server does not go by that name: see server_hosts in the settings')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)

@@ -39,9 +39,9 @@ class Seen:
 
     link: Link
     memory: MemoryRecord | None
-    messages: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
-    """`history.message_digest` of the messages that the link tells of, as the tables hold them now; None of one that is
-    gone."""
+    messages: Mapping[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
+    """Of messages, by their ids: the digest that the link tells (`history.messages_told`), and that of the message as
+    the tables hold it now; None where it is gone."""
 
 
 Visit: TypeAlias = Callable[[Chain, Sequence[Seen]], bool]

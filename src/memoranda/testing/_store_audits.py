@@ -87,7 +87,7 @@ class AuditTests(StoreTests):
             assert one.memory is not None
             assert (one.link.memory_id, one.link.change_id) == (one.memory.id, one.memory.change_id)
             assert state_of(one.memory)['text'] in (one.link.after or '')
-            assert one.messages == messages_told(one.link.after)
+            assert one.messages == {id_: (told, told) for id_, told in messages_told(one.link.after).items()}
         first = {s.memory.id: {e.episode_id for e in s.memory.evidence} for s in reversed(seen) if s.memory is not None}
         assert {id_ for s in seen for id_ in s.messages} >= set().union(*first.values())
         assert walked is not None

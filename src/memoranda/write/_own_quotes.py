@@ -39,7 +39,7 @@ _SAID: Final = (
     r'(?:says?|said|tells?|told|writes?|wrote|written|texted|texts|replie[sd]|answers(?! (?:\w+ )?to\b)'
     r'|answered|post(?:s|ed)|sends|sent'
     r'|mailed|e-?mailed|messaged|comment(?:s|ed)|claim(?:s|ed)|ask(?:s|ed)|shout(?:s|ed)|announce[sd]|quote[sd]'
-    r'|forwarded|shared|showed|reads|state[sd]|insist(?:s|ed)|suggest(?:s|ed)|recommend(?:s|ed)|advise[sd]|want(?:s|ed)'
+    r'|forwarded|shared|showed|reads|state[sd]|insist(?:s|ed)|suggest(?:s|ed)|recommend(?:s|ed)|advise[sd]|want(?:s|ed)(?= (?:you|me|us|him|her|them|it|that|the)\b)'
     r'|sagt|sagte\w*|gesagt|meint|meinte|schreibt|schrieb\w*|geschrieben|geschickt|schickt\w*|fragt\w*|gefragt|steht'
     r'|stand|lautet|behauptet\w*|empfiehlt|empfahl|antwortet\w*|dit|disait|ecrit|demande|repond|repondu|envoye'
     r'|affirme|conseille|recommande|dice[n]?|dijo|dicho|escribio|escribe|escrito|pregunto|pregunta|pone|mando|envio'

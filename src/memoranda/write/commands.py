@@ -26,7 +26,7 @@ _SIGNS: Final = re.compile(r'\W{60,}')
 _FEW: Final = 20
 _OVERLAP: Final = 500
 """Hidden words are looked for in so many code points at a time, which overlap."""
-_TORN: Final = re.compile('[A-Za-z]+(?:[\u200b-\u200d\u2060\ufeff]+[A-Za-z]+)+')
+_TORN: Final = re.compile('(?<![A-Za-z])[A-Za-z]+(?:[\u200b-\u200d\u2060\ufeff]+[A-Za-z]+)+')
 """A word with something in it that nobody sees. In a long one it marks where a line may end."""
 _SHORT: Final = 12
 _TORN_WORDS: Final = 3
@@ -123,7 +123,7 @@ def hides(text: str) -> bool:
 
 
 def _is_hidden(text: str) -> bool:
-    if sum(len(m[0]) <= _SHORT for m in _TORN.finditer(text)) >= _TORN_WORDS:
+    if not text.isascii() and sum(len(m[0]) <= _SHORT for m in _TORN.finditer(text)) >= _TORN_WORDS:
         return True
     parts = [text[i : i + _MOST] for i in range(0, len(text), _MOST - _OVERLAP)]
     return any(_tells_any(hidden) for part in parts for hidden in _others(part))

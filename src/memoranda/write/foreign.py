@@ -149,6 +149,7 @@ _TITLE: Final = re.compile(
     r'|call it)'
     r"|(?<!there )(?<!here )(?<!it )(?<!da )(?<!hier )(?<!c')(?:is|was|ist|war|est|etait|es|era|e)"
     r'|means|lautet|call(?:s|ed)? (?:\w+ ){1,3}'
+    r"|(?:me|nos) llama\w*|nenn\w* (?:mich|uns)|(?:m'|nous )appel\w+|(?:mi|ci) chiama\w*|chamam?-(?:me|nos)"
     r'|genannt|heisst|hei\w+t|llamad[oa]|se llama|appele|appelle|chiamat[oa]'
     r'|chamad[oa])[ ,:]*$'
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from memoranda._precedence import first
 from memoranda._telemetry import current_traceparent
 from memoranda.checks import check_text
-from memoranda.errors import InvalidInput, with_article
+from memoranda.errors import InvalidInput
 from memoranda.records import AddResult, Trust, content_hash, new_id
 from memoranda.scope import Scope
 from memoranda.stores.data import Batch, Draft, Quiet, SegmentDraft
@@ -51,9 +51,7 @@ async def batch_of(
         check_text('idempotency_key', idempotency_key, 256)
     level = options.get('level')
     if level is not None and level != scope.home_level and (scope.user_id is None or scope.run_id is None):
-        raise InvalidInput(
-            f'level={level!r} needs {with_article(level)}_id, and none was given: pass it, or leave level out'
-        )
+        raise InvalidInput(f'level={level!r} needs a {level}_id, and none was given: pass it, or leave level out')
     with first():
         if background and _is_brief(messages, metadata) and engine.has_drafted and is_quick(engine.policy):
             # Quicker than to hand it to another thread, which has to wait for its turn first.

@@ -173,7 +173,8 @@ def _content(content: object, where: str) -> str | None:
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence) or isinstance(content, bytes | bytearray):
-        raise InvalidInput(f'{where}: content is {what_is(content)}: pass text, or a list of content parts')
+        told = 'missing' if content is None else what_is(content)
+        raise InvalidInput(f'{where}: content is {told}: pass text, or a list of content parts')
     texts: list[str] = []
     for part in cast('Sequence[object]', content):
         if isinstance(part, str):

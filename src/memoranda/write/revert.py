@@ -97,7 +97,7 @@ async def _complete(plan: _Plan, first: Change, reaches: Sequence[Reach] | None,
 async def _found(engine: Engine, change_id: str, project: str, reaches: Sequence[Reach] | None) -> tuple[Owner, Change]:
     found = await engine.store.change(change_id, project=project)
     if found is None or (reaches is not None and not _within(*found, reaches)):
-        raise MemoryNotFound(f'change {shown(change_id)} does not exist in this scope: changes() lists them')
+        raise MemoryNotFound(f'change {shown(change_id)} does not exist in this scope: list the changes for their ids')
     owner, change = found
     # A version without the one before it: what the memory was before this change is gone.
     if change.erased or any(e.before is None and e.after.version > 1 for e in change.edits):

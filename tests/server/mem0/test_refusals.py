@@ -43,6 +43,7 @@ ODD: dict[str, tuple[Any, str]] = {
     'an object where a list should be': ({'OR': {'user_id': 'ana'}}, 'no list of filters'),
     'an empty filter inside': ({'AND': [{'user_id': 'ana'}, {}]}, 'says nothing'),
     'a path into metadata': ({'user_id': 'ana', 'metadata': {'a.b': 1}}, 'without dots'),
+    'what is noted beside a memory': ({'user_id': 'ana', 'metadata': {'_mem0': '*'}}, 'kept for the server'),
     'metadata that is text': ({'user_id': 'ana', 'metadata': 'sales'}, 'no object'),
     'a day that is none': ({'user_id': 'ana', 'created_at': {'gte': '2023-02-31'}}, 'not a moment'),
     'a day in words': ({'user_id': 'ana', 'expiration_date': 'tomorrow'}, 'YYYY-MM-DD'),

@@ -57,8 +57,42 @@ def test_a_body_that_is_not_declared_as_json_is_refused(api: Api, kind: str) -> 
         'POST', '/v1/memories', content=b'{"messages": "x", "user_id": "ana"}', headers={'Content-Type': kind}
     )
 
-    assert answer.status_code in (415, 422)
+    assert answer.status_code == 415
+    assert 'send Content-Type: application/json' in answer.json()['detail']
     assert api.texts() == []
+
+
+def test_a_body_that_is_no_json_says_where(api: Api) -> None:
+    answer = send(api, b'{"messages": "the lighthouse"')
+
+    assert answer.status_code == 400
+    assert "the body is no JSON (character 29: Expecting ',' delimiter)" in answer.json()['detail']
+    assert 'lighthouse' not in answer.text
+
+
+@pytest.mark.parametrize(
+    ('messages', 'where'),
+    [
+        (5, ['body', 'messages', 'text']),
+        ([], ['body', 'messages', 'list']),
+        ({'role': 'king', 'content': 'x'}, ['body', 'messages', 'message', 'role']),
+        ([{'role': 'king', 'content': 'x'}], ['body', 'messages', 'list', 0, 'role']),
+    ],
+)
+def test_of_the_shapes_that_messages_may_have_only_the_one_that_is_meant_is_told(
+    api: Api, messages: Any, where: list[Any]
+) -> None:
+    (error,) = api.post('/v1/memories', {'messages': messages, 'user_id': 'ana'}).json()['errors']
+
+    assert error['loc'] == where
+
+
+def test_a_call_without_an_id_is_told_how_it_is_done_over_http(api: Api) -> None:
+    answer = api.post('/v1/memories', {'messages': 'x'})
+
+    assert answer.status_code == 422
+    assert answer.json()['detail'].startswith('no id was given: pass user_id')
+    assert 'shared=true' in answer.json()['detail']
 
 
 @pytest.mark.parametrize(
@@ -133,6 +167,14 @@ def test_half_a_surrogate_pair_never_gets_anywhere(api: Api, path: str, body: st
     json.loads(answer.content.decode('utf-8'))
 
 
+def test_only_lists_may_be_repeated_in_a_query(api: Api) -> None:
+    twice = api.call('GET', '/v1/memories?user_id=ana&user_id=ben')
+    several = api.call('GET', '/v1/memories?user_id=ana&levels=user&levels=run')
+
+    assert (twice.status_code, several.status_code) == (400, 200)
+    assert twice.json()['detail'] == "'user_id' is in the query 2 times, and is no list: send it once"
+
+
 def test_what_no_database_can_carry_is_replaced_in_words_and_metadata(api: Api) -> None:
     content = (
         b'{"messages": "a\\u0000b", "user_id": "ben", "infer": false, "metadata": {"k\\ud800": ["\\u0000", 1e300]}}'
@@ -170,10 +212,7 @@ def test_what_no_database_can_carry_is_replaced_in_words_and_metadata(api: Api) 
 def test_a_query_that_can_not_be_used_is_refused(api: Api, query: dict[str, Any]) -> None:
     answer = api.get('/v1/memories', user_id='ana', **query)
 
-    if query == {'limit': ['1', '2']}:  # the last one counts
-        assert answer.status_code == 200
-        return
-    assert answer.status_code == 422, answer.text
+    assert answer.status_code == (400 if query == {'limit': ['1', '2']} else 422), answer.text
     assert answer.headers['content-type'] == 'application/problem+json'
 
 

@@ -37,8 +37,9 @@ def test_an_add_in_the_background_names_a_job_that_can_be_waited_for(api: Api) -
     assert 'payload' not in job
 
 
-def test_an_add_may_wait_for_its_outcome_for_some_time(api: Api) -> None:
-    answer = later(api, prefer='respond-async, wait=60')
+@pytest.mark.parametrize('wait', ['wait=60', 'wait="60"', 'Wait = 60', 'wait=999999'])
+def test_an_add_may_wait_for_its_outcome_for_some_time(api: Api, wait: str) -> None:
+    answer = later(api, prefer=f'respond-async, {wait}')
 
     assert (answer.status_code, answer.json()['status']) == (201, 'done')
     assert answer.json()['changes'][0]['after']['text'] == 'I like tea'

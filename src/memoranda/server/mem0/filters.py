@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
 
+from memoranda._noted import NOTED
 from memoranda.errors import shown, what_is
 from memoranda.filters import MAX_OPERANDS, Filter, parse
 from memoranda.server.mem0.bodies import IDS, as_list, as_object
@@ -189,6 +190,8 @@ class _Reader:
         for key, value in entries.items():
             if '.' in key or not key or len(key) > MAX_METADATA_KEY:
                 raise bad(f'metadata key {shown(key)} can not be searched for: use one without dots')
+            if key == NOTED:
+                raise bad(f'metadata key {shown(key)} is kept for the server: use another one')
             field, operators = f'metadata.{key}', as_object(value)
             if value == '*':
                 found.append({field: {'exists': True}})

@@ -115,6 +115,18 @@ _WORDS = (
         'have its administrator add one to pg_hba.conf, or try ?sslmode=require',
     ),
     (
+        (
+            'bad value for',
+            'invalid channel_binding',
+            'invalid integer value',
+            'invalid port number',
+            'invalid sslmode',
+            'invalid target_session_attrs',
+        ),
+        'has an option in its URL that means nothing',
+        'correct it; options are those of libpq',
+    ),
+    (
         ('does not exist',),
         'is not there',
         'create it (createdb), or correct the name in the URL',

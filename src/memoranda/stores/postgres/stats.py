@@ -8,6 +8,7 @@ from memoranda.records import Usage
 from memoranda.stores.data import Stats
 from memoranda.stores.postgres.schema import SCHEMA_VERSION
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.membership import as_shard
 from memoranda.stores.sql.writing import current_generation, generation_in
 
 __all__ = ['stats']
@@ -17,6 +18,7 @@ SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind IN ('r', 'p')
 """
 
+_READS_ONLY: Final = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'"
 _MANY: Final = 1_000_000
 
 
@@ -24,6 +26,7 @@ def stats(connection: Connection, location: str, schema: str) -> Stats:
     """What the schema holds. Counting takes a second a few million rows, so what has more than a million is estimated.
 
     `details['estimated']` names these. The planner's guess is some percent off, more where nothing was analysed lately.
+    `details['only_reads']` tells of a replica, and of a database that is set to read only.
     """
 
     def one(sql: str, *values: object) -> int:
@@ -66,6 +69,8 @@ def stats(connection: Connection, location: str, schema: str) -> Stats:
             'pgvector': vector,
             'schema': schema,
             'known_schema_version': SCHEMA_VERSION,
+            **as_shard(connection),
+            **({'only_reads': True} if one(_READS_ONLY) else {}),
             **({'estimated': ', '.join(estimated)} if estimated else {}),
         },
     )

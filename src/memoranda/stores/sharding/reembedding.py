@@ -151,5 +151,5 @@ class ReembeddingShards(Routing):
                 output_tokens=sum(part.usage.output_tokens for part in parts),
                 cost=sum(costs) if costs else None,
             ),
-            details={**parts[0].details, 'shards': shards},
+            details={**{name: told for name, told in parts[0].details.items() if name != 'shard'}, 'shards': shards},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from memoranda.errors import StoreError
 from memoranda.records import MemoryRecord, content_hash, new_id
@@ -187,8 +187,12 @@ def walk(connection: Connection, chain: Chain, visit: Visit, after: int, compare
         told = [messages_told(link.after) if compare and link.memory_id else {} for link in links]
         held = _messages(connection, number, {id_ for one in told for id_ in one})
         seen = [
-            Seen(link, made.get((link.memory_id, link.change_id)), {id_: held.get(id_) for id_ in ids})
-            for link, ids in zip(links, told, strict=True)
+            Seen(
+                link,
+                made.get((link.memory_id, link.change_id)),
+                {id_: (digest, held.get(id_)) for id_, digest in digests.items()},
+            )
+            for link, digests in zip(links, told, strict=True)
         ]
         matched += sum(one.memory is not None for one in seen)
         last = low + links[-1].seq
@@ -284,10 +288,17 @@ def _messages(connection: Connection, number: int, ids: Collection[str]) -> dict
     rows = sought(connection, columns + 'WHERE row >> 24 = ? AND id', sorted(ids), values=(number,))()
     found: dict[str, str] = {}
     for id_, role, name, text, occurred_at, dated in rows:
-        stamp = (from_us(occurred_at).isoformat(),) if dated else ()
+        stamp = (_stamp(occurred_at),) if dated else ()
         parts = (_text(role), '' if name is None else _text(name), _text(text), *stamp)
         found[id_] = message_digest(id_, content_hash(*parts))
     return found
+
+
+def _stamp(value: object) -> str:
+    try:
+        return from_us(cast('int', value)).isoformat()
+    except (TypeError, OverflowError):
+        return _NOT_TEXT
 
 
 def _stray(connection: Connection, low: int, high: int) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ from memoranda.stores.sql.database import Connection
 if TYPE_CHECKING:
     from memoranda.stores.sharding.placement import Membership
 
-__all__ = ['generations', 'group_of', 'holds', 'join']
+__all__ = ['as_shard', 'generations', 'group_of', 'holds', 'join']
 
 
 def group_of(connection: Connection) -> tuple[str, int, int] | None:
@@ -23,6 +23,12 @@ def group_of(connection: Connection) -> tuple[str, int, int] | None:
         return None
     group, number, count = json.loads(found[0])
     return group, number, count
+
+
+def as_shard(connection: Connection) -> dict[str, str]:
+    """Which shard this database is, for its figures; nothing when it is none."""
+    held = group_of(connection)
+    return {} if held is None else {'shard': f'{held[1]} of {held[2]}'}
 
 
 def join(connection: Connection, location: str, member: Membership) -> None:

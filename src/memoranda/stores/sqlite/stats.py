@@ -9,6 +9,7 @@ import apsw
 from memoranda.stores.data import Stats
 from memoranda.stores.sql import generations
 from memoranda.stores.sql.database import Connection
+from memoranda.stores.sql.membership import as_shard
 from memoranda.stores.sqlite.schema import SCHEMA_VERSION
 
 __all__ = ['stats']
@@ -29,5 +30,6 @@ def stats(connection: Connection, path: str) -> Stats:
             'page_size': connection.pragma('page_size'),
             'wal_bytes': sizes['-wal'],
             'known_schema_version': SCHEMA_VERSION,
+            **as_shard(connection),
         },
     )

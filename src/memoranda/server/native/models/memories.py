@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from memoranda.records import Trust
 from memoranda.scope import Level
@@ -80,9 +80,19 @@ class Message(Ask):
     """Passed over."""
 
 
+def _shape(given: object) -> str:
+    """Which of the shapes of messages is meant, so that an error tells of that one only."""
+    if isinstance(given, list):
+        return 'list'
+    return 'message' if isinstance(given, dict | Message) else 'text'
+
+
 class _Facts(Ids):
     messages: Annotated[
-        Text | Message | Annotated[list[Message], Field(min_length=1, max_length=10_000, fail_fast=True)],
+        Annotated[Text, Tag('text')]
+        | Annotated[Message, Tag('message')]
+        | Annotated[list[Message], Field(min_length=1, max_length=10_000, fail_fast=True), Tag('list')],
+        Discriminator(_shape),
         Field(examples=['I live in Lisbon.', [{'role': 'user', 'content': 'I live in Lisbon.'}]]),
     ]
     """Text, a message, or a list of messages, oldest first."""
