@@ -55,7 +55,7 @@ def test_whoever_has_no_valid_key_is_told_the_same() -> None:
                     {'Authorization': key},
                     {'Authorization': f'Bearer {key}x'},
                     {'X-API-Key': key[:-1]},
-                    {'X-API-Key': 'x' * 100_000},
+                    {'X-API-Key': 'x' * 60_000},
                     {'X-API-Key': key.swapcase()},
                     {'X-API-Key': key, 'Authorization': f'Bearer {server.key("reader")}'},
                 )

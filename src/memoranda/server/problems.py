@@ -43,8 +43,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 _TOLD: Final = (errors.MemoryNotFound, errors.InvalidInput, ImportProblem, errors.Conflict)
 """Errors about what was asked: their words are the caller's own. Others may name paths, and go to the log only."""
 _DETAILS: Final = {
-    401: 'no valid API key: send one, and no other beside it, as Authorization: Bearer <key>, Authorization: Token <key>'
-    ' or X-API-Key: <key>',
+    401: 'no valid API key: send one, and no other beside it, as Authorization: Bearer <key>, Authorization: Token '
+    '<key> or X-API-Key: <key>',
     404: 'there is nothing here',
     405: 'this path has no such method',
     500: 'the server failed at it',

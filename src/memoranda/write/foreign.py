@@ -96,6 +96,10 @@ _ANNOUNCED: Final = (
     re.compile(rf'^[ \t]*(?:the |from the |an? )?(?:[\w-]+ ){{0,3}}{_NOUNS}(?: [\w-]+){{0,4}}{_COLON}', re.M),
 )
 """Sentences that end in a colon, after which somebody else speaks."""
+_MOST_OWN: Final = 20
+"""Quotations of a message that may be the speaker's own: where there are more, it is pasted."""
+_PASSED_ON: Final = 400
+"""Code points of what somebody said that are looked at: more is no report of a sentence or two."""
 _SAYING: Final = re.compile(rf'\b{_SAYS}{_COLON}$')
 _REPORTED: Final = re.compile(
     rf'\b(?:the|this|that|your|an?|latest|last|new) (?:[\w-]+ ){{0,3}}{_NOUNS}\b[^.!?\n]{{0,40}}?\b{_SAYS}\b'
@@ -234,8 +238,12 @@ def _found(read: Plain, shown: str) -> Iterator[Span]:
     blocks = (m for pattern in _ENCLOSED for m in pattern.finditer(text))
     enclosed = [m.span() for m in blocks if _is_long(m[0], 3) and not _is_mentioned(text, m)]
     yield from enclosed
-    said = (m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m))
-    quoted = [(a, b) for a, b in said if not is_own_quote(text, a, b, shown[slice(*read.span(a, b))])]
+    said = [m.span() for pattern in _QUOTED for m in pattern.finditer(text) if _is_said(text, m)]
+    quoted = [
+        (a, b)
+        for place, (a, b) in enumerate(said)
+        if place >= _MOST_OWN or not is_own_quote(text, a, b, shown[slice(*read.span(a, b))])
+    ]
     yield from quoted
     yield from (m.span() for m in _LABELLED.finditer(text) if not _is_typed(text))
     yield from (m.span() for m in _STAMPED.finditer(text))
@@ -246,8 +254,9 @@ def _found(read: Plain, shown: str) -> Iterator[Span]:
         yield begin, len(text)
     for pattern in _ANNOUNCED:
         for m in pattern.finditer(text):
-            rest = text[m.end() :]
-            if (_is_own(m[0]) and not _passes_order(m[0], rest)) or is_own_report(m[0], rest):
+            rest = text[m.end() : m.end() + _PASSED_ON]
+            mine = _is_own(m[0]) and not _passes_order(m[0], rest)
+            if mine or (len(rest) < _PASSED_ON and is_own_report(m[0], rest)):
                 continue
             if not (pattern is _ANNOUNCED[-1] and _is_typed(text)):
                 yield _announced(text, m, (*enclosed, *quoted))
