@@ -86,7 +86,10 @@ async def verify(
     checking = _Checking(indexer, generation, name, vectors)
     if not await checking.begin():
         missing = await source.expected(generation)
-        return IndexReport(points=0, expected=missing, missing=missing, leftover=leftover, building=True)
+        if not repair:
+            return IndexReport(points=0, expected=missing, missing=missing, leftover=leftover, building=True)
+        sent = await indexer.rebuild(progress)  # the collection was lost, or never made
+        return IndexReport(points=0, expected=missing, missing=missing, repaired=min(sent, missing))
     expected = await source.expected(generation)
     suspects, looked = await checking.walk_database(expected, progress)
     unknown, points, strange = await checking.walk_index(expected, looked, progress)

@@ -45,6 +45,22 @@ def test_an_index_is_filled_checked_mended_and_dropped(cli: Cli, qdrant: FakeQdr
     assert not qdrant.collections
 
 
+def test_a_collection_that_was_lost_is_told_of_and_made_anew(cli: Cli, qdrant: FakeQdrant, database: Path) -> None:
+    with fast(database, settings=Settings(workers=0)) as memory:
+        memory.add('Ana likes tea', user_id='ana')
+    assert cli('index', 'flush').code == 0
+    qdrant.collections.clear()
+    assert '0 of 2 points' in cli('index', 'status').out
+    ran = cli('index', 'verify')
+    assert ran.code == 1
+    assert '2 rows missing from the index' in ran.out
+    assert '`memoranda index verify --repair`' in ' '.join(ran.out.split())
+    ran = cli('index', 'verify', '--repair')
+    assert ran.code == 0
+    assert '2 rows repaired' in ran.out
+    assert cli('index', 'verify', '--vectors').out == 'Whole: 2 points of 2 rows, 0 waiting.\n'
+
+
 def test_a_server_that_is_down_is_an_exit_code(cli: Cli, qdrant: FakeQdrant) -> None:
     qdrant.stop()
     ran = cli('index', 'status')

@@ -36,7 +36,8 @@ def status(database: DatabaseOption = None, as_json: JsonOption = False) -> None
         if generation is None:
             say('Nothing is embedded yet.')
         else:
-            points = 'unknown' if found.points is None else f'{found.points:,}'
+            # Without an answer nobody knows; with one there is no collection.
+            points = 'unknown' if found.points is None and found.error else f'{found.points or 0:,}'
             say(f'{generation.embedder} ({generation.dimensions} dimensions): {points} of {found.expected:,} points')
         say(
             f'{many(found.waiting, "change")} to be sent' + ('' if found.ready else '; it is not asked by searches yet')
@@ -79,7 +80,11 @@ def _tell(found: IndexReport) -> None:
         numbers = ', '.join(map(str, found.leftover))
         console.print(f'collections of generations that are gone: {numbers}', style='red')
     if found.building:
-        console.print('the index is being filled: run it again when that is done', style='red')
+        console.print(
+            'the index is not filled: a program that has this memory open does that, or `memoranda index verify '
+            '--repair`; run this again then',
+            style='red',
+        )
     if found.rows:
         note(f'row keys: {", ".join(map(str, found.rows))}')
     if found.repaired:
