@@ -49,7 +49,7 @@ def test_a_collection_that_was_lost_is_told_of_and_made_anew(cli: Cli, qdrant: F
     with fast(database, settings=Settings(workers=0)) as memory:
         memory.add('Ana likes tea', user_id='ana')
     assert cli('index', 'flush').code == 0
-    qdrant.collections.clear()
+    qdrant.drop_all()
     assert '0 of 2 points' in cli('index', 'status').out
     ran = cli('index', 'verify')
     assert ran.code == 1

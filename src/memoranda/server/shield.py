@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from memoranda.server.problems import Problem
 
@@ -50,7 +51,7 @@ class Shield:
         self._surfaces = surfaces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and dress its answer, or answer 421 or 431."""
+        """Pass a request on and dress its answer, or answer 400, 421 or 431."""
         if scope['type'] != 'http':
             await self.app(scope, receive, send)
             return
@@ -75,6 +76,10 @@ class Shield:
             problem = Problem(421, 'this server does not go by that name: see server_hosts in the settings')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return
+        if not all(_is_text(scope.get(part, b'')) for part in ('raw_path', 'query_string')):
+            problem = Problem(400, 'the address is not UTF-8: of two names that differ there one would be made; encode it')
+            await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
+            return
         await self.app(scope, receive, dressed)
 
     def _knows(self, scope: Scope) -> bool:
@@ -83,3 +88,11 @@ class Shield:
             return False
         found = _HOST.fullmatch(given[0].decode('latin-1').strip())
         return found is not None and (found[1] or found[2]).lower().rstrip('.') in self._hosts
+
+
+def _is_text(part: bytes) -> bool:
+    try:
+        (unquote_to_bytes(part) if b'%' in part else part).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -175,6 +175,15 @@ def test_only_lists_may_be_repeated_in_a_query(api: Api) -> None:
     assert twice.json()['detail'] == "'user_id' is in the query 2 times, and is no list: send it once"
 
 
+@pytest.mark.parametrize('path', ['/v1/memories?user_id=%ff', '/v1/memories/%c3%28?user_id=ana'])
+def test_an_address_that_is_no_text_is_refused(api: Api, path: str) -> None:
+    answer = api.call('GET', path)
+
+    assert answer.status_code == 400
+    assert answer.headers['content-type'] == 'application/problem+json'
+    assert 'not UTF-8' in answer.json()['detail']
+
+
 def test_what_no_database_can_carry_is_replaced_in_words_and_metadata(api: Api) -> None:
     content = (
         b'{"messages": "a\\u0000b", "user_id": "ben", "infer": false, "metadata": {"k\\ud800": ["\\u0000", 1e300]}}'
