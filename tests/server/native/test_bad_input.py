@@ -226,7 +226,7 @@ def test_a_query_that_can_not_be_used_is_refused(api: Api, query: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    'identifier', ['nonsense', '%00', '..%2f..%2fetc', "'%20OR%201=1--", '%ff', 'a' * 257, '%F0%9F%98%80']
+    'identifier', ['nonsense', '%00', '..%2f..%2fetc', "'%20OR%201=1--", 'a' * 257, '%F0%9F%98%80']
 )
 @pytest.mark.parametrize('path', ['/v1/memories/{}', '/v1/jobs/{}', '/v1/review/{}', '/v1/memories/{}/history'])
 def test_ids_that_nobody_gave_are_not_found_or_refused(api: Api, path: str, identifier: str) -> None:
