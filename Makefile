@@ -55,7 +55,7 @@ test-lowest: .venv/.dev  ## The suite on the oldest versions pyproject.toml allo
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/lowest
 	$(BIN)/uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct \
 		--editable '.[pydantic-ai]' 'gunicorn>=23' 'hypothesis>=6.135' 'jsonschema>=4.23' 'opentelemetry-sdk>=1.39' \
-		'pytest>=8.4' 'pytest-timeout>=2.4' 'trio>=0.30' 'uvloop>=0.21'
+		'openai>=3.31' 'pytest>=8.4' 'pytest-timeout>=2.4' 'trio>=0.30' 'uvloop>=0.21'
 	.venv/lowest/bin/python -m pytest $(ARGS)
 
 bench: .venv/.dev  ## Run the benchmarks and print their figures

@@ -91,17 +91,18 @@ def _qdrant(config: Mapping[str, Any]) -> Place:
     url, host = (text(f'vector_store.config.{name}', config.get(name)) for name in ('url', 'host'))
     if url is None and host is None:
         return _folder(_path(config), config)
+    port = config.get('port')
+    at = None if port is None else int(number('vector_store.config.port', port, whole=True))
     if importlib.util.find_spec('qdrant_client') is None:
         raise ConfigurationError(
             "vector_store: qdrant-client is not installed, which Qdrant takes: pip install 'memoranda[qdrant]'"
         )
     from memoranda.stores.qdrant import QdrantIndex
 
-    port = config.get('port')
     index = QdrantIndex(
         url,
         host=None if url is not None else host,
-        port=None if port is None else int(number('vector_store.config.port', port, whole=True)),
+        port=at,
         api_key=secret('vector_store.config.api_key', config.get('api_key')),
         tls=flag('vector_store.config.https', config.get('https')),
         on_disk=flag('vector_store.config.on_disk', config.get('on_disk')),
