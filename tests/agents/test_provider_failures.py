@@ -112,6 +112,34 @@ def test_a_provider_that_ignores_its_errors_is_not_believed_in_a_run() -> None:
     run(main())
 
 
+@pytest.mark.parametrize('times', [1, 2])
+def test_a_run_that_is_cancelled_while_what_was_said_is_stored_is_remembered(times: int) -> None:
+    class Slow(Shelves):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked, self.may, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def store_memories(self, *args: Any, **more: Any) -> list[StoredMemory]:
+            self.asked.set()
+            await self.may.wait()
+            self.done.set()
+            return await super().store_memories(*args, **more)
+
+    async def main() -> None:
+        provider, speaker = Slow(), Speaker()
+        task = asyncio.create_task(agent_of(provider, speaker, timeout=50).run('I live in Lisbon', deps=Deps()))
+        await provider.asked.wait()
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        provider.may.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await provider.done.wait()
+
+    run(main())
+
+
 def test_users_who_leave_say_nothing_of_the_provider() -> None:
     class Slow(Shelves):
         def __init__(self) -> None:

@@ -60,6 +60,76 @@ def test_of_a_sentence_that_a_fact_tells_in_part_the_rest_has_to_answer(memory: 
     assert 'often late' in memory.context('Is the tram to the office late?', user_id='tram').text
 
 
+@pytest.mark.parametrize(
+    ('said', 'question', 'answer'),
+    [
+        (
+            "I'm allergic to kiwis, and our dog Biscuit gets a pill at seven.",
+            'When is the dog given its pill?',
+            'seven',
+        ),
+        (
+            "I live in Ghent, above a bakery with a guy who's got two ferrets.",
+            'Which animals are in my house?',
+            'ferrets',
+        ),
+        ('I write manuals for a living, at a place called Brightloom.', 'Which company do I work at?', 'Brightloom'),
+        ("I'm Ana Reis from accounting. Not Ana Ruiz, she is in sales.", 'What is my surname?', 'Reis'),
+        ('bin jz in kiel gezogen, wohn mit 2 leuten & nem papagei', 'Welches Tier wohnt bei mir?', 'papagei'),
+        ('Rechne nie in Meilen, ich bin Physiker in Wesel.', 'In welcher Stadt arbeite ich als Physiker?', 'Wesel'),
+        ('Sag nicht mehr Herr Doktor, und nenn mich immer Hannes.', 'Wie sollst du mich nennen?', 'Hannes'),
+        ('Je travaille chez Michelin, à Cholet, depuis 2015.', 'Dans quelle ville est mon travail ?', 'Cholet'),
+        ('Tutoie-moi, et appelle-moi Coco, comme ma grand-mère.', 'Quel surnom dois-tu me donner ?', 'Coco'),
+        ('Vivo en Gijón, encima de un estanco, con dos loros.', '¿Qué mascotas tengo?', 'loros'),
+        ('No me trates de usted, y llámame siempre Chelo.', '¿Cuál es mi apodo?', 'Chelo'),
+        ('Sono infermiera a Lecce e suono il mandolino.', 'In quale città lavoro?', 'Lecce'),
+        ('Moro em Braga, por cima de um talho, com dois periquitos.', 'Que bichos tenho em casa?', 'periquitos'),
+        ('드디어 이사했어요! 이제 강릉 살아요 ㅎㅎ', '나는 지금 어느 도시에 살아?', '강릉'),
+    ],
+)
+def test_the_second_thing_said_in_a_sentence_is_told_too(memory: Memory, said: str, question: str, answer: str) -> None:
+    memory.add([{'content': said}, {'role': 'assistant', 'content': 'OK.'}], user_id=said)
+    assert answer in memory.context(question, user_id=said).text
+
+
+def test_a_place_that_a_fact_leaves_out_is_told_to_who_asks_where(memory: Memory) -> None:
+    said = (
+        'I collect beer mats, and my socks, the coach, cold soup, hymns and mosquitoes kept me up all night in Antwerp.'
+    )
+    question = 'Where do I keep the beer mats that I collect?'
+    memory.add(said, user_id='mats')
+    fact, passage = memory.search(question, include=('memories', 'episodes'), user_id='mats')
+    assert (fact.text, passage.text) == ('Collects beer mats', said)
+    assert passage.score < 0.9 * fact.score
+    assert 'Antwerp' in memory.context(question, user_id='mats').text
+    assert 'Antwerp' not in memory.context('What do I collect?', user_id='mats').text
+
+
+def test_a_weak_answer_is_told_only_when_it_stands_out(memory: Memory) -> None:
+    said, question = 'bin jz in kiel gezogen, wohn mit 2 leuten & nem papagei', 'Welches Tier wohnt bei mir?'
+    for user in ('alone', 'many'):
+        memory.add(said, user_id=user)
+    for other in ('wohn jz in ner wg, alles gut', 'war gestern mit meiner schwester im kino'):
+        memory.add(other, user_id='many')
+    assert all(hit.score < 0.25 for hit in memory.search(question, include=('episodes',), user_id='many'))
+    assert 'papagei' in memory.context(question, user_id='alone').text
+    assert not memory.context(question, user_id='many')
+    assert not memory.context('How do I sort a list in Python?', user_id='alone')
+
+
+def test_a_weak_answer_of_somebody_else_is_not_told(memory: Memory) -> None:
+    said, question = 'bin jz in kiel gezogen, wohn mit 2 leuten & nem papagei', 'Welches Tier wohnt bei mir?'
+    memory.add({'role': 'tool', 'content': said}, user_id='tool')
+    memory.add({'role': 'assistant', 'content': said}, user_id='assistant')
+    assert not any(memory.context(question, user_id=user) for user in ('tool', 'assistant'))
+
+
+def test_a_message_is_not_told_for_its_rest_once_its_fact_has_ended(memory: Memory) -> None:
+    memory.add('Vivo en Gijón, encima de un estanco, con dos loros.', user_id='loros')
+    memory.add('Me mudé a Lugo.', user_id='loros')
+    assert 'Gijón' not in memory.context('¿Qué mascotas tengo?', user_id='loros').text
+
+
 def test_who_asks_the_same_more_often_than_a_search_reads_rows_finds_the_answer(memory: Memory) -> None:
     memory.add('On the balcony there are tomatoes that Jonas waters every evening.', user_id='often')
     asked = [{'role': 'user', 'content': 'Who waters the tomatoes on our balcony?'} for _ in range(60)]

@@ -14,12 +14,13 @@ Hola, me llamo Ana | Se llama Ana | name | Ana
 Soy alérgica a los frutos secos | Es alérgica a los frutos secos | |
 Soy vegetariana | Es vegetariana | diet | vegetariana
 Soy profesor de historia | Es profesor de historia | work.title | profesor de historia
-Trabajo como enfermera en Madrid | Trabaja como enfermera | work.title | enfermera
+Trabajo como enfermera en Madrid | Trabaja como enfermera en Madrid | work.title | enfermera
 Trabajo en Telefónica | Trabaja en Telefónica | work.employer | Telefónica
 Prefiero el té al café | Prefiere el té al café | |
 Me gustan los perros | Le gustan los perros | |
 No me gusta el ruido | No le gusta el ruido | |
 No como carne | No come carne | |
+No me trates de usted, y llámame siempre Chelo. | Llama al usuario Chelo | name.preferred | Chelo
 Tengo 34 años | Tiene 34 años | age | 34
 Vivo en Francia | Vive en Francia | home.country | Francia
 A partir de ahora responde siempre en español | Responde siempre en español | language.answer | español
@@ -33,6 +34,9 @@ Ich arbeite bei Siemens | Arbeitet bei Siemens | work.employer | Siemens
 Ich bin nach Hamburg gezogen | Wohnt in Hamburg | home.city | Hamburg
 Ich trinke lieber Tee als Kaffee | Trinkt lieber Tee als Kaffee | |
 Ich esse kein Fleisch | Isst kein Fleisch | |
+Ich arbeite bei Siemens in München | Arbeitet bei Siemens in München | work.employer | Siemens
+Ich bin Physiker in Jülich und segle gern | Ist Physiker in Jülich | work.title | Physiker
+Nenn mich immer Hannes | Nenne den Nutzer Hannes | name.preferred | Hannes
 Ich bin 34 Jahre alt | Ist 34 Jahre alt | age | 34
 Antworte bitte immer auf Deutsch | Antworte immer auf Deutsch | language.answer | Deutsch
 J'habite à Lyon | Habite à Lyon | home.city | Lyon
@@ -43,6 +47,8 @@ Je suis végétarienne | Est végétarienne | diet | végétarienne
 Je suis professeur de maths | Est professeur de maths | work.title | professeur de maths
 Je travaille chez Renault | Travaille chez Renault | work.employer | Renault
 Je préfère le thé | Préfère le thé | |
+Je travaille chez Michelin, à Cholet | Travaille chez Michelin à Cholet | work.employer | Michelin
+Ne me vouvoie plus jamais, et appelle-moi toujours Zouzou | Appelle l'utilisateur Zouzou | name.preferred | Zouzou
 J'ai 34 ans | A 34 ans | age | 34
 Je ne mange pas de viande | Ne mange pas de viande | |
 Réponds toujours en français | Réponds toujours en français | language.answer | français
@@ -53,6 +59,7 @@ Sou vegetariana | É vegetariana | diet | vegetariana
 Sou professora de matemática numa escola em Braga. | É professora de matemática | work.title | professora de matemática
 Prefiro chá | Prefere chá | |
 Gosto de futebol | Gosta de futebol | |
+Me chama sempre de Duda | Chama o usuário de Duda | name.preferred | Duda
 Não como carne | Não come carne | |
 Abito a Torino | Abita a Torino | home.city | Torino
 Mi chiamo Luca | Si chiama Luca | name | Luca
@@ -61,6 +68,8 @@ Sono vegetariana | È vegetariana | diet | vegetariana
 Lavoro come infermiera | È infermiera | work.title | infermiera
 Preferisco il tè | Preferisce il tè | |
 Non mangio carne | Non mangia carne | |
+Sono infermiera a Lecce e suono il mandolino | È infermiera a Lecce | work.title | infermiera
+Chiamami sempre Tino | Chiama l'utente Tino | name.preferred | Tino
 Ho 34 anni | Ha 34 anni | age | 34
 D'ora in poi rispondimi sempre in italiano, per favore. | Rispondi sempre in italiano | language.answer | italiano
 """

@@ -33,6 +33,7 @@ from memoranda.agents._remote_backend import RemoteBackend
 from memoranda.agents._reporting import operation, tell, where
 from memoranda.agents._scoping import ScopeFromDeps, check_given, in_call, is_nested, mark, scope_of
 from memoranda.agents._sources import tier_of_answer
+from memoranda.agents._unbroken import unbroken
 from memoranda.agents.toolset import MOST_FOUND, Outcome, ToolName, forgotten, looked_up, noted, toolset_for
 from memoranda.checks import check_count
 from memoranda.client import AsyncClient, Client
@@ -533,10 +534,13 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
         """Store what was said, once for a key. Never raises, and a cancelled run waits for it."""
         with operation(ctx, 'upsert_memory', traced=self.backend.traced) as span:
             try:
-                with anyio.CancelScope(shield=True), anyio.fail_after(WRITE_SECONDS):
-                    await self.backend.remember(said, scope, key=key, metadata=None)
+                await unbroken(self._remember(said, scope, key))
             except Exception as error:
                 tell('what was said is not remembered', error, span, timeout=WRITE_SECONDS)
+
+    async def _remember(self, said: list[Said], scope: Scope, key: str) -> None:
+        with anyio.fail_after(WRITE_SECONDS):
+            await self.backend.remember(said, scope, key=key, metadata=None)
 
     @durable_operation('tool_recall')
     async def tool_recall(self, ctx: RunContext[AgentDepsT], query: str, scope: Scope, heard: str = '') -> Outcome:

@@ -20,7 +20,7 @@ from memoranda._degraded import Without, recalling
 from memoranda._precedence import first
 from memoranda.filters import parse
 from memoranda.recall.search import SearchRequest, search
-from memoranda.recall.telling import Told
+from memoranda.recall.telling import HINT, Told
 from memoranda.recall.trusting import UNCONFIRMED, doubted, rule_for
 from memoranda.recall.usage import note_recall, note_uses
 from memoranda.records import RECALL_TAG, ContextBlock, Episode, Hit, MemoryRecord
@@ -102,7 +102,13 @@ async def _build(engine: Engine, request: SearchRequest, max_tokens: int) -> Con
             least = max(request.min_score, MIN_SCORE)
             quick = request.top_k <= MOST_AT_ONCE
             wanted = replace(
-                request, min_score=least, counted=False, hearing=reading, answers=True, then=then if quick else None
+                request,
+                min_score=least,
+                counted=False,
+                hearing=reading,
+                answers=True,
+                hints=max(request.min_score, HINT),
+                then=then if quick else None,
             )
             found = await search(engine, wanted, going)
         finally:
@@ -148,7 +154,10 @@ def _compose(
         told.add(memory, 0.0)
     relevant: list[tuple[Hit, str]] = []
     for hit in hits:
-        if hit.memory is not None and hit.memory.id not in shown:
+        if hit.memory is None:
+            continue
+        told.found(hit.memory, hit.score)
+        if hit.memory.id not in shown:
             shown.add(hit.memory.id)
             relevant.append((hit, _fact(hit.memory)))
             told.add(hit.memory, hit.score)

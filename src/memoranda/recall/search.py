@@ -21,7 +21,7 @@ from memoranda.recall.calibrate import Calibration, calibration_for
 from memoranda.recall.query import Query, analyse
 from memoranda.recall.rank import DEFAULT, Strategy, rank
 from memoranda.recall.rerank import rerank
-from memoranda.recall.telling import only_asks
+from memoranda.recall.telling import hinted, only_asks
 from memoranda.recall.usage import note_recall, note_uses
 from memoranda.records import Hit, Hits, MemoryRecord, now
 from memoranda.stores.data import Generation, Moment, Ranked, SearchPlan
@@ -79,6 +79,9 @@ class SearchRequest:
     """Called with the hits where they were found, on the store's thread. Of several calls the last one counts."""
     answers: bool = False
     """Whether messages that only ask something are left out: what was asked before answers nothing."""
+    hints: float | None = None
+    """The score from which on a passage below `min_score` is kept that may be the answer all the same (see `hinted`);
+    None: none is."""
     nearest: bool = False
     """Whether what is most like the question is wanted as it is, not weighed against each other for a prompt."""
 
@@ -365,6 +368,8 @@ def _finish(pairs: Sequence[tuple[Ranked, Hit]], request: SearchRequest, room: _
         told = [pair for pair in relevant if pair[1].episode is None or not only_asks(pair[1].text)]
         room.look(request, read=len(pairs), asked=len(relevant) - len(told), told=len(told))
         relevant = told
+    if request.hints is not None and len(relevant) < request.top_k:
+        relevant = [*relevant, *hinted(pairs, relevant, request.query, least=request.hints)]
     # Asked about the past, what has been superseded since is what is wanted.
     past = request.moment.as_of is not None or request.moment.known_at is not None
     chosen = rerank(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from memoranda.recall.claims import about_user
 from memoranda.records import Hit, MemoryRecord, Trust
 from memoranda.write.foreign import Span, foreign, share
 from memoranda.write.trust import MOST, hostile, own_words
@@ -99,7 +100,8 @@ def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
 
     Args:
         hit: Something found.
-        policy: Whether a prompt shows what a user quotes. None: yes.
+        policy: Whether a prompt shows what a user quotes, and what a model that read the words of others says about
+            the user. None: yes.
     """
     message = hit.episode
     if message is None or (message.name == NOTE and message.role == 'tool'):
@@ -110,6 +112,9 @@ def cuts(hit: Hit, policy: Policy | None = None) -> list[Span] | None:
         spans = (*spans, *foreign(message.text))
         if tier_of(hit) == 'external':
             spans = (*spans, *_outside(_beside(hit, policy), len(message.text)))
+    repeated = message.role == 'assistant' and message.trust == 'tool'  # what it says rests on what others wrote
+    if repeated and policy is not None and policy.passages['tool'] != 'include':
+        spans = (*spans, *about_user(message.text, message.scope.user_id, sentences(message.text)))
     if hit.withheld:  # as whole sentences: what stands around a word may tell it
         spans = (*spans, *(s for s in sentences(message.text) if any(a < s[1] and s[0] < b for a, b in hit.withheld)))
     spans = sorted(spans)

@@ -12,7 +12,7 @@ from typing import Final
 from memoranda.write._command_words import ADDRESSEES, LEAD, SINK, STANDS, USER, VERB
 from memoranda.write.commands import asks_agent, is_standing, wishes
 
-__all__ = ['is_own_quote', 'is_own_report', 'orders_machine']
+__all__ = ['MEANT', 'SPEAKER', 'is_own_quote', 'is_own_report', 'orders_machine']
 
 _MOST_WORDS: Final = 12
 _REACH: Final = 300
@@ -28,7 +28,7 @@ _OWN: Final = (
     r'(?:my|our|mein\w{0,2}|unser\w{0,3}|mon|ma|mes|notre|nos|mi|mis|nuestr[oa]s?|mi[oae]|miei|nostr[oaie]|meus?'
     r'|minhas?|noss[oa]s?)'
 )
-_SPEAKER: Final = re.compile(
+SPEAKER: Final = re.compile(
     rf"\b(?:{_OWN}|i|i'\w+|mine|me|myself|we|we'\w+|us|ich|mir|mich|wir|uns|je|j'\w+|moi|nous|yo|conmigo|nosotr[oa]s"
     r'|io|noi|eu|comigo|soy|estoy|tengo|hago|toco|vivo|trabajo|quiero|prefiero|necesito|digo|leo|canto|uso|llevo|pongo|escucho'
     r'|cocino|enseno|sono|sto|faccio|abito|lavoro|preferisco|voglio|dico|leggo|ascolto|cucino|suono|porto|insegno|chiamo|llamo|moro'
@@ -103,7 +103,7 @@ _FIRST_PERSON: Final = re.compile(
     r"\b(?:i|i'\w+|my|me|mine|we|ich|mein\w{0,2}|mir|mich|je|j'\w+|mon|ma|mes|moi|yo|mi|mis|soy|io|mi[oae]|sono|eu|sou"
     r'|meus?|minhas?)\b'
 )
-_MEANT: Final = re.compile(rf'{USER}|{SINK}|{ADDRESSEES.pattern}|\b(?:bots?|agents?)\b')
+MEANT: Final = re.compile(rf'{USER}|{SINK}|{ADDRESSEES.pattern}|\b(?:bots?|agents?)\b')
 """Who, or what, an order of somebody else is about."""
 _ORDERED: Final = re.compile(r'\b(?:make|let|tell|ask|have|get) (?:\w+ )?(?:bots?|agents?|assistants?|ai)\b')
 _ORDERS: Final = re.compile(rf'{LEAD}(?:{STANDS}){{0,2}}{VERB}\b', re.MULTILINE)
@@ -121,11 +121,11 @@ def is_own_quote(text: str, start: int, end: int, shown: str) -> bool:
     quote = text[start + 1 : end - 1].strip()
     if len(quote.split()) > _MOST_WORDS or _INSIDE.search(quote) or asks_agent(quote):
         return False
-    if _MEANT.search(quote):
+    if MEANT.search(quote):
         return False
     before, after, asks = _around(text, start, end)
     frame = f'{before} , {after}'
-    if asks or _TASK.match(before) or not (_SPEAKER.search(frame) or wishes(f'{before}{after}')):
+    if asks or _TASK.match(before) or not (SPEAKER.search(frame) or wishes(f'{before}{after}')):
         return False
     if _SOMEBODY_SAID.search(_OWN_WORDS.sub(' ', frame)):
         return False
@@ -153,12 +153,12 @@ def is_own_report(lead: str, said: str) -> bool:
         return False
     # What that person says of themself is not to be taken for what the user does.
     first = _BREAK.split(said.strip(), maxsplit=1)[0]
-    return not (_FIRST_PERSON.search(first) or _MEANT.search(said) or asks_agent(said))
+    return not (_FIRST_PERSON.search(first) or MEANT.search(said) or asks_agent(said))
 
 
 def orders_machine(quote: str) -> bool:
     """Whether words name an AI or its user and tell what to do: nobody's motto, nor the name of anything."""
-    return _MEANT.search(quote) is not None and (_ORDERED.search(quote) is not None or asks_agent(quote))
+    return MEANT.search(quote) is not None and (_ORDERED.search(quote) is not None or asks_agent(quote))
 
 
 def _around(text: str, start: int, end: int) -> tuple[str, str, bool]:

@@ -81,6 +81,19 @@ _WISHES: Final = (
         rf'^\W*(?:{EVERY_TURN.pattern})[^.!?\n]{{0,40}}\b(?:should|must|has to|shall|soll\w*|muss|doit|doivent'
         r'|debe\w*|deve\w*|devono)\b'
     ),
+    # What is the user's own is to go to nobody, or nowhere unasked: "Nunca envie meus documentos a ninguém".
+    re.compile(
+        r'^\W*(?:por favor,? |bitte |s\'il te plait,? |per favore,? )?(?:'
+        r'(?:nunca|jamas|jamais|nao|no) \w+(?:[ae]s?) [^.!?\n]{0,60}?\b(?:meus?|minhas?|mis?)\b[^.!?\n]{0,60}?'
+        r'\b(?:ninguem|nadie|sem (?:me |que eu)|sin (?:\w+me|que yo|mi )|outr[oa]s|otr[oa]s|terceir[oa]s|tercer[oa]s)'
+        r'|non \w+(?:are|ere|ire|arlo)\b[^.!?\n]{0,60}?\b(?:mi[oae]i?|miei)\b[^.!?\n]{0,60}?'
+        r'\b(?:nessun\w*|senza|altri|terzi)'
+        r"|n(?:e |')\w+(?:ez|es?|s|is) (?:jamais|pas|plus)\b[^.!?\n]{0,60}?\b(?:mon|ma|mes)\b[^.!?\n]{0,60}?"
+        r"\b(?:personne|sans (?:me|m'|mon|que je)|d'autres|a des tiers)"
+        r'|(?!(?:ich|wir|er|sie|es|man|du|ihr)\b)\w+ [^.!?\n]{0,10}?\bmein\w*\b[^.!?\n]{0,40}?\bnie(?:mals)?\b'
+        r'[^.!?\n]{0,60}?\b(?:jemand\w*|anderen?|dritte\w*|weiter|ohne)'
+        r')'
+    ),
 )
 _CLAUSE: Final = re.compile(r'[.!?:;\n]\s+')
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from memoranda._caches import remembered
+from memoranda.write._labels import ROLE, are_owned, fills_in, is_journey, turns
 from memoranda.write._own_quotes import is_own_quote, is_own_report, orders_machine
 from memoranda.write.plain import Plain, plain
 
@@ -107,8 +108,8 @@ _REPORTED: Final = re.compile(
     rf'|\b(?:summary|overview|contents?) of (?:the|this|that|your|an?)\b[^.!?\n]{{0,40}}?\b(?:{_NOUNS}|inbox)\b'
 )
 _HEADER: Final = re.compile(
-    r'^[ \t>*_]*(?:from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|datum|gesendet|de|para|a|asunto|fecha|objet'
-    r'|envoye|oggetto|da|inviato|assunto|data|x-[a-z-]+)[*_]*[ \t]*:[^\n]+$',
+    r'^[ \t>*_]*(?P<label>from|to|cc|bcc|subject|date|sent|reply-to|von|an|betreff|datum|gesendet|de|para|a|asunto'
+    r'|fecha|objet|envoye|oggetto|da|inviato|assunto|data|x-[a-z-]+)[*_]*[ \t]*:[^\n]+$',
     re.M,
 )
 _SUBJECT: Final = re.compile(r'^[ \t>*_]*(?:subject|betreff|asunto|objet|oggetto|assunto)[*_]*[ \t]*:', re.M)
@@ -122,14 +123,11 @@ _FORWARD: Final = re.compile(
     re.M,
 )
 _LABELLED: Final = re.compile(
-    r'^[ \t]*[\[<(*#]*(?:system|assistant|ai|bot|tool|user|human|agent|developer|customer|support|output|result|input)'
-    r'(?:[ \t](?:message|prompt|note|output|result|override|reply|response|instructions?))?[\])>*]*[ \t]*:[^\n]*',
+    rf'^[ \t]*(?:#+[ \t]*)?[\[<(*#]*(?P<role>{ROLE})(?:[ \t](?:message|prompt|note|output|result|override|reply'
+    r'|response|instructions?))?[\])>*]*[ \t]*:[^\n]*',
     re.M,
 )
 _STAMPED: Final = re.compile(r'^[ \t]*\[?\(?\d{1,4}[-/.:]\d{1,2}[^\n]{0,24}[\])-]?[ \t]+\w[\w .]{0,30}:[^\n]*', re.M)
-_SPOKEN: Final = re.compile(r'^[ \t]*[\w.-]{2,20}(?: [\w.-]{1,20})?[ \t]*:(?P<words>[^\n]+)', re.M)
-_FIRST_PERSON: Final = re.compile(r"\b(?:i|i'm|i've|my|me|we|ich|mein|je|j'ai|mon|yo|mi|io|mio|eu|meu)\b")
-"""In the words of somebody after a name: then the lines are of a transcript, and not of a form."""
 _ENCLOSED: Final = (
     re.compile(r'(?:```|~~~).*?(?:```|~~~|\Z)', re.S),
     re.compile(r'"{3}.*?(?:"{3}|\Z)', re.S),
@@ -245,11 +243,11 @@ def _found(read: Plain, shown: str) -> Iterator[Span]:
         if place >= _MOST_OWN or not is_own_quote(text, a, b, shown[slice(*read.span(a, b))])
     ]
     yield from quoted
-    yield from (m.span() for m in _LABELLED.finditer(text) if not _is_typed(text))
+    labelled = list(_LABELLED.finditer(text))
+    if labelled and not _is_typed(text) and not are_owned(text, labelled):
+        yield from (m.span() for m in labelled)
     yield from (m.span() for m in _STAMPED.finditer(text))
-    spoken = list(_SPOKEN.finditer(text))
-    if len(spoken) > 1 and any(_FIRST_PERSON.search(m['words']) for m in spoken):
-        yield from (m.span() for m in spoken)
+    yield from turns(text)
     if (begin := _forwarded(text)) is not None:
         yield begin, len(text)
     for pattern in _ANNOUNCED:
@@ -258,8 +256,9 @@ def _found(read: Plain, shown: str) -> Iterator[Span]:
             mine = _is_own(m[0]) and not _passes_order(m[0], rest)
             if mine or (len(rest) < _PASSED_ON and is_own_report(m[0], rest)):
                 continue
-            if not (pattern is _ANNOUNCED[-1] and _is_typed(text)):
-                yield _announced(text, m, (*enclosed, *quoted))
+            if pattern is _ANNOUNCED[-1] and (_is_typed(text) or fills_in(m[0], text[m.end() :])):
+                continue
+            yield _announced(text, m, (*enclosed, *quoted))
 
 
 def _is_own(lead: str) -> bool:
@@ -319,13 +318,21 @@ def _is_said(text: str, m: re.Match[str]) -> bool:
 
 
 def _forwarded(text: str) -> int | None:
-    starts = [m.start() for m in (_FORWARD.search(text), _SUBJECT.search(text)) if m is not None]
+    starts = [m.start() for m in (_FORWARD.search(text), _subject(text)) if m is not None]
     headers = list(_HEADER.finditer(text))
     for first, second in itertools.pairwise(headers):
-        if text.count('\n', first.end(), second.start()) <= 2 and first[0][:4] != second[0][:4]:
-            starts.append(first.start())
+        if text.count('\n', first.end(), second.start()) <= 2 and first['label'] != second['label']:
+            if not is_journey(text[first.start() : headers[-1].end()], text[headers[-1].end() :]):
+                starts.append(first.start())
             break
     return min(starts, default=None)
+
+
+def _subject(text: str) -> re.Match[str] | None:
+    found = _SUBJECT.search(text)
+    # `Subject: maths. I teach it in Nantes.` is no mail.
+    alone = found is not None and not text[: found.start()].strip() and '\n' not in text.strip()
+    return None if alone and fills_in(*text.strip().split(':', 1)) else found
 
 
 def _merged(spans: list[Span]) -> tuple[Span, ...]:

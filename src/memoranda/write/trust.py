@@ -50,7 +50,8 @@ _OF_ONESELF: Final = re.compile(
     r"\b(?:i|i'm|i've|i'll|i'd|my|mine|me|we|we're|our|us|ich|mein\w{0,2}|mir|mich|wir|unser\w{0,2}|uns"
     r"|je|j'\w+|mon|ma|mes|moi|nous|notre|nos|yo|mi|mis|nosotr[oa]s|nuestr[oa]s?|soy|estoy|tengo|vivo|trabajo|quiero"
     r'|prefiero|necesito|io|mi[oae]|miei|noi|nostr[oaie]|abito|lavoro|preferisco|voglio|eu|meus?|minhas?|noss[oa]s?'
-    r'|moro|tenho|trabalho|prefiro|quero|preciso)\b'
+    r'|moro|tenho|trabalho|prefiro|quero|preciso|voy|hago|doy|ho|sto|vado|faccio|mi chiamo|me llamo|sou|estou'
+    r"|faco|vou)\b|^\W*sono (?:il|la|lo|un|uno|una)\b|^\W*sono (?:l|un)'"
 )
 _THEY_SAY: Final = re.compile(
     r"\b(?:it|they|he|she|(?:the|this|that|a|an|some|my|our|one) [\w' -]{1,60}?) (?:also )?(?:says?|said|tells?|told"

@@ -30,6 +30,7 @@ _CAPITAL = re.compile(
     r'(?:(?:\s|-)(?:d[aeio]s?|de la|de los|del|am|an der|im|sur|la|el|do'
     r"|[A-ZÀ-ÞŠ-Ž][\w'’.-]*)){0,4}$"
 )
+_TOWN = r"[A-ZÀ-ÞŠ-Ž][\w'’-]*(?:(?:\s(?:d[aeio]s?|del|la|am|an der|sur))?[\s-][A-ZÀ-ÞŠ-Ž][\w'’-]*){0,3}(?!\w)"
 _PERSON = re.compile(r"[A-ZÀ-ÞŠ-Ž][\w'’-]{1,20}(?:\s(?:de|da|do|dos|von|van|[A-ZÀ-ÞŠ-Ž][\w'’-]{1,20})){0,3}$")
 _SIMPLE = re.compile(r"[^\W\d_][\w'’ -]{1,60}$")
 
@@ -45,6 +46,7 @@ class _Compiled:
     joined: re.Pattern[str]
     ends: re.Pattern[str]
     vague: re.Pattern[str]
+    where: re.Pattern[str]
     times: tuple[tuple[re.Pattern[str], str], ...] = field(default=())
 
 
@@ -63,6 +65,7 @@ def _compiled(tongue: Tongue) -> _Compiled:
         re.compile(rf',?\s(?:{tongue.joins})\s(?=(?:{openings}))|[,;]\s(?=(?:{openings}))', re.IGNORECASE),
         re.compile(rf'[,;:(]|\s[-–—]\s|\s(?:{tongue.ends})(?!\w)', re.IGNORECASE),
         words(tongue.vague),
+        re.compile(rf',?\s(?:{tongue.where})\s{_TOWN}'),
         tuple((re.compile(rf'(?<!\w)(?:{said})(?!\w)', re.IGNORECASE), english) for said, english in tongue.times),
     )
 
@@ -153,6 +156,9 @@ def _drafts(m: re.Match[str], say: Say, tongue: _Compiled, ctx: Context) -> list
             since = _since(timed, english, ctx)
             value = pattern.sub('', value, count=1)
             break
+    where = _workplace(m, value, say, tongue)
+    if say.check == 'org' and where is not None:
+        value = value[: where.start()]
     cut = tongue.ends.search(value) if say.check != 'whole' else None
     value = (value[: cut.start()] if cut else value).strip(_EDGE + "’'")
     if not _fits(value, say, tongue):
@@ -162,7 +168,7 @@ def _drafts(m: re.Match[str], say: Say, tongue: _Compiled, ctx: Context) -> list
     parts = {key: found or '' for key, found in m.groupdict().items() if key != 'v'}
     if 'a' in parts:
         parts['a'] = say.thirds.get(parts['a'].lower(), parts['a'])
-    words = say.words.format(v=value, **parts)
+    words = say.words.format(v=value, **parts) + (where[0].lstrip(',') if where is not None else '')
     slot = say.slot
     if slot == 'home.city' and value.lower() in COUNTRIES_ELSEWHERE:
         slot = 'home.country'
@@ -181,6 +187,13 @@ def _drafts(m: re.Match[str], say: Say, tongue: _Compiled, ctx: Context) -> list
             tags=(WORKSPACE,) if say.check == 'tool' else (),
         )
     ]
+
+
+def _workplace(m: re.Match[str], value: str, say: Say, tongue: _Compiled) -> re.Match[str] | None:
+    """Where somebody has this job or employer: `Physiker in Jülich`, `chez Michelin, à Cholet`."""
+    if say.slot == 'work.title':
+        return tongue.where.match(m.string, m.end('v'))
+    return tongue.where.search(value) if say.slot == 'work.employer' else None
 
 
 def _since(timed: re.Match[str], english: str, ctx: Context) -> datetime | None:

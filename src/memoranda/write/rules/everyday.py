@@ -71,7 +71,16 @@ def _for_a_living(m: re.Match[str], ctx: Context) -> Drafts:
     verb, value = m['verb'].lower(), cut(m['v'], limit=7)
     if verb in _NOT_DONE or verb.endswith('ed') or not value or is_vague(value):
         return None
-    return Draft(f'{third(verb)} {turned(value)} for a living', 'profile', importance=0.75)
+    where = _WITH_NAME.match(m.string, m.end())
+    return Draft(
+        f'{third(verb)} {turned(value)} for a living{where[0].lstrip(",") if where else ""}', 'profile', importance=0.75
+    )
+
+
+_WITH_NAME = re.compile(
+    r"(?i:,?\s(?:at|for|with)\san?\s(?:\w+\s){1,3}(?:called|named)\s)[A-ZÀ-Þ][\w&'’-]*(?: [A-ZÀ-Þ][\w&'’-]*){0,3}"
+)
+"""A place of work told beside what one does."""
 
 
 def _never_been(m: re.Match[str], ctx: Context) -> Drafts:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from memoranda.write.rules.claims import held_in
 from memoranda.write.rules.drafts import Context, Draft, Drafts, rule
 from memoranda.write.rules.grammar import cut, is_name
-from memoranda.write.rules.places import place
+from memoranda.write.rules.places import is_workplace, place
 from memoranda.write.rules.words import COUNTRIES, LANGUAGES, NATIONALITIES
 
 __all__ = ['RULES']
@@ -55,10 +55,25 @@ def _introduced(m: re.Match[str], ctx: Context) -> Drafts:
     place = ctx.sentence.find(m[0])
     if place < 0 or not _AND_I.match(ctx.sentence, place + len(m[0])) or len(ctx.sentence[:place].split()) > 2:
         return None
+    return _first_named(name, ctx)
+
+
+def _from_where(m: re.Match[str], ctx: Context) -> Drafts:
+    """`I'm Zed Moss from accounting`, as the first words of a message."""
+    begin = ctx.sentence.find(m[0])
+    if begin < 0 or len(ctx.sentence[:begin].split()) > 2 or not is_workplace(m['w']) or is_workplace(m['n']):
+        return None  # `I'm Real Madrid from birth`
+    return _first_named(m['n'], ctx)
+
+
+def _first_named(name: str, ctx: Context) -> Drafts:
+    """A name told where a message begins, which takes no other one's place."""
     if ctx.before.strip() and not _GREETED.search(ctx.before):
         return None
-    plain = name.lower()
-    if plain in NATIONALITIES or plain in LANGUAGES or plain in _NOT_NAMES or plain in COUNTRIES or not is_name(name):
+    if not is_name(name) or any(
+        word in NATIONALITIES or word in LANGUAGES or word in _NOT_NAMES or word in COUNTRIES
+        for word in (name.lower(), *name.lower().split())
+    ):
         return None
     held = held_in('name', ctx)
     if held is not None and name.lower() not in held.text.lower():
@@ -220,6 +235,11 @@ RULES = (
     rule(r'<I>(?:go by)(?: the name)?(?: of)?\s<V>', _name),
     rule(r"(?:i'?m|i am|this is)\s<V>", _greeted),
     rule(r"(?:i'm|i am)\s(?P<n>(?-i:[A-ZÀ-Þ][a-zß-ÿ]{1,15}))$", _introduced),
+    rule(
+        r"(?:i'm|i am)\s(?P<n>(?-i:[A-ZÀ-Þ][a-zß-ÿ]{1,15} [A-ZÀ-Þ][\w'’-]{1,20}))"
+        r',?\sfrom\s(?P<w>(?:the\s)?[a-z][^,;.]{1,40})',
+        _from_where,
+    ),
     rule(r'<AM>(?P<n>\d{1,3})(?: years? old| years? of age| yo| y/o)?(?=$|,\s(?:from|living|based|an?)\b)', _age),
     rule(r"my age(?:'s| is)\s(?P<n>\d{1,3})$", _age),
     rule(

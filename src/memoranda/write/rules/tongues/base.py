@@ -61,6 +61,8 @@ class Tongue:
     """A message that begins so is about a text."""
     vague: str
     """Words that point at the talk."""
+    where: str
+    """Words before the place of a job."""
     times: tuple[tuple[str, str], ...]
     """Time expressions and their English, for `timewords`."""
 
@@ -82,8 +84,10 @@ def common(
     aged: str,
     is_aged: str,
     there_: str,
+    call: str,
+    calls: str,
 ) -> tuple[Say, ...]:
-    """Name, home, move and age, which every language says in the same way."""
+    """Name, home, move, age and what to be called, which every language says in the same way."""
     return (
         Say(rf'(?:{name})\s{REST}', f'{named} {{v}}', slot='name', check='name', longest=4, importance=HIGH),
         Say(rf'(?:{live})\s{there}\s{REST}', f'{lives} {{p}} {{v}}', slot='home.city', check='place', importance=HIGH),
@@ -96,4 +100,13 @@ def common(
             op='retract',
         ),
         Say(rf'(?:{aged})$', is_aged, slot='age', value='{v}', check='number'),
+        Say(
+            rf'(?:{call})\s{REST}',
+            calls,
+            'instruction',
+            'name.preferred',
+            'name',
+            longest=3,
+            importance=HIGH,
+        ),
     )

@@ -28,6 +28,8 @@ FRENCH = Tongue(
             aged=r"(?:moi,? )?j'ai (?P<v>\d{1,3}) ans",
             is_aged='a {v} ans',
             there_='{p}',
+            call=r"(?:s'il te plaît,? )?appelle[sz]?-moi(?: (?:toujours|simplement|plutôt|juste))*",
+            calls="appelle l'utilisateur {v}",
         ),
         Say(
             r"je suis (?P<a>allergique|intolérante?) (?P<prep>à la|à l'|aux|au"
@@ -122,7 +124,7 @@ FRENCH = Tongue(
             importance=0.9,
         ),
     ),
-    verbs=('je', "j'", 'mon nom', 'ma couleur'),
+    verbs=('je', "j'", 'mon nom', 'ma couleur', 'appelle[sz]?-moi'),
     commands='à partir|désormais|dorénavant|répond|moi',
     joins='et|mais',
     ends="mais|parce|car|quand|si|depuis|avec|pour|et (?:je|j'|mon|ma|c'est)|actuellement|maintenant|aussi|s'il"
@@ -137,6 +139,7 @@ FRENCH = Tongue(
     vague='ton|ta|tes|votre|vos|ce|cet|cette|ces|ça|cela|celui|celle|idée|option|réponse|version|comme|premi(?:er'
     '|ère)|deuxième|second|autres?|quelque'
     '|tout|rien|mieux|te|vous|ne|pas|plus|bien',
+    where='à|en|au|aux',
     times=(
         ('le mois dernier', 'last month'),
         ('la semaine dernière', 'last week'),

@@ -30,6 +30,8 @@ GERMAN = Tongue(
             aged=r'ich bin (?P<v>\d{1,3})(?: Jahre alt)?',
             is_aged='ist {v} Jahre alt',
             there_='in',
+            call=r'(?:bitte )?nenne? mich(?: (?:bitte|immer|einfach|lieber|nur))*',
+            calls='nenne den Nutzer {v}',
         ),
         Say(
             r'(?:ich bin )?(?P<a>allergisch) (?P<prep>gegen'
@@ -150,7 +152,7 @@ GERMAN = Tongue(
             importance=0.9,
         ),
     ),
-    verbs=(r'ich', r'mein(?:e)? (?:Name|Lieblingsfarbe)', 'wohne', 'arbeite', 'allergisch'),
+    verbs=(r'ich', r'mein(?:e)? (?:Name|Lieblingsfarbe)', 'wohne', 'arbeite', 'allergisch', 'nenne? mich'),
     commands='ab (?:jetzt|sofort)|von (?:jetzt|nun)|künftig|antwort|bitte antwort',
     joins='und|aber',
     ends='aber|weil|wenn|dass|und (?:ich|mein|habe|bin|arbeite|wohne|das)|obwohl|seit|mit|für|als(?= ich)|derzeit'
@@ -169,6 +171,7 @@ GERMAN = Tongue(
     vague='dein|deine|deinen|deiner|dies\\w*|das|es|jen\\w+|idee|option|antwort|version|variante|wie|erste\\w*'
     '|zweite\\w*|andere\\w*|etwas'
     '|alles|nichts|so|du|dir|dich|Sie|ihr|nicht|keine?',
+    where='in|im',
     times=(
         (r'(?:im )?letzten Monat', 'last month'),
         ('letzte Woche', 'last week'),

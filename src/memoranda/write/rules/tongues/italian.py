@@ -27,6 +27,8 @@ ITALIAN = Tongue(
             aged=r'(?:io )?ho (?P<v>\d{1,3}) anni',
             is_aged='ha {v} anni',
             there_='{p}',
+            call=r'chiamami(?: (?:sempre|pure|solo|semplicemente))*',
+            calls="chiama l'utente {v}",
         ),
         Say(
             r"(?:io )?sono (?P<a>allergic[oa]|intollerante) (?P<prep>agli|alle|alla|all'|allo|al|ai"
@@ -113,6 +115,7 @@ ITALIAN = Tongue(
     verbs=(
         r'(?:io )?(?:non )?(?:abito|vivo|sono|mangio|lavoro|faccio|preferisco|amo|adoro|odio|uso|ho|mi (?:chiamo'
         r'|piace|piacciono|sono))',
+        'chiamami',
     ),
     commands="d'ora|da adesso|da ora|rispond|il mio",
     joins='e|ed|ma',
@@ -128,6 +131,7 @@ ITALIAN = Tongue(
     vague='tuo|tua|tuoi|tue|questo|questa|questi|queste|quello|quella|ciò|idea|opzione|risposta|versione|come'
     '|quando|che|primo|prima|second[oa]|altr[oaei]'
     '|qualcosa|niente|tutto|meglio|così|lei|ti|non|molto|più',
+    where='a|ad|in',
     times=(
         ('il mese scorso|lo scorso mese', 'last month'),
         ('la settimana scorsa|la scorsa settimana', 'last week'),

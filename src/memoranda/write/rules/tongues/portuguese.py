@@ -26,6 +26,8 @@ PORTUGUESE = Tongue(
             aged=r'(?:eu )?tenho (?P<v>\d{1,3}) anos',
             is_aged='tem {v} anos',
             there_='em',
+            call=r'(?:me cham[ae]|cham[ae]-me)(?: (?:sempre|só|apenas|simplesmente))*(?: de)?',
+            calls='chama o usuário de {v}',
         ),
         Say(
             r'(?:eu )?sou (?P<a>alérgic[oa]|intolerante) (?P<prep>aos|às|ao|à'
@@ -113,6 +115,7 @@ PORTUGUESE = Tongue(
     verbs=(
         r'(?:eu )?(?:já )?(?:não )?(?:moro|vivo|sou|como|trabalho|prefiro|gosto|adoro|odeio|uso|tenho|chamo-me'
         r'|me chamo|mudei|me mudei|mudei-me)',
+        'me cham[ae]|cham[ae]-me',
     ),
     commands='a partir|daqui|de agora|respond|(?:o )?meu nome|(?:a )?minha cor|resido|já',
     joins='e|mas',
@@ -129,6 +132,7 @@ PORTUGUESE = Tongue(
     vague='teu|tua|seu|sua|este|esta|isto|esse|essa|isso|aquele|aquela|aquilo|ideia|opção|resposta|versão|como'
     '|quando|que|primeir[oa]|segund[oa]|outr[oa]s?'
     '|algo|nada|tudo|melhor|assim|você|te|não|muito|mais|dele|dela|ele|ela',
+    where='em|no|na',
     times=(
         ('(?:no )?mês passado', 'last month'),
         ('(?:na )?semana passada', 'last week'),

@@ -25,6 +25,8 @@ SPANISH = Tongue(
             aged=r'(?:yo )?tengo (?P<v>\d{1,3}) años',
             is_aged='tiene {v} años',
             there_='en',
+            call=r'll[aá]mame(?: (?:siempre|simplemente|solo))*',
+            calls='llama al usuario {v}',
         ),
         Say(
             r'(?:yo )?soy (?P<a>alérgic[oa]|intolerante) (?P<prep>a la|a los|a las|al'
@@ -115,6 +117,7 @@ SPANISH = Tongue(
     verbs=(
         r'(?:yo )?(?:ya )?(?:no )?(?:vivo|soy|trabajo|prefiero|odio|uso|tengo|como|bebo|me (?:llamo|mudé|he '
         r'mudado|gustan?|encantan?))',
+        'll[aá]mame',
     ),
     commands=r'a partir de ahora|desde ahora|de ahora en|responde|respónde|cont[eé]sta|mi (?:nombre|color)|resido',
     joins='y|pero|e',
@@ -134,6 +137,7 @@ SPANISH = Tongue(
     vague='tu|tus|este|esta|esto|estos|estas|ese|esa|eso|lo|la idea|idea|opción|respuesta|versión|cómo|como|cuando'
     '|que|primer[oa]?'
     '|segund[oa]|otr[oa]s?|algo|nada|todo|mejor|así|usted|te|no|mucho|más',
+    where='en',
     times=(
         ('el mes pasado', 'last month'),
         ('la semana pasada', 'last week'),
