@@ -71,7 +71,7 @@ def test_the_command_prints_rates_and_exits_above_the_goals(tmp_path: Path) -> N
     assert [f['case'] for f in told['failures']] == ['a-1', 'a-1']
 
 
-@pytest.mark.parametrize('name', ['holdout1', 'holdout2', 'holdout3', 'holdout4'])
+@pytest.mark.parametrize('name', [f'holdout{number}' for number in range(1, 7)])
 def test_a_hold_out_is_as_it_was_when_it_was_opened(name: str) -> None:
     for line in (HERE / name / 'SHA256').read_text().splitlines():
         digest, file = line.split()

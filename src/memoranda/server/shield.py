@@ -77,7 +77,7 @@ class Shield:
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return
         if not all(_is_text(scope.get(part, b'')) for part in ('raw_path', 'query_string')):
-            problem = Problem(400, 'the address is not UTF-8: of two names that differ there one would be made; encode it')
+            problem = Problem(400, 'the address is not UTF-8, and two names may become one: encode it as UTF-8')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return
         await self.app(scope, receive, dressed)
