@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 
 __all__ = ['unbroken']
 
-T = TypeVar('T')
-_left: set[asyncio.Task[Any]] = set()
+_left: set[asyncio.Task[None]] = set()
 """Those that nobody waits for any more: a loop holds its tasks only weakly."""
 
 
-async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
+async def unbroken(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await something, and let it come to its end also when whoever awaits it is cancelled, who waits for it.
 
     A shield of anyio holds off its own scopes, and not `asyncio.Task.cancel`, by which most servers end a request.
@@ -26,10 +25,11 @@ async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             asyncio.get_running_loop()
         except RuntimeError:  # Trio, which has no other way to cancel
-            return await coroutine
+            await coroutine
+            return
         task = asyncio.ensure_future(coroutine)
         try:
-            return await asyncio.shield(task)
+            await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.done():
                 _left.add(task)
@@ -38,7 +38,7 @@ async def unbroken(coroutine: Coroutine[Any, Any, T]) -> T:
             raise
 
 
-def _settled(task: asyncio.Task[Any]) -> None:
+def _settled(task: asyncio.Task[None]) -> None:
     _left.discard(task)
     with suppress(asyncio.CancelledError):
         task.exception()  # has been looked at: nobody else will
