@@ -317,7 +317,7 @@ def test_no_operation_blocks_a_loop(tmp_path: Path, loop: str, kind: str) -> Non
     with no_blocking_calls() as calls:
         use(tmp_path / 'memory.db')
     assert calls.elsewhere['SQLite'] > 100  # it was listening
-    operations = {n for n, f in vars(AsyncMemory).items() if inspect.iscoroutinefunction(f) and not n.startswith('_')}
+    operations = {n for n, _ in inspect.getmembers(AsyncMemory, inspect.iscoroutinefunction) if not n.startswith('_')}
     assert {name for name in operations if not name.startswith('index_')} <= names
 
 
@@ -329,7 +329,7 @@ def test_no_operation_on_an_index_blocks_a_loop(tmp_path: Path) -> None:
         async with memory:
             await memory.add('I like tea', **ANA)
             await memory.search('tea', **ANA)
-            for name in sorted(n for n in vars(AsyncMemory) if n.startswith('index_')):
+            for name in sorted(n for n in dir(AsyncMemory) if n.startswith('index_')):
                 if name != 'index_drop':
                     await getattr(memory, name)()
                     names.add(name)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import memoranda.memory
+import memoranda.memory._reading
 import memoranda.write.cleaning
 from _fakes import fast, texts
 from memoranda import InvalidInput, Memory
@@ -108,7 +108,7 @@ def test_unused_is_what_was_neither_recalled_nor_said_nor_written(
     # An import of old chats is not dropped before it had a chance.
     assert memory.clean(unused_for=timedelta(days=30), **ANA).edits == ()
     memory.search('recalled long ago', top_k=1, **ANA)
-    later(monkeypatch, memoranda.memory, 90)
+    later(monkeypatch, memoranda.memory._reading, 90)
     memory.search('recalled lately', top_k=1, **ANA)
     later(monkeypatch, memoranda.write.cleaning, 100)
     result = memory.clean(unused_for=timedelta(days=30), **ANA)

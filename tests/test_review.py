@@ -510,7 +510,7 @@ class TestListing:
 
     def test_a_proposal_of_a_memory_that_never_waited_is_not_there(self, memory: Memory) -> None:
         known = memory.add('likes tea', **ANA).memories[0]
-        with pytest.raises(MemoryNotFound, match='shows what waits'):
+        with pytest.raises(MemoryNotFound, match='to see what waits'):
             memory.review.approve(known.id, **ANA)
 
     def test_a_wish_to_retract_outlives_neither_the_words_it_is_about_nor_those_it_was_said_in(

@@ -23,6 +23,9 @@ from memoranda.errors import StoreBusy, StoreError, StoreUnreachable, StoreUnrea
 from memoranda.records import Edit, MemoryRecord
 from memoranda.scope import Scope
 from memoranda.stores.data import Clash
+from memoranda.stores.sql import reembedding
+from memoranda.stores.sql.cache import Cache
+from memoranda.testing import HashingEmbedder
 from memoranda.testing._bench import Bench
 
 psycopg = pytest.importorskip('psycopg')
@@ -445,6 +448,56 @@ def test_an_owner_is_the_same_at_its_first_search_and_at_later_ones(url: str) ->
         assert sum(row[3] for row in told[0][1]) == 20  # those of two other conversations are not to be seen
         assert [row[-1] for row in told[0][2]].count(None) == 1
         assert all(one == told[0] for one in told)
+
+
+@pytest.mark.parametrize('reindexes_itself', [True, False])
+def test_who_was_searched_before_a_reindex_is_found_after_the_old_vectors_are_gone(
+    url: str, monkeypatch: pytest.MonkeyPatch, reindexes_itself: bool
+) -> None:
+    monkeypatch.setattr(reembedding, '_STILL_READ_US', 0)
+    new = HashingEmbedder(32)
+    with fast(url) as memory, fast(url) as other:
+        for user in ('ana', 'ben'):
+            memory.add('Likes green tea', user_id=user, infer=False)
+            for _ in range(3):
+                assert texts(memory.search('tea', user_id=user)) == ['Likes green tea']
+        reindexing = memory if reindexes_itself else other
+        reindexing.reindex(embedder=new)
+        while not run(reindexing.aio.engine.store.drop_old_vectors(limit=1000)):
+            pass
+        for user in ('ana', 'ben'):
+            assert texts(memory.search('tea', user_id=user)) == ['Likes green tea']
+            memory.add('Likes black tea', user_id=user, infer=False)
+            assert len(memory.search('tea', user_id=user)) == 2
+
+
+def test_a_search_that_others_overtake_finds_what_was_there_when_it_began(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(url) as bench, opened(url) as writing:
+        writing.learn('green tea')
+        generation = writing.generation()
+        columns, inside = Cache.columns, threading.local()
+
+        def overtaken(cache: Cache, *args: Any, **more: Any) -> Any:
+            if not getattr(inside, 'looks', False) and not met:
+                met.append('overtaken')
+
+                def overtake() -> None:
+                    inside.looks = True
+                    writing.learn('black tea')
+                    assert bench.found('tea', generation=generation) == ['black tea', 'green tea']
+
+                thread = threading.Thread(target=overtake)
+                thread.start()
+                thread.join()
+            return columns(cache, *args, **more)
+
+        met: list[str] = []
+        monkeypatch.setattr(Cache, 'columns', overtaken)
+        assert bench.found('tea', generation=generation) == ['green tea']
+        assert met == ['overtaken']
+        assert bench.found('tea', generation=generation) == ['black tea', 'green tea']
 
 
 def ranked_by(bench: Bench) -> list[Any]:

@@ -19,7 +19,8 @@ async def unbroken(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await something, and let it come to its end also when whoever awaits it is cancelled, who waits for it.
 
     A shield of anyio holds off its own scopes, and not `asyncio.Task.cancel`, by which most servers end a request.
-    Cancelled once more, the caller goes at once, and the rest is done behind it.
+    Cancelled once more, the caller goes at once, and the rest is done behind it, unless the loop ends. It is to tell of
+    its own failures.
     """
     with anyio.CancelScope(shield=True):
         try:

@@ -44,6 +44,7 @@ from memoranda.records import Trust
 from memoranda.scope import Scope
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
     from pydantic_ai.capabilities import WrapOutputProcessHandler, WrapToolExecuteHandler
     from pydantic_ai.messages import ToolCallPart
     from pydantic_ai.output import OutputContext
@@ -533,14 +534,14 @@ class LongTermMemory(AbstractCapability[AgentDepsT]):
     async def store(self, ctx: RunContext[AgentDepsT], said: list[Said], scope: Scope, key: str) -> None:
         """Store what was said, once for a key. Never raises, and a cancelled run waits for it."""
         with operation(ctx, 'upsert_memory', traced=self.backend.traced) as span:
-            try:
-                await unbroken(self._remember(said, scope, key))
-            except Exception as error:
-                tell('what was said is not remembered', error, span, timeout=WRITE_SECONDS)
+            await unbroken(self._remember(said, scope, key, span))
 
-    async def _remember(self, said: list[Said], scope: Scope, key: str) -> None:
-        with anyio.fail_after(WRITE_SECONDS):
-            await self.backend.remember(said, scope, key=key, metadata=None)
+    async def _remember(self, said: list[Said], scope: Scope, key: str, span: Span | None) -> None:
+        try:
+            with anyio.fail_after(WRITE_SECONDS):
+                await self.backend.remember(said, scope, key=key, metadata=None)
+        except Exception as error:  # here, as whoever waited may be gone
+            tell('what was said is not remembered', error, span, timeout=WRITE_SECONDS)
 
     @durable_operation('tool_recall')
     async def tool_recall(self, ctx: RunContext[AgentDepsT], query: str, scope: Scope, heard: str = '') -> Outcome:

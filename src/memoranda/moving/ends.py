@@ -121,7 +121,7 @@ class _Postgres:
             ) from error
         found = place(target.url, settings.postgres_schema)
         self.where, self._schema, self._make = found.where, found.schema, make
-        self._shared = Shared()
+        self._shared = Shared(lambda: None)
         options = Options(
             url=found.url,
             where=self.where,

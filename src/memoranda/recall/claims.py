@@ -18,44 +18,57 @@ if TYPE_CHECKING:
 
 __all__ = ['about_user']
 
+_LONGEST: Final = 2_000
+"""Code points of a sentence that is read; a longer one counts as one about the user."""
 _YOU: Final = re.compile(
     r"\b(?:you(?:r|rs|rself|'\w+)?"
-    r'|du|dich|dir|dein\w*|euch|euer|eure\w*'
-    r"|tu|te|toi|tes|vous|votre|vos|votres?|t'(?=[aeiouh])"
-    r'|ti|tus?|tuy[oa]s?|contigo|usted(?:es)?|vosotr[oa]s|vuestr[oa]s?|\w{3,}(?:aste|iste)(?:is)?|has'
-    r'|tu[oae]|tuoi|hai|vi|vostr[oaie]'
-    r'|voces?|contigo|teus?|tuas?|seus?|suas?'
-    r'|jij|jou|jouw|uw|ditt?|dig|dina|twoj\w*|tobie|ciebie|senin?|sizin?)\b'
+    r'|dich|dir|dein\w*|euch|euer|eure\w*|du(?=[^.!?\n]{0,60}?[a-z]{2}[sz]t\b)|\w{2,}[sz]t du'
+    r"|tu|toi|tes|vous|votre|vos|t'(?=[aeiouh])"
+    r'|ti|tus|tuy[oa]s?|contigo|usted(?:es)?|vosotr[oa]s|vuestr[oa]s?|\w{3,}(?:aste|iste)(?:is)?'
+    r'|(?:te (?:h[ae]n?|envi|mand|dij|deb|cobr|escrib|avis|confirm|record)|has \w+[ai]d[oa])\w*'
+    r'|has (?:dicho|hecho|visto|puesto|escrito|abierto)'
+    r'|tuo[i]?|tua|tue|hai \w+[ts][oiae]|vostr[oaie]'
+    r'|voces?|teus?|tuas?|seus?|suas?'
+    r'|jij|jouw|uw|twoj\w*|tobie|ciebie|senin|sizin)\b'
     r'|[\u4f60\u60a8]|\u3042\u306a\u305f|\ub2f9\uc2e0|\ub108\uc758'
-    r'|\b(?:\u0442\u044b|\u0442\u0435\u0431[\u044f\u0435]|\u0432\u044b|\u0432\u0430\u0441|\u0432\u0430\u043c|\u0432\u0430\u0448\w*|\u0442\u0432\u043e\w+)\b'
+    r'|\b(?:\u0442\u044b|\u0442\u0435\u0431[\u044f\u0435]|\u0432\u044b|\u0432\u0430\u0441|\u0432\u0430\u043c'
+    r'|\u0432\u0430\u0448\w*|\u0442\u0432\u043e\w+)\b'
 )
-"""In small letters, without accents."""
-_FORMAL: Final = re.compile(r'\b(?:Sie|Ihnen|Ihr(?:e\w?)?|Lei|La Sua|Suo)\b')
-"""As it is written: in small letters these are other words."""
+"""In small letters, without accents. Words that another of the languages has for something else need company."""
+_FORMAL: Final = re.compile(
+    r'(?<=[\w,;:)] )(?:Sie|Ihnen|Ihr(?:e\w?)?|Lei)\b'
+    r'|^\W*(?:Sie (?:haben|hatten|wollen|m\u00f6chten|nutzen)|Ihre?[mnrs]?)\b'
+)
+"""As it is written: in small letters, or at the beginning of a sentence, these are other words."""
 _ROLE: Final = re.compile(
-    r"\b(?:the|this|our|der|die|den|dem|des|dies\w*|l[ea]|les|l'|el|la|lo|il|[oa]|este|esta|cet(?:te)?|ce)\s?"
-    r'(?:users?|readers?|customers?|clients?|account (?:holder|owner)s?|owners?|recipients?|subscribers?|guests?'
-    r'|callers?|patients?|passengers?|members?|employees?'
-    r'|(?:be)?nutzer\w*|kund(?:e|en|in)|leser\w*|inhaber\w*|empfanger\w*|gast|gaste'
-    r'|utilisat(?:eur|rice)s?|cliente?s?|abonnee?s?|titulaires?|lect(?:eur|rice)s?'
-    r'|usuari[oa]s?|titular(?:es)?|lector[ae]?s?|destinatari[oa]s?'
-    r'|utent[ei]|clienti|intestatari[oa]|utilizador\w*|leitor\w*)\b'
+    r'\b(?:(?:the|this|our) (?:users?|readers?|customers?|clients?|account (?:holder|owner)s?|recipients?|subscribers?)'
+    r'|(?:der|die|den|dem|des|dies\w*) (?:(?:be)?nutzer\w*|kund(?:e|en|in)|leser\w*|inhaber\w*|empfanger\w*)'
+    r"|(?:l[ea]|les|l'|cet(?:te)?|ce) ?(?:utilisat(?:eur|rice)s?|client[es]*|abonnee?s?|titulaires?|lect(?:eur|rice)s?)"
+    r'|(?:el|la|l[oa]s|este|esta|[oa]s?) (?:usuari[oa]s?|client[ea]s?|titular(?:es)?|lector[ae]?s?|destinatari[oa]s?'
+    r'|utilizador\w*|leitor\w*|assinante)'
+    r"|(?:il|la|l'|i|gli) ?(?:utent[ei]|client[ei]|intestatari[oa]|lettor[ei]|abbonat[oa]))\b"
+    r'(?! (?:manuals?|guides?)\b)'
 )
 _DID: Final = re.compile(
     r"^\W*(?:(?:done|ok|okay|all set|gern|fertig|erledigt|voila|c'est fait|listo|hecho|fatto|pronto|feito)\b\W*)?"
-    r"(?:i(?:'ve| have)? (?:just |already |now )?(?:booked|ordered|reserved|scheduled|sent|e?mailed|cancel\w*|bought"
-    r'|rented|printed|wrote|written|drafted|arranged|rescheduled|posted)'
-    r'|ich habe?\b[^.!?\n]{0,120}\b(?:gebucht|bestellt|reserviert|geschickt|gesendet|verschickt|abgesagt|storniert'
-    r'|verschoben|gekauft|gemietet|gedruckt|geschrieben|vereinbart|verlangert)'
-    r"|j'ai (?:deja |bien )?(?:reserve|commande|envoye|annule|achete|loue|imprime|ecrit|redige|deplace|programme)"
-    r'|(?:ya )?(?:te |le )?(?:he (?:reservado|pedido|enviado|mandado|cancelado|comprado|alquilado|impreso|escrito'
-    r'|programado)|reserve|pedi|envie|mande|cancele|compre|alquile)\b'
+    r"(?:i(?:'ve| have)? (?:just |already |now )?(?:booked|ordered|reserved|scheduled|sent|cancel\w*|bought|rented"
+    r'|printed|arranged|rescheduled)\b'
+    r'|ich habe?\b[^.!?,;:\n]{0,120}\b(?:gebucht|bestellt|reserviert|geschickt|gesendet|verschickt|abgesagt|storniert'
+    r'|verschoben|gekauft|gemietet|gedruckt|verlangert)\b'
+    r"|j'ai (?:deja |bien )?(?:reserve|commande|envoye|annule|achete|loue|imprime|deplace|programme)\b"
+    r'|(?:ya )?(?:te |le )?(?:he (?:reservado|pedido|enviado|mandado|cancelado|comprado|alquilado|impreso|programado)'
+    r'|reserve|pedi|envie|mande|cancele|compre|alquile)\b'
     r'|(?:ti |le )?ho (?:gia )?(?:prenotato|ordinato|inviato|mandato|spedito|annullato|comprato|noleggiato|stampato'
-    r'|scritto|spostato|programmato)'
+    r'|spostato|programmato)\b'
     r'|(?:ja )?(?:eu )?(?:te |lhe )?(?:reservei|marquei|enviei|mandei|encomendei|pedi|cancelei|comprei|aluguei|imprimi'
-    r'|escrevi|agendei|remarquei)\b)'
+    r'|agendei|remarquei)\b)'
 )
 """What somebody does for somebody; not what anybody may only say to know, have noted or have changed."""
+_MORE: Final = re.compile(
+    r"[,;:(\u2013\u2014]| - |\b(?:that|dass|ob|que|qu'|che|and|und|et|y|e|but|aber|mais|pero|ma|mas|because|since|as"
+    r'|weil|da|denn|car|parce|porque|pois|perche|which|who|where|what)\b'
+)
+"""Where a sentence may begin to say something else."""
 
 
 def about_user(text: str, user_id: str | None, sentences: list[Span]) -> Iterator[Span]:
@@ -66,12 +79,17 @@ def about_user(text: str, user_id: str | None, sentences: list[Span]) -> Iterato
         user_id: Whose; a name, as far as it is one.
         sentences: Where its sentences stand.
     """
-    name = None if user_id is None or len(user_id) < 3 else re.compile(rf'\b{re.escape(bare(user_id))}\b')
+    name = None if user_id is None or len(user_id) < 3 else re.compile(rf'(?<!\w){re.escape(bare(user_id))}(?!\w)')
     for start, end in sentences:
         written = text[start:end].strip()
         read = bare(written)
-        if _DID.match(read):
+        if end - start > _LONGEST:
+            yield start, end
             continue
+        if (did := _DID.match(read)) is not None:
+            more = _MORE.search(read, did.end())
+            read = '' if more is None else read[more.end() :]
+            written = ''
         named = name is not None and name.search(read) is not None
         if named or _YOU.search(read) or _FORMAL.search(written) or _ROLE.search(read):
             yield start, end

@@ -76,7 +76,7 @@ class Shield:
             problem = Problem(421, 'this server does not go by that name: see server_hosts in the settings')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return
-        if not all(_is_text(scope.get(part, b'')) for part in ('raw_path', 'query_string')):
+        if not all(_is_text(scope.get(part) or b'') for part in ('raw_path', 'query_string')):
             problem = Problem(400, 'the address is not UTF-8, and two names may become one: encode it as UTF-8')
             await self._surfaces.render(scope['path'], problem)(scope, receive, dressed)
             return

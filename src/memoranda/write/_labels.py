@@ -105,6 +105,8 @@ _MOST_FIELDS: Final = 40
 _FORM: Final = 3
 """Lines of a form, at least."""
 _THINGS: Final = frozenset(('system', 'tool', 'output', 'result', 'input'))
+_FILLED: Final = 600
+"""Code points after a label, of which each line may begin with one: more are read by nobody."""
 _NAMING_WORDS: Final = 16
 _OWNED: Final = re.compile(
     r'(?:system|tool|user|agent|developer|customer|support|output|result|input|products?|contract|servers?|songs?|tools?'
@@ -230,7 +232,7 @@ def fills_in(label: str, said: str) -> bool:
         label: The word, as plain text.
         said: What comes after the colon, to the end of the message.
     """
-    if _OWNED.match(label.strip().rstrip(' :')) is None:
+    if len(said) > _FILLED or _OWNED.match(label.strip().rstrip(' :')) is None:
         return False
     said = said.replace("'ai ", "'a ")  # `j'ai`, `l'ai`: no machine
     line = said.partition('\n')[0]

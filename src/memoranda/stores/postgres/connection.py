@@ -63,9 +63,14 @@ class Options:
 
 
 class Shared:
-    """What the connections of a process have found out about their database."""
+    """What the connections of a process have found out about their database.
 
-    def __init__(self) -> None:
+    Args:
+        forget: Called when a table is gone that was there: what is in memory may name others that are.
+    """
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self.forget = forget
         self.lock = threading.Lock()
         self.path = ''
         """The search path, once the schema was seen to."""
@@ -170,6 +175,8 @@ class Link:
                         raise error.__cause__  # noqa: B904  # it is what happened
                     if tries == _TRIES or not (lost or again(error)):
                         raise
+                    if isinstance(error, psycopg.errors.UndefinedTable):
+                        self._shared.forget()
                     time.sleep(random.uniform(_NAP / 2, _NAP) * 2**tries)  # noqa: S311  # a pause, not a secret
         raise AssertionError
 

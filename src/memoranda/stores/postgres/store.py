@@ -137,7 +137,7 @@ class PostgresStore(SqlStore):
                 self._cache = Cache(self._cache.max_bytes)
                 self._state = state = None
             if state is None:
-                shared = Shared()
+                shared = Shared(self._cache.clear)
                 self._state = state = _Running(
                     self._pool, lambda: Link(self._options, shared, lambda c: self._prepare(c, shared)), self._chores
                 )

@@ -183,6 +183,9 @@ class Cache:
         key = (owner, lane, True)
         with self._lock:
             full, bare, again = self._entries.get(key), self._entries.get((owner, lane, False)), key in self._asked
+        current = generation or self.generation
+        if full is not None and current is not None and full.generation != current.id:
+            full = None  # its vectors are those of an embedder that was replaced
         entry = full or bare
         fresh = columns = vectors = told = None
         if entry is None:
@@ -303,8 +306,11 @@ class Cache:
                 del self._seen[key]
 
     def drop_stale(self, connection: Connection) -> None:
-        """Forget owners that were erased, wholly or in part, by any process."""
+        """Forget owners that were erased, wholly or in part, and vectors that were replaced, by any process."""
+        current = {number for (number,) in connection.execute("SELECT id FROM generation WHERE state = 'current'")}
         with self._lock:
+            for key in [k for k, entry in self._entries.items() if entry.generation not in (0, *current)]:
+                self._held -= self._entries.pop(key).nbytes
             held = {(owner, entry.epoch) for (owner, _, _), entry in self._entries.items()}
         there = within(connection, "SELECT id, epoch FROM owner WHERE kind <> 'erased' AND id", {o for o, _ in held})
         for owner, _ in held - set(there):
@@ -318,6 +324,7 @@ class Cache:
             self._asked.clear()
             self._seen.clear()
             self._held = 0
+            self.generation = None
 
 
 _MEMORY = f'SELECT {", ".join(MEMORY)} FROM memory '

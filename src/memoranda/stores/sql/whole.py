@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ __all__ = [
     'with_vectors',
 ]
 
+T = TypeVar('T')
 Ints: TypeAlias = NDArray[np.int64]
 _FAR: Final = np.iinfo(np.int64).max
 _CURRENT: Final = 'FROM memory WHERE owner = ? AND live = 1 AND touched > 0'
@@ -71,6 +72,22 @@ VectorsSought: TypeAlias = Callable[[], tuple[Ints, NDArray[np.float32]]]
 
 def columns_sought(connection: Connection, owner: int, lane: LaneName) -> ColumnsSought:
     """A lane without its vectors, to be looked at later."""
+    return _once(_columns_sought(connection, owner, lane))
+
+
+def _once(look: Callable[[], T]) -> Callable[[], T]:
+    """Look once and know it then: one search may need a lane twice, and rows can be fetched once."""
+    known: list[T] = []
+
+    def looked() -> T:
+        if not known:
+            known.append(look())
+        return known[0]
+
+    return looked
+
+
+def _columns_sought(connection: Connection, owner: int, lane: LaneName) -> ColumnsSought:
     values = (owner,) if lane == 'memories' else row_range(owner)
     dialect = connection.dialect
     numbers = dialect.packed('row', 'length', 'valid_from', _ENDS) if lane == 'memories' else dialect.packed(*SEGMENT)
@@ -181,7 +198,7 @@ def vectors_sought(connection: Connection, lane: LaneName, generation: Generatio
         stored: Sequence[Any] = [r[1] for r in told]
         return rows, dialect.unpack(stored, generation.dimensions)
 
-    return look
+    return _once(look)
 
 
 def with_vectors(columns: Columns, rows: Ints, vectors: NDArray[np.float32]) -> Columns:
